@@ -1,0 +1,24 @@
+//! Development tasks: the pinned tools, the local stack of real servers, and what CI runs.
+//!
+//! The program (`cargo xtask …`) is a thin command line over this library; the `e2e` package uses
+//! the same library as its test bench.
+//!
+//! # What this crate knows, and what it must never know
+//!
+//! It knows processes, ports, files and other people's command lines. It knows nothing of spans,
+//! stages or metrics, and depends on none of the workspace's crates: it has to build first and
+//! fast, and what it starts is tested from outside.
+//!
+//! It runs on Unix: process groups, signals and file locks are what keeps its children in hand.
+
+mod terminal;
+mod workspace;
+mod command;
+mod cache;
+mod tools;
+mod python;
+
+pub use cache::Cache;
+pub use python::python_env;
+pub use tools::Tools;
+pub use workspace::Workspace;
