@@ -1,0 +1,73 @@
+//! What each thread has of each engine.
+
+use std::{
+    cell::RefCell,
+    sync::{Arc, Weak},
+};
+
+use crate::{engine::Shared, key::SpanKey, store::Writer};
+
+/// A thread's part of one engine.
+#[derive(Debug)]
+pub(crate) struct Local {
+    engine: Weak<Shared>,
+    /// Tells this thread from all others of the engine, ended ones included.
+    pub(crate) thread: u32,
+    pub(crate) writer: Writer,
+    pub(crate) free_records: Vec<u32>,
+    /// The request that waits for its span to be made.
+    pub(crate) pending: SpanKey,
+}
+
+thread_local! {
+    // A process has one engine, tests have many: the first entry nearly always fits.
+    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `f` with the calling thread's part of `engine`.
+///
+/// While the thread is being torn down, when thread-locals are gone, a spare part under a mutex serves.
+#[inline]
+pub(crate) fn with<R>(engine: &Arc<Shared>, f: impl FnOnce(&mut Local) -> R) -> R {
+    let is_usable = LOCALS.try_with(|it| it.try_borrow_mut().is_ok()).unwrap_or(false);
+    if !is_usable {
+        let mut spare = engine.spare.lock();
+        return f(spare.get_or_insert_with(|| Local::new(engine)));
+    }
+    LOCALS.with_borrow_mut(|locals| {
+        let position = locals
+            .iter()
+            .position(|it| std::ptr::eq(it.engine.as_ptr(), Arc::as_ptr(engine)))
+            .unwrap_or_else(|| add(locals, engine));
+        f(&mut locals[position])
+    })
+}
+
+#[cold]
+fn add(locals: &mut Vec<Local>, engine: &Arc<Shared>) -> usize {
+    locals.retain(|it| 0 < it.engine.strong_count());
+    locals.push(Local::new(engine));
+    locals.len() - 1
+}
+
+// === impl Local ===
+
+impl Local {
+    fn new(engine: &Arc<Shared>) -> Self {
+        Self {
+            engine: Arc::downgrade(engine),
+            thread: engine.next_thread(),
+            writer: Writer::new(&engine.store),
+            free_records: Vec::new(),
+            pending: SpanKey::NONE,
+        }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        self.writer.retire(&engine.store);
+        engine.pool.put_all_back(&mut self.free_records);
+    }
+}

@@ -1,0 +1,87 @@
+//! A request, as its middleware holds it.
+
+use crate::{
+    catalog::Label, clock::Ticks, engine::Engine, key::SpanKey, local, outcome::Outcome, spans,
+    units::Nanos,
+};
+
+/// A request that is going on.
+///
+/// Whoever holds it when the request ends calls [`end`](Self::end). If nobody does, dropping it ends the request as
+/// [`Outcome::Cancelled`], or [`Outcome::Panic`] while the thread unwinds.
+#[derive(Debug)]
+pub struct Request {
+    engine: Engine,
+    key: SpanKey,
+    started: Ticks,
+    ended: Option<Nanos>,
+}
+
+// === impl Request ===
+
+impl Request {
+    pub(crate) fn start(engine: &Engine, endpoint: &str) -> Self {
+        let started = engine.clock().now();
+        let key = local::with(&engine.0, |local| {
+            let endpoint = local.writer.symbol(&engine.0.store, Label::Endpoint, endpoint);
+            spans::start(&engine.0, local, started, endpoint, true)
+        });
+        Self { engine: engine.clone(), key, started, ended: None }
+    }
+
+    /// Runs `make_span`, and makes the first request span that it makes on this thread this request's own.
+    ///
+    /// A request span is one with the field `stagelight.endpoint`. Stages below it are this request's stages. Without a
+    /// `StageLayer` nothing is linked, and all of the request's time is unattributed.
+    pub fn link<R>(&self, make_span: impl FnOnce() -> R) -> R {
+        local::with(&self.engine.0, |local| local.pending = self.key);
+        let span = make_span();
+        // Nobody took it: no layer, or the span is disabled.
+        local::with(&self.engine.0, |local| local.pending = SpanKey::NONE);
+        span
+    }
+
+    /// Changes the endpoint. What was recorded under the old one stays there: stages of a request with more than some
+    /// thirty of them may have been.
+    pub fn set_endpoint(&self, endpoint: &str) {
+        local::with(&self.engine.0, |local| {
+            let endpoint = local.writer.symbol(&self.engine.0.store, Label::Endpoint, endpoint);
+            if let Some(record) = spans::record(&self.engine.0, self.key) {
+                record.set_endpoint(endpoint);
+            }
+        });
+    }
+
+    /// Ends the request, and returns how long it took. Later calls do nothing but return the same.
+    ///
+    /// Shares are settled now: stages that are still open get theirs as it stands, and only their duration goes on.
+    pub fn end(&mut self, outcome: Outcome) -> Nanos {
+        if let Some(ended) = self.ended {
+            return ended;
+        }
+        let now = self.engine.clock().now();
+        let duration = self.engine.clock().between(self.started, now);
+        self.ended = Some(duration);
+        spans::end_guarded(&self.engine, self.key, now, outcome);
+        duration
+    }
+
+    /// Returns whether the request has ended.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Returns how long the request took, or has taken so far.
+    #[must_use]
+    pub fn elapsed(&self) -> Nanos {
+        self.ended.unwrap_or_else(|| self.engine.clock().since(self.started))
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let is_panic = std::thread::panicking();
+        self.end(if is_panic { Outcome::Panic } else { Outcome::Cancelled });
+    }
+}

@@ -1,0 +1,197 @@
+//! The engine as a front end sees it: spans that open, are polled, and close.
+//!
+//! A front end (the tracing layer is one) keeps a [`SpanKey`] for each span and hands it back with each edge. The engine knows nothing
+//! of span ids, fields or contexts.
+
+use std::sync::Arc;
+
+use crate::{
+    catalog::Label,
+    clock::Ticks,
+    engine::{Engine, Shared},
+    key::{Kind, NO_SLOT, SpanKey},
+    local::{self, Local},
+    outcome::Outcome,
+    stage::Group,
+    symbol::Symbol,
+    timeline::{Context, Record, StageLabel},
+};
+
+/// A stage's name, looked up once so that it can be used many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageId(Symbol);
+
+/// An attribute of a stage that its span may tell at any time before it closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StageAttribute {
+    /// Who runs the backend.
+    Provider,
+    /// What the backend runs.
+    Model,
+    /// The class of the error that the stage ended with.
+    ErrorType,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Looks up a stage by name, and puts it into `group` if one is given.
+    ///
+    /// # Cost
+    ///
+    /// One hash look-up; a front end remembers the result for each callsite.
+    #[must_use]
+    pub fn stage_id(&self, name: &str, group: Option<Group>) -> StageId {
+        local::with(&self.0, |local| {
+            let symbol = local.writer.symbol(&self.0.store, Label::Stage, name);
+            if let Some(group) = group {
+                self.0.groups.set(symbol, group);
+            }
+            StageId(symbol)
+        })
+    }
+
+    /// Opens a request's span: that of the [`Request`](crate::Request) that waits for one on this thread, else of a request of
+    /// its own, which ends with [`end_span_request`](Self::end_span_request) or when the span closes.
+    #[must_use]
+    pub fn open_request_span(&self, endpoint: &str) -> SpanKey {
+        local::with(&self.0, |local| {
+            let pending = std::mem::take(&mut local.pending);
+            if let Some(record) = record(&self.0, pending) {
+                record.hold();
+                return pending;
+            }
+            let endpoint = local.writer.symbol(&self.0.store, Label::Endpoint, endpoint);
+            start(&self.0, local, self.0.clock.now(), endpoint, false)
+        })
+    }
+
+    /// Opens a stage below `parent`. Counted and not measured when `parent` is in no request, or has too many stages open.
+    ///
+    /// # Cost
+    ///
+    /// One clock read and one relaxed store on the thread that the request began on; elsewhere a mutex that is the request's own.
+    #[must_use]
+    pub fn open_stage(&self, parent: SpanKey, stage: StageId) -> SpanKey {
+        let now = self.0.clock.now();
+        local::with(&self.0, |local| {
+            let Some(record) = record(&self.0, parent) else {
+                local.writer.drop_one(&self.0.store, "outside_request");
+                return SpanKey::NONE;
+            };
+            let slot = record.open(now, stage.0, parent.slot(), &mut context(&self.0, local));
+            if let Some(slot) = slot {
+                return parent.stage(slot);
+            }
+            local.writer.drop_one(&self.0.store, "too_many_stages");
+            parent.plain()
+        })
+    }
+
+    /// Adds time in which a stage's future was polled, from `entered` to `left`.
+    pub fn add_busy(&self, key: SpanKey, entered: Ticks, left: Ticks) {
+        let Some(record) = record(&self.0, key).filter(|_| key.is_stage()) else { return };
+        let thread = local::with(&self.0, |local| local.thread);
+        record.add_busy(left.0.saturating_sub(entered.0), key.slot(), thread);
+    }
+
+    /// Sets an attribute of an open stage; the last value counts. Nothing for other spans.
+    pub fn set_attribute(&self, key: SpanKey, attribute: StageAttribute, value: &str) {
+        let Some(record) = record(&self.0, key).filter(|_| key.is_stage()) else { return };
+        let (label, name) = match attribute {
+            StageAttribute::Provider => (StageLabel::Provider, Label::Provider),
+            StageAttribute::Model => (StageLabel::Model, Label::Model),
+            StageAttribute::ErrorType => (StageLabel::Error, Label::ErrorType),
+        };
+        let value = local::with(&self.0, |it| it.writer.symbol(&self.0.store, name, value));
+        record.set_label(key.slot(), label, value);
+    }
+
+    /// Ends the request of a request span, unless a [`Request`](crate::Request) decides that. Only the first call counts.
+    pub fn end_span_request(&self, key: SpanKey, outcome: Outcome) {
+        if key.kind() != Kind::Request {
+            return;
+        }
+        let now = self.0.clock.now();
+        if let Some(record) = record(&self.0, key).filter(|it| !it.has_guard()) {
+            local::with(&self.0, |local| {
+                record.end(now, outcome, &mut context(&self.0, local));
+            });
+        }
+    }
+
+    /// Closes a span. Each open span is closed once, after all spans below it.
+    pub fn close(&self, key: SpanKey) {
+        let kind = key.kind();
+        if kind == Kind::Plain {
+            return;
+        }
+        let now = self.0.clock.now();
+        let Some(record) = record(&self.0, key) else { return };
+        local::with(&self.0, |local| {
+            if kind == Kind::Stage {
+                record.close(now, key.slot(), &mut context(&self.0, local));
+                return;
+            }
+            if !record.has_guard() {
+                record.end(now, Outcome::Ok, &mut context(&self.0, local));
+            }
+            release(&self.0, local, key, now);
+        });
+    }
+}
+
+/// Takes a record for a new request. [`SpanKey::NONE`], and counted, when there are too many at once.
+pub(crate) fn start(
+    engine: &Arc<Shared>,
+    local: &mut Local,
+    now: Ticks,
+    endpoint: Symbol,
+    has_guard: bool,
+) -> SpanKey {
+    let index = engine.pool.take(&mut local.free_records);
+    let Some((index, record)) = index.and_then(|it| Some((it, engine.pool.get(it)?))) else {
+        local.writer.drop_one(&engine.store, "too_many_requests");
+        return SpanKey::NONE;
+    };
+    record.start(local.thread, now, endpoint, has_guard);
+    SpanKey::request(index, record.generation())
+}
+
+/// Ends a request that a guard holds, and gives up the guard's hold.
+pub(crate) fn end_guarded(engine: &Engine, key: SpanKey, now: Ticks, outcome: Outcome) {
+    let engine = &engine.0;
+    let Some(record) = record(engine, key) else { return };
+    local::with(engine, |local| {
+        record.end(now, outcome, &mut context(engine, local));
+        release(engine, local, key, now);
+    });
+}
+
+/// Returns the record of an open span. `None` when it is in no request, or the key is stale.
+pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
+    if key.is_none() {
+        return None;
+    }
+    engine.pool.get(key.record()).filter(|it| key.is_of(it.generation()))
+}
+
+fn release(engine: &Arc<Shared>, local: &mut Local, key: SpanKey, now: Ticks) {
+    let Some(record) = record(engine, key) else { return };
+    if record.release(now, &mut context(engine, local)) {
+        engine.pool.put_back(&mut local.free_records, key.record());
+    }
+}
+
+fn context<'a>(engine: &'a Shared, local: &'a mut Local) -> Context<'a> {
+    Context {
+        clock: &engine.clock,
+        store: &engine.store,
+        groups: &engine.groups,
+        writer: &mut local.writer,
+        thread: local.thread,
+    }
+}
+
+const _: () = assert!(NO_SLOT as usize > crate::timeline::MAX_STAGES);

@@ -1,0 +1,135 @@
+//! Where values go: cells that only one thread writes, and that readers sum.
+//!
+//! Each thread that records has a [`Shard`]; nobody else writes it, so a write is a relaxed load and a relaxed store, with no
+//! read-modify-write and no cache line shared between threads. A reader adds the shards up. Nothing is ever
+//! reset: values are cumulative, so any number of readers can look. When a thread ends, its shard stays, and the next new
+//! thread continues it: the number of shards is the largest number of threads that ever lived at once.
+
+mod cells;
+mod writer;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::{
+    catalog::{self, Family},
+    snapshot::{Point, Series, Snapshot},
+    symbol::{Symbol, Symbols},
+};
+
+pub(crate) use cells::Cells;
+pub(crate) use writer::Writer;
+
+/// The most attributes that a family has.
+pub(crate) const MAX_LABELS: usize = 6;
+/// The most series that a family keeps apart; more are counted in one whose attributes are all `other`.
+///
+/// OpenTelemetry's default for one instrument.
+pub(crate) const MAX_SERIES: usize = 2000;
+
+/// The attribute values of a series, in the family's order; absent beyond its length.
+pub(crate) type SeriesKey = [Symbol; MAX_LABELS];
+
+type BySeries = FxHashMap<SeriesKey, Arc<Cells>>;
+
+/// All values of one engine.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) symbols: Symbols,
+    /// The series of each family that any thread has, to hold [`MAX_SERIES`].
+    known: [Mutex<FxHashSet<SeriesKey>>; catalog::ALL.len()],
+    shards: Mutex<Shards>,
+}
+
+/// The cells that one thread writes, as readers find them.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    families: [Mutex<BySeries>; catalog::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Shards {
+    all: Vec<Arc<Shard>>,
+    idle: Vec<Arc<Shard>>,
+}
+
+// === impl Store ===
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self {
+            symbols: Symbols::new(),
+            known: std::array::from_fn(|_| Mutex::default()),
+            shards: Mutex::default(),
+        }
+    }
+
+    /// Returns a shard for the calling thread alone.
+    fn take_shard(&self) -> Arc<Shard> {
+        let mut shards = self.shards.lock();
+        if let Some(shard) = shards.idle.pop() {
+            return shard;
+        }
+        let shard = Arc::new(Shard { families: std::array::from_fn(|_| Mutex::default()) });
+        shards.all.push(Arc::clone(&shard));
+        shard
+    }
+
+    /// Takes back the shard of a thread that ends; its values stay.
+    fn return_shard(&self, shard: Arc<Shard>) {
+        self.shards.lock().idle.push(shard);
+    }
+
+    /// Returns `key`, or the overflow series' key when the family has its fill of others.
+    fn admit(&self, family: &'static Family, key: SeriesKey) -> SeriesKey {
+        let mut known = self.known[family.index].lock();
+        if known.contains(&key) || known.len() < MAX_SERIES {
+            known.insert(key);
+            return key;
+        }
+        overflow_key(family)
+    }
+
+    /// Sums all shards.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let shards = self.shards.lock().all.clone();
+        let series = catalog::ALL.iter().flat_map(|family| self.series(family, &shards));
+        Snapshot { series: series.collect() }
+    }
+
+    fn series(&self, family: &'static Family, shards: &[Arc<Shard>]) -> Vec<Series> {
+        let mut sums: BTreeMap<SeriesKey, Vec<Point>> = BTreeMap::new();
+        for shard in shards {
+            // Copied out, so that a thread that meets a new series does not wait for a reader.
+            let cells: Vec<_> = {
+                let series = shard.families[family.index].lock();
+                series.iter().map(|(key, cells)| (*key, Arc::clone(cells))).collect()
+            };
+            for (key, cells) in cells {
+                cells.add_to(sums.entry(key).or_insert_with(|| cells::empty_points(family)));
+            }
+        }
+        let mut series: Vec<_> = sums
+            .into_iter()
+            .map(|(key, points)| {
+                let values = family.labels.iter().zip(key);
+                let values = values.map(|(&label, symbol)| self.symbols.value(label, symbol));
+                Series { family, values: values.collect(), points }
+            })
+            .collect();
+        series.sort_by(|left, right| left.values.cmp(&right.values));
+        series
+    }
+}
+
+/// Returns the key of the series that holds what is not told apart.
+fn overflow_key(family: &Family) -> SeriesKey {
+    let mut key = SeriesKey::default();
+    key[..family.labels.len()].fill(Symbol::OTHER);
+    key
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The cells of one series in one shard.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use crate::{
+    buckets::{Buckets, MAX_BOUNDS},
+    catalog::{Family, Instrument, Metric},
+    fine::{Layout, PER_OCTAVE},
+    histogram::{self, Histogram},
+    snapshot::Point,
+};
+
+/// The octaves of fine buckets that are kept: 2^10 to 2^44 ns is 1 µs to 4.8 h; bytes begin at 1.
+const OCTAVES: usize = 34;
+const FIRST_OCTAVE_OF_TIME: usize = 10;
+
+/// The values of all metrics of a family in one series: one cell a metric.
+#[derive(Debug)]
+pub(crate) struct Cells(Box<[Cell]>);
+
+#[derive(Debug)]
+enum Cell {
+    Histogram(HistogramCell),
+    /// A counter, or an up-down counter in two's complement.
+    Number(AtomicU64),
+}
+
+#[derive(Debug)]
+struct HistogramCell {
+    buckets: &'static Buckets,
+    sum: AtomicU64,
+    counts: [AtomicU64; MAX_BOUNDS + 1],
+    fine: Option<Box<FineCells>>,
+}
+
+/// Fine buckets, an octave at a time: a series that lives between 1 and 8 ms takes 768 bytes.
+#[derive(Debug)]
+struct FineCells {
+    layout: &'static Layout,
+    first_octave: usize,
+    octaves: [OnceLock<Box<[AtomicU64; PER_OCTAVE]>>; OCTAVES],
+}
+
+// === impl Cells ===
+
+impl Cells {
+    pub(super) fn new(family: &Family) -> Self {
+        Self(family.metrics.iter().map(Cell::new).collect())
+    }
+
+    /// Records one value. Only the shard's own thread may call this, or counts are lost.
+    ///
+    /// A position that the family does not have, or that is not a histogram, is ignored.
+    #[inline]
+    pub(crate) fn record(&self, position: usize, value: u64) {
+        if let Some(Cell::Histogram(cell)) = self.0.get(position) {
+            cell.record(value);
+        }
+    }
+
+    /// Adds to a counter. Only the shard's own thread may call this.
+    #[inline]
+    pub(crate) fn add(&self, position: usize, by: i64) {
+        if let Some(Cell::Number(cell)) = self.0.get(position) {
+            grow(cell, by.cast_unsigned());
+        }
+    }
+
+    /// Adds the values to a reader's sums.
+    pub(super) fn add_to(&self, points: &mut [Point]) {
+        for (cell, point) in self.0.iter().zip(points) {
+            match (cell, point) {
+                (Cell::Histogram(cell), Point::Histogram(sum)) => cell.add_to(sum),
+                (Cell::Number(cell), Point::Counter(sum)) => {
+                    *sum = sum.wrapping_add(cell.load(Relaxed));
+                }
+                (Cell::Number(cell), Point::UpDownCounter(sum)) => {
+                    *sum = sum.wrapping_add(cell.load(Relaxed).cast_signed());
+                }
+                // Cells and points are both made from the family's metrics.
+                (Cell::Histogram(_) | Cell::Number(_), _) => {}
+            }
+        }
+    }
+}
+
+/// Returns a reader's sums of a family before anything is added.
+pub(super) fn empty_points(family: &'static Family) -> Vec<Point> {
+    let point = |metric: &'static Metric| match metric.instrument {
+        Instrument::Histogram { .. } => Point::Histogram(Histogram::empty(metric)),
+        Instrument::Counter => Point::Counter(0),
+        Instrument::UpDownCounter => Point::UpDownCounter(0),
+        Instrument::Gauge => Point::Gauge(0.0),
+    };
+    family.metrics.iter().map(point).collect()
+}
+
+/// Adds without a read-modify-write: there is one writer, so nothing can come between.
+///
+/// Wraps on overflow, as Prometheus expects of sums (`rate()` sees a reset).
+#[inline]
+fn grow(cell: &AtomicU64, by: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+// === impl Cell ===
+
+impl Cell {
+    fn new(metric: &Metric) -> Self {
+        match metric.instrument {
+            Instrument::Histogram { buckets, .. } => Self::Histogram(HistogramCell {
+                buckets,
+                sum: AtomicU64::new(0),
+                counts: [const { AtomicU64::new(0) }; MAX_BOUNDS + 1],
+                fine: histogram::keeps_fine_buckets(metric).then(|| FineCells::new(metric)),
+            }),
+            Instrument::Counter | Instrument::UpDownCounter | Instrument::Gauge => {
+                Self::Number(AtomicU64::new(0))
+            }
+        }
+    }
+}
+
+// === impl HistogramCell ===
+
+impl HistogramCell {
+    #[inline]
+    fn record(&self, value: u64) {
+        grow(&self.counts[self.buckets.index_of(value)], 1);
+        grow(&self.sum, value);
+        if let Some(fine) = &self.fine {
+            fine.record(value);
+        }
+    }
+
+    fn add_to(&self, sum: &mut Histogram) {
+        sum.sum = sum.sum.wrapping_add(self.sum.load(Relaxed));
+        for (count, cell) in sum.counts.iter_mut().zip(&self.counts) {
+            *count += cell.load(Relaxed);
+        }
+        if let Some(fine) = &self.fine {
+            fine.add_to(sum);
+        }
+    }
+}
+
+// === impl FineCells ===
+
+impl FineCells {
+    fn new(metric: &Metric) -> Box<Self> {
+        let is_time = matches!(metric.unit, crate::catalog::Unit::Seconds);
+        Box::new(Self {
+            layout: histogram::layout_of(metric),
+            first_octave: if is_time { FIRST_OCTAVE_OF_TIME } else { 0 },
+            octaves: [const { OnceLock::new() }; OCTAVES],
+        })
+    }
+
+    #[inline]
+    fn record(&self, value: u64) {
+        let first = self.first_octave * PER_OCTAVE;
+        let position = self.layout.position(value).saturating_sub(first);
+        let position = position.min(OCTAVES * PER_OCTAVE - 1);
+        let octave = self.octaves[position / PER_OCTAVE]
+            .get_or_init(|| Box::new([const { AtomicU64::new(0) }; PER_OCTAVE]));
+        grow(&octave[position % PER_OCTAVE], 1);
+    }
+
+    fn add_to(&self, sum: &mut Histogram) {
+        for (number, octave) in self.octaves.iter().enumerate() {
+            let Some(octave) = octave.get() else { continue };
+            let first = (self.first_octave + number) * PER_OCTAVE;
+            for (position, cell) in octave.iter().enumerate() {
+                let count = cell.load(Relaxed);
+                if 0 < count {
+                    *sum.fine.entry(first + position).or_default() += count;
+                }
+            }
+        }
+    }
+}

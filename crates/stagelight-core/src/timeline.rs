@@ -1,0 +1,20 @@
+//! One request's edges, and what they add up to.
+//!
+//! While a request runs, its stages' starts and ends (*edges*) are only noted down, with the time; see [`record`]. When it ends
+//! they are gone through once, in order of time, and every instant is given to the innermost stages open in it; see
+//! [`sweep`]. Records are made in pages and used again; see [`pool`].
+
+mod sweep;
+mod edge;
+mod stage_cell;
+mod context;
+mod record;
+mod pool;
+
+pub(crate) use context::Context;
+pub(crate) use pool::Pool;
+pub(crate) use record::{MAX_STAGES, Record};
+pub(crate) use stage_cell::StageLabel;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The records of all requests of an engine, used again and again.
+
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+
+use crate::timeline::record::Record;
+
+/// Records are made this many at a time: some 450 KiB.
+const PAGE: u32 = 256;
+/// The most pages, so 16,384 requests at once and some 30 MiB; requests beyond are counted, but their stages are not measured.
+const PAGES: u32 = 64;
+/// How many free records a thread takes at a time.
+const BATCH: usize = 16;
+/// How many free records a thread keeps before it gives some back: requests may end on another thread than they began on.
+const KEEP: usize = 48;
+
+/// All records, in pages that are made when first needed.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pages: [OnceLock<Box<[Record]>>; PAGES as usize],
+    shared: Mutex<Free>,
+}
+
+/// What is free and in no thread's hands.
+#[derive(Debug, Default)]
+struct Free {
+    records: Vec<u32>,
+    pages_made: u32,
+}
+
+// === impl Pool ===
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Self { pages: [const { OnceLock::new() }; PAGES as usize], shared: Mutex::default() }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&Record> {
+        self.pages.get((index / PAGE) as usize)?.get()?.get((index % PAGE) as usize)
+    }
+
+    /// Takes a free record, from the thread's own ones if it has any. `None` when all are in use.
+    #[inline]
+    pub(crate) fn take(&self, own: &mut Vec<u32>) -> Option<u32> {
+        own.pop().or_else(|| self.refill(own))
+    }
+
+    /// Gives a record back, to the thread's own ones.
+    #[inline]
+    pub(crate) fn put_back(&self, own: &mut Vec<u32>, index: u32) {
+        own.push(index);
+        if KEEP < own.len() {
+            self.shared.lock().records.extend(own.drain(KEEP / 2..));
+        }
+    }
+
+    /// Takes the records of a thread that ends.
+    pub(crate) fn put_all_back(&self, own: &mut Vec<u32>) {
+        self.shared.lock().records.append(own);
+    }
+
+    #[cold]
+    fn refill(&self, own: &mut Vec<u32>) -> Option<u32> {
+        let mut free = self.shared.lock();
+        if free.records.is_empty() && free.pages_made < PAGES {
+            let page = free.pages_made;
+            self.pages[page as usize].get_or_init(|| (0..PAGE).map(|_| Record::new()).collect());
+            free.pages_made += 1;
+            // From the back, so that low numbers are used first and stay warm.
+            free.records.extend((page * PAGE..(page + 1) * PAGE).rev());
+        }
+        let rest = free.records.len().saturating_sub(BATCH);
+        own.extend(free.records.drain(rest..));
+        own.pop()
+    }
+}

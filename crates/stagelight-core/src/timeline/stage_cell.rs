@@ -1,0 +1,82 @@
+//! What is known of a stage besides its edges.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+
+use crate::symbol::Symbol;
+
+/// An open stage; written from its start to its end, read when it is swept.
+///
+/// Relaxed everywhere: whoever sweeps has seen the stage's end, and with it all that came before.
+#[derive(Debug, Default)]
+pub(super) struct StageCell {
+    /// Ticks in which it was polled at home, written by home alone.
+    busy_home: AtomicU64,
+    /// The same on other threads.
+    busy_away: AtomicU64,
+    stage: AtomicU16,
+    parent: AtomicU16,
+    provider: AtomicU16,
+    model: AtomicU16,
+    error: AtomicU16,
+}
+
+/// An attribute of a stage that may be given after its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StageLabel {
+    Provider,
+    Model,
+    Error,
+}
+
+// === impl StageCell ===
+
+impl StageCell {
+    pub(super) fn start(&self, stage: Symbol, parent: u16) {
+        self.busy_home.store(0, Relaxed);
+        self.busy_away.store(0, Relaxed);
+        self.stage.store(stage.0, Relaxed);
+        self.parent.store(parent, Relaxed);
+        for label in [&self.provider, &self.model, &self.error] {
+            label.store(Symbol::ABSENT.0, Relaxed);
+        }
+    }
+
+    /// Adds polled ticks without a read-modify-write: home is the one writer.
+    pub(super) fn add_busy_at_home(&self, ticks: u64) {
+        self.busy_home.store(self.busy_home.load(Relaxed).wrapping_add(ticks), Relaxed);
+    }
+
+    pub(super) fn add_busy_away(&self, ticks: u64) {
+        self.busy_away.fetch_add(ticks, Relaxed);
+    }
+
+    /// Returns the ticks in which it was polled, on all threads.
+    pub(super) fn busy(&self) -> u64 {
+        self.busy_home.load(Relaxed).wrapping_add(self.busy_away.load(Relaxed))
+    }
+
+    pub(super) fn stage(&self) -> Symbol {
+        Symbol(self.stage.load(Relaxed))
+    }
+
+    /// Returns the slot of the stage above.
+    pub(super) fn parent(&self) -> u16 {
+        self.parent.load(Relaxed)
+    }
+
+    pub(super) fn set_label(&self, label: StageLabel, value: Symbol) {
+        self.cell(label).store(value.0, Relaxed);
+    }
+
+    pub(super) fn label(&self, label: StageLabel) -> Symbol {
+        Symbol(self.cell(label).load(Relaxed))
+    }
+
+    fn cell(&self, label: StageLabel) -> &AtomicU16 {
+        match label {
+            StageLabel::Provider => &self.provider,
+            StageLabel::Model => &self.model,
+            StageLabel::Error => &self.error,
+        }
+    }
+}

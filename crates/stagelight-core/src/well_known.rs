@@ -1,0 +1,107 @@
+//! Symbols that exist from the start, and which group each stage is in.
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use crate::{
+    catalog::Label,
+    outcome::Outcome,
+    stage::{self, Group},
+    store::Store,
+    symbol::Symbol,
+};
+
+pub(crate) const BACKEND_FETCH: Symbol = Symbol(2);
+pub(crate) const STREAM_PROCESSING: Symbol = Symbol(3);
+pub(crate) const UNATTRIBUTED: Symbol = Symbol(4);
+
+/// The stages in the order of their symbols, from 2 on: 0 and 1 are taken in every label.
+const STAGES: [&str; 6] = [
+    stage::BACKEND_FETCH,
+    stage::STREAM_PROCESSING,
+    stage::UNATTRIBUTED,
+    stage::REQUEST_PARSING,
+    stage::AUTH_VALIDATION,
+    stage::REQUEST_PREPARATION,
+];
+/// Stands in for a provider or model that the span does not tell.
+const UNKNOWN: &str = "unknown";
+const UNKNOWN_BACKEND: Symbol = Symbol(2);
+
+/// The group of each stage, by symbol.
+#[derive(Debug)]
+pub(crate) struct Groups([AtomicU8; GROUPED]);
+
+/// Symbols 0 and 1, and as many as the label has room for.
+const GROUPED: usize = Label::Stage.cap() + 2;
+
+/// Gives the well-known values their symbols in a store that has none yet.
+pub(crate) fn intern(store: &Store) {
+    for name in STAGES {
+        store.symbols.intern(Label::Stage, name);
+    }
+    for outcome in Outcome::ALL {
+        store.symbols.intern(Label::Outcome, outcome.as_str());
+    }
+    store.symbols.intern(Label::Provider, UNKNOWN);
+    store.symbols.intern(Label::Model, UNKNOWN);
+}
+
+/// Returns a provider's or model's symbol, or that of `unknown` when it is absent.
+pub(crate) fn or_unknown(symbol: Symbol) -> Symbol {
+    if symbol == Symbol::ABSENT { UNKNOWN_BACKEND } else { symbol }
+}
+
+pub(crate) const fn outcome(outcome: Outcome) -> Symbol {
+    Symbol(outcome as u16 + 2)
+}
+
+// === impl Groups ===
+
+impl Groups {
+    pub(crate) fn new(store: &Store) -> Self {
+        let groups = Self([const { AtomicU8::new(Group::Other as u8) }; GROUPED]);
+        for name in STAGES {
+            groups.set(store.symbols.intern(Label::Stage, name), Group::of_well_known(name));
+        }
+        groups
+    }
+
+    pub(crate) fn set(&self, stage: Symbol, group: Group) {
+        // `other` is many stages at once, so it stays in no particular group.
+        if stage != Symbol::OTHER
+            && let Some(cell) = self.0.get(usize::from(stage.0))
+        {
+            cell.store(group as u8, Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, stage: Symbol) -> Group {
+        let number =
+            self.0.get(usize::from(stage.0)).map_or(Group::Other as u8, |it| it.load(Relaxed));
+        Group::ALL.into_iter().find(|&it| it as u8 == number).unwrap_or_default()
+    }
+
+    pub(crate) fn is_frontend(&self, stage: Symbol) -> bool {
+        self.get(stage) == Group::FrontendProcessing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn well_known_values_have_the_symbols_that_the_hot_path_compares_with() {
+        let store = Store::new();
+        intern(&store);
+        let stage = |name| store.symbols.intern(Label::Stage, name);
+        assert_eq!(stage(stage::BACKEND_FETCH), BACKEND_FETCH);
+        assert_eq!(stage(stage::STREAM_PROCESSING), STREAM_PROCESSING);
+        assert_eq!(stage(stage::UNATTRIBUTED), UNATTRIBUTED);
+        assert_eq!(store.symbols.intern(Label::Provider, UNKNOWN), UNKNOWN_BACKEND);
+        assert_eq!(store.symbols.intern(Label::Model, UNKNOWN), UNKNOWN_BACKEND);
+        for it in Outcome::ALL {
+            assert_eq!(store.symbols.intern(Label::Outcome, it.as_str()), outcome(it));
+        }
+    }
+}
