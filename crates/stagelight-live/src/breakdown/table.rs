@@ -1,0 +1,121 @@
+//! The document as a table for a terminal.
+
+use stagelight_core::Outcome;
+use unicode_width::UnicodeWidthStr;
+
+use super::{
+    document::{Breakdown, Endpoint, Stage, Summary},
+    human::{count, fit, pad, seconds},
+    measure::percent,
+};
+
+/// Columns that the table may take; what a narrow terminal or a mail has.
+const COLUMNS: usize = 100;
+/// Columns of a stage's name.
+const NAME: usize = 24;
+/// Columns of a share's bar.
+const BAR: usize = 10;
+const NOTHING: &str = "-";
+
+// === impl Breakdown ===
+
+impl Breakdown {
+    /// Writes the document as a plain-text table of at most 100 columns, one part for each endpoint.
+    ///
+    /// Ends with a line feed. Names that are too long are cut, control characters in them are shown as `�`.
+    #[must_use]
+    pub fn to_table(&self) -> String {
+        if self.endpoints.is_empty() {
+            return "no request has ended yet\n".to_owned();
+        }
+        let parts: Vec<_> = self.endpoints.iter().map(part).collect();
+        let mut table = parts.join("\n");
+        table.push_str("\nshare: part of the requests' time, each instant given once; busy: time spent being polled\n");
+        table
+    }
+}
+
+fn part(endpoint: &Endpoint) -> String {
+    let mut part = head(endpoint);
+    part.push_str(&row(
+        "stage",
+        ["count", "errors", "p50", "p95", "p99", "busy"].map(str::to_owned),
+        "",
+        "share",
+    ));
+    for stage in &endpoint.stages {
+        part.push_str(&stage_row(stage));
+    }
+    let rest = percent(endpoint.unattributed, endpoint.duration.sum);
+    part.push_str(&row("unattributed", [NOTHING; 6].map(str::to_owned), &bar(rest), &share(rest)));
+    part
+}
+
+/// The endpoint and what its requests did: one line, or more where one has no room.
+fn head(endpoint: &Endpoint) -> String {
+    let requests = match endpoint.requests {
+        1 => "1 request".to_owned(),
+        many => format!("{} requests", count(many)),
+    };
+    let outcomes = Outcome::ALL.iter().filter_map(|it| {
+        let requests = *endpoint.outcomes.get(it.as_str())?;
+        (0 < requests).then(|| format!("{} {}", count(requests), it.as_str()))
+    });
+    let [p50, p95, p99] = quantiles(&endpoint.duration);
+    // One word: three quantiles are read together.
+    let quantiles = format!("p50 {p50}  p95 {p95}  p99 {p99}");
+    let endpoint = fit(&endpoint.endpoint, COLUMNS);
+    let words = [endpoint, requests].into_iter().chain(outcomes).chain([quantiles]);
+    let mut head = String::new();
+    let mut used = 0;
+    for word in words {
+        let wide = word.width();
+        if used == 0 {
+            used = wide;
+        } else if used + 2 + wide <= COLUMNS {
+            head.push_str("  ");
+            used += 2 + wide;
+        } else {
+            head.push_str("\n    ");
+            used = 4 + wide;
+        }
+        head.push_str(&word);
+    }
+    head.push('\n');
+    head
+}
+
+fn stage_row(stage: &Stage) -> String {
+    let [p50, p95, p99] = quantiles(&stage.duration);
+    let busy = seconds(stage.busy.as_secs_f64());
+    let numbers = [count(stage.count), count(stage.errors), p50, p95, p99, busy];
+    row(&stage.stage, numbers, &bar(stage.share_percent), &share(stage.share_percent))
+}
+
+fn row(name: &str, numbers: [String; 6], bar: &str, share: &str) -> String {
+    let name = pad(name, NAME);
+    let [count, errors, p50, p95, p99, busy] = numbers;
+    format!(
+        "  {name} {count:>9} {errors:>7} {p50:>8} {p95:>8} {p99:>8} {busy:>8}  {bar:<BAR$} {share:>6}\n"
+    )
+}
+
+fn quantiles(summary: &Summary) -> [String; 3] {
+    [summary.p50, summary.p95, summary.p99].map(|it| it.map_or(NOTHING.to_owned(), seconds))
+}
+
+fn share(percent: f64) -> String {
+    format!("{percent:.1}%")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share is 0 to 100 percent"
+)]
+fn bar(percent: f64) -> String {
+    "█".repeat((percent / 100.0 * BAR as f64).round() as usize)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! A page behind a route.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use stagelight_core::Engine;
+
+use super::{Format, MetricsPage};
+
+/// Makes a router with one route, `GET /metrics`, which answers with the engine's metrics.
+///
+/// To be merged into a service's own router or served on an address of its own; the latter keeps it from whoever can reach the
+/// service. Add it after the HTTP layer, or scrapes are counted as requests.
+///
+/// It holds every metric of the catalogue. Instruments of your own OpenTelemetry `Meter` travel by OTLP only and are not on it.
+///
+/// ```
+/// use stagelight_core::Engine;
+///
+/// let engine = Engine::new();
+/// let app: axum::Router = axum::Router::new().merge(stagelight_live::prometheus::router(&engine));
+/// ```
+pub fn router(engine: &Engine) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(Arc::new(MetricsPage::new(engine)))
+}
+
+/// Answers in the text format whatever `accept` says: it is the one that every scraper takes, and the only one yet.
+async fn metrics(State(page): State<Arc<MetricsPage>>) -> Response {
+    let format = Format::Text;
+    ([(CONTENT_TYPE, format.content_type())], page.render(format)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{self, Body},
+        http::{Method, Request, StatusCode},
+    };
+    use stagelight_core::{Outcome, catalog};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(router: Router, method: Method) -> Response {
+        let request = Request::builder().method(method).uri("/metrics").body(Body::empty());
+        router.oneshot(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_page_says_its_format_and_shows_what_was_recorded() {
+        let engine = Engine::new();
+        engine.start_request("/v1/jobs").end(Outcome::Ok);
+        let response = ask(router(&engine), Method::GET).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+        let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = str::from_utf8(&body).unwrap();
+        let count = r#"request_duration_seconds_count{endpoint="/v1/jobs",outcome="ok"} 1"#;
+        assert!(text.lines().any(|it| it == count), "{text}");
+        assert!(text.contains(&catalog::PERCENTAGE.metrics[0].prometheus_name()), "{text}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_page_can_only_be_read() {
+        let response = ask(router(&Engine::new()), Method::POST).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+}

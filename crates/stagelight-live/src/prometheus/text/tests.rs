@@ -1,0 +1,232 @@
+use std::collections::BTreeMap;
+
+use expect_test::expect;
+use proptest::prelude::*;
+use stagelight_core::{
+    Clock, Engine, Percentages,
+    catalog::{Family, Label},
+};
+
+use super::*;
+
+fn engine() -> Engine {
+    Engine::with_clock(Clock::manual().0)
+}
+
+/// A sample as a scraper reads it: name, labels, value.
+type Sample = (String, BTreeMap<String, String>, f64);
+
+/// Reads the format as its description says, strictly; written apart from the writer.
+fn read(text: &str) -> Vec<Sample> {
+    let samples = text.lines().filter(|it| !it.starts_with('#'));
+    samples.map(|it| sample(it).unwrap_or_else(|| panic!("not a sample: {it}"))).collect()
+}
+
+fn sample(line: &str) -> Option<Sample> {
+    let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    let end = line.find(|it| !is_name(it))?;
+    let (name, mut rest) = line.split_at(end);
+    let mut labels = BTreeMap::new();
+    if let Some(inside) = rest.strip_prefix('{') {
+        rest = inside;
+        loop {
+            let (label, value) = rest.split_once("=\"")?;
+            assert!(label.chars().all(is_name), "{line}");
+            let (value, after) = quoted(value)?;
+            assert!(labels.insert(label.to_owned(), value).is_none(), "{label} twice in {line}");
+            match after.strip_prefix(',') {
+                Some(after) => rest = after,
+                None => break rest = after.strip_prefix('}')?,
+            }
+        }
+    }
+    Some((name.to_owned(), labels, rest.strip_prefix(' ')?.parse().ok()?))
+}
+
+/// Reads up to the closing quote, and returns what is after it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(match characters.next()?.1 {
+                'n' => '\n',
+                it @ ('\\' | '"') => it,
+                _ => return None,
+            }),
+            _ => value.push(character),
+        }
+    }
+    None
+}
+
+#[test]
+fn each_kind_of_metric_is_written_in_its_way() {
+    let engine = engine();
+    let stage = ["parse", "/v1/\"chat\"\\\n"];
+    engine.record(
+        &catalog::STAGE,
+        &stage,
+        &[(0, 100_000), (0, 1_500_000_000), (0, 20_000_000_000)],
+    );
+    engine.add(&catalog::STAGE_ERRORS, &["parse", "/v1/chat", "timeout"], 0, 3);
+    engine.add(&catalog::HTTP_SERVER_ACTIVE, &["GET", "http"], 0, -1);
+    expect![[r##"
+        # HELP request_stage_duration_seconds Time from a stage's start to its end; stages may nest and overlap.
+        # TYPE request_stage_duration_seconds histogram
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.0001"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.00025"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.0005"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.001"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.0025"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.005"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.01"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.025"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.05"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.1"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.25"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.5"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="1"} 1
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="2.5"} 2
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="5"} 2
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="10"} 2
+        request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="+Inf"} 3
+        request_stage_duration_seconds_sum{stage="parse",endpoint="/v1/\"chat\"\\\n"} 21.5001
+        request_stage_duration_seconds_count{stage="parse",endpoint="/v1/\"chat\"\\\n"} 3
+        # HELP request_stage_errors_total Stages that ended with an error.
+        # TYPE request_stage_errors_total counter
+        request_stage_errors_total{stage="parse",endpoint="/v1/chat",error_type="timeout"} 3
+        # HELP http_server_active_requests Requests that have begun and not ended.
+        # TYPE http_server_active_requests gauge
+        http_server_active_requests{http_request_method="GET",url_scheme="http"} -1
+    "##]].assert_eq(&text(&engine.snapshot()));
+}
+
+#[test]
+fn an_absent_attribute_is_left_out() {
+    let engine = engine();
+    engine.record(&catalog::BACKEND, &["", "m", ""], &[(0, 1)]);
+    let samples = read(&text(&engine.snapshot()));
+    let (_, labels, _) = samples.iter().find(|it| it.0 == "backend_ttfb_seconds_count").unwrap();
+    assert_eq!(labels.iter().collect::<Vec<_>>(), [(&"model".to_owned(), &"m".to_owned())]);
+}
+
+#[test]
+fn a_series_without_any_attribute_has_no_braces() {
+    let engine = engine();
+    engine.record(&catalog::FRONTEND, &[""], &[(0, 1)]);
+    let text = text(&engine.snapshot());
+    assert!(text.contains("\nfrontend_processing_seconds_bucket{le=\"0.001\"} 1\n"), "{text}");
+    assert!(text.contains("\nfrontend_processing_seconds_count 1\n"), "{text}");
+}
+
+#[test]
+fn an_empty_store_has_an_empty_page() {
+    assert_eq!(text(&engine().snapshot()), "");
+}
+
+#[test]
+fn a_number_that_is_none_is_still_a_sample() {
+    let values = vec!["other".into(), "/".into()];
+    for (gauge, written) in [(f64::NAN, "NaN"), (f64::INFINITY, "+Inf"), (12.5, "12.5")] {
+        let series = Series {
+            family: &catalog::PERCENTAGE,
+            values: values.clone(),
+            points: vec![Point::Gauge(gauge)],
+        };
+        let text = text(&Snapshot { series: vec![series] });
+        let expected = format!("stage_percentage{{stage=\"other\",endpoint=\"/\"}} {written}");
+        assert_eq!(text.lines().last(), Some(expected.as_str()));
+    }
+}
+
+#[test]
+fn bounds_are_written_as_prometheus_shows_those_of_otlp() {
+    let engine = engine();
+    for family in catalog::ALL {
+        let labels = vec!["1"; family.labels.len()];
+        for (position, metric) in family.metrics.iter().enumerate() {
+            if !metric.bounds().is_empty() {
+                engine.record(family, &labels, &[(position, 1)]);
+            }
+        }
+    }
+    let samples = read(&text(&engine.snapshot()));
+    let bounds = |name: &str| {
+        let buckets = samples.iter().filter(|it| it.0 == format!("{name}_bucket"));
+        buckets.map(|it| it.1["le"].as_str()).collect::<Vec<_>>().join(" ")
+    };
+    expect!["0.1 0.5 1 1.5 2 2.5 3 5 10 +Inf"].assert_eq(&bounds("backend_ttfb_seconds"));
+    expect![
+        "0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 +Inf"
+    ]
+    .assert_eq(&bounds("request_stage_share_seconds"));
+    expect!["64 256 1024 4096 16384 65536 262144 1048576 4194304 16777216 67108864 +Inf"]
+        .assert_eq(&bounds("http_server_response_body_size_bytes"));
+}
+
+#[test]
+fn a_metric_is_written_in_one_piece() {
+    let engine = engine();
+    for stage in ["b", "a"] {
+        engine.record(&catalog::STAGE, &[stage, "/"], &[(0, 1), (1, 1), (2, 1)]);
+    }
+    let mut snapshot = engine.snapshot();
+    Percentages::new().add_to(&mut snapshot, |it| engine.group_of(it));
+    let text = text(&snapshot);
+    let heads: Vec<_> = text.lines().filter(|it| it.starts_with("# TYPE")).collect();
+    expect![[r#"
+        # TYPE request_stage_duration_seconds histogram
+        # TYPE request_stage_share_seconds histogram
+        # TYPE request_stage_busy_seconds histogram
+        # TYPE stage_percentage gauge"#]]
+    .assert_eq(&heads.join("\n"));
+    let counts: Vec<_> = text.lines().filter(|it| it.contains("_count")).collect();
+    expect![[r#"
+        request_stage_duration_seconds_count{stage="a",endpoint="/"} 1
+        request_stage_duration_seconds_count{stage="b",endpoint="/"} 1
+        request_stage_share_seconds_count{stage="a",endpoint="/"} 1
+        request_stage_share_seconds_count{stage="b",endpoint="/"} 1
+        request_stage_busy_seconds_count{stage="a",endpoint="/"} 1
+        request_stage_busy_seconds_count{stage="b",endpoint="/"} 1"#]]
+    .assert_eq(&counts.join("\n"));
+}
+
+fn family() -> impl Strategy<Value = &'static Family> {
+    prop::sample::select(vec![&catalog::STAGE, &catalog::BACKEND, &catalog::HTTP_SERVER])
+}
+
+proptest! {
+    #[test]
+    fn what_was_recorded_is_what_a_scraper_reads(
+        family in family(),
+        name in "(?s).{1,12}|[\\\\\"\n,={} ]{1,8}",
+        values in prop::collection::vec(0_u64..100_000_000_000, 1..20),
+    ) {
+        let engine = engine();
+        let mut labels = vec![""; family.labels.len()];
+        labels[1] = &name;
+        for value in &values {
+            engine.record(family, &labels, &[(0, *value)]);
+        }
+        let samples = read(&text(&engine.snapshot()));
+        let metric = &family.metrics[0];
+        let of = |suffix: &str| {
+            let name = metric.prometheus_name() + suffix;
+            samples.iter().filter(move |it| it.0 == name).collect::<Vec<_>>()
+        };
+        let label: Label = family.labels[1];
+        for (_, labels, _) in &samples {
+            prop_assert_eq!(&labels[&label.prometheus_name()], &name);
+        }
+        let within = |bound: f64| values.iter().filter(|it| metric.unit.export(**it) <= bound).count();
+        for (_, labels, count) in of("_bucket") {
+            let bound = labels["le"].replace("+Inf", "inf").parse().unwrap();
+            prop_assert_eq!(*count, within(bound) as f64);
+        }
+        prop_assert_eq!(of("_bucket").len(), metric.bounds().len() + 1);
+        prop_assert_eq!(of("_count")[0].2, values.len() as f64);
+        prop_assert_eq!(of("_sum")[0].2, metric.unit.export(values.iter().sum()));
+    }
+}
