@@ -1,0 +1,47 @@
+//! `stagelight catalog`: every metric, as the library's catalogue spells it.
+
+mod entry;
+mod markdown;
+mod table;
+
+use std::io::{self, Write};
+
+use clap::{Args, ValueEnum};
+use stagelight_core::catalog;
+
+use entry::Entry;
+
+/// Print every metric with its unit, attributes, buckets and meaning.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogArgs {
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// How the catalogue is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// One paragraph for each metric, for a terminal.
+    Table,
+    /// One array of objects.
+    Json,
+    /// A table as the README has it.
+    Markdown,
+}
+
+/// Prints the catalogue to `out`.
+pub(crate) fn run(args: &CatalogArgs, out: &mut impl Write) -> io::Result<()> {
+    let entries: Vec<_> = catalog::ALL
+        .iter()
+        .flat_map(|family| family.metrics.iter().map(|metric| Entry::of(family, metric)))
+        .collect();
+    match args.format {
+        Format::Table => out.write_all(table::render(&entries).as_bytes()),
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &entries)?;
+            out.write_all(b"\n")
+        }
+        Format::Markdown => out.write_all(markdown::render(&entries).as_bytes()),
+    }
+}

@@ -1,0 +1,91 @@
+//! `stagelight catalog`, and the README's table that is made of it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, path::Path, process::Command};
+
+use expect_test::expect;
+use serde_json::Value;
+use stagelight_core::catalog;
+
+const BEGIN: &str = "<!-- catalog:begin -->\n";
+const END: &str = "<!-- catalog:end -->";
+
+fn print(format: &str) -> String {
+    let command = Command::new(env!("CARGO_BIN_EXE_stagelight"))
+        .args(["catalog", "--format", format])
+        .output()
+        .unwrap();
+    assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+    String::from_utf8(command.stdout).unwrap()
+}
+
+#[test]
+fn the_readme_shows_the_catalogue_of_today() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(&path).unwrap_or_default();
+    let parts = readme
+        .split_once(BEGIN)
+        .and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
+        .unwrap_or_else(|| panic!("README.md has no lines {BEGIN:?} and {END:?} in this order"));
+    let (head, (shown, tail)) = parts;
+    let expected = format!("\n{}\n", print("markdown"));
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, format!("{head}{BEGIN}{expected}{END}{tail}")).unwrap();
+    } else {
+        assert!(
+            shown == expected,
+            "README.md's table of metrics is not what `stagelight catalog --format markdown` prints; \
+             run this test with UPDATE_EXPECT=1.\nexpected:\n{expected}\nfound:\n{shown}"
+        );
+    }
+}
+
+#[test]
+fn json_has_one_object_for_each_metric() {
+    let entries: Vec<Value> = serde_json::from_str(&print("json")).unwrap();
+    let metrics: usize = catalog::ALL.iter().map(|it| it.metrics.len()).sum();
+    assert_eq!(entries.len(), metrics);
+    let errors = entries.iter().find(|it| it["name"] == "request.stage.errors").unwrap();
+    expect![[r#"
+        {
+          "attributes": [
+            "stage",
+            "endpoint",
+            "error.type"
+          ],
+          "buckets": [],
+          "help": "Stages that ended with an error.",
+          "kind": "counter",
+          "name": "request.stage.errors",
+          "prometheus_name": "request_stage_errors_total",
+          "unit": "{error}"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(errors).unwrap());
+}
+
+#[test]
+fn the_table_fits_a_terminal() {
+    let table = print("table");
+    let first = table.split("\n\n").next().unwrap();
+    expect![[r#"
+        request.stage.duration (s, histogram)
+          Prometheus  request_stage_duration_seconds
+          attributes  stage, endpoint
+          buckets     0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10
+          meaning     Time from a stage's start to its end; stages may nest and overlap."#]].assert_eq(first);
+    for line in table.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_format_is_told_the_three_there_are() {
+    let command = Command::new(env!("CARGO_BIN_EXE_stagelight"))
+        .args(["catalog", "--format", "xml"])
+        .output()
+        .unwrap();
+    assert_eq!(command.status.code(), Some(2));
+    let message = String::from_utf8(command.stderr).unwrap();
+    assert!(message.contains("[possible values: table, json, markdown]"), "{message}");
+}
