@@ -1,0 +1,79 @@
+//! What the gateway serves, and what its handlers share.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, header},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use stagelight::{Telemetry, stage};
+
+use crate::{chat::chat, config::GatewayConfig, error::ApiError, tokens::TokenCounter};
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) client: reqwest::Client,
+    pub(crate) tokens: TokenCounter,
+}
+
+/// Returns the gateway as a router: `POST /v1/chat/completions`, `GET /v1/models`, `GET /healthz`.
+///
+/// Every request is measured by `telemetry`, except those to `/healthz`.
+///
+/// # Errors
+///
+/// Returns the client's error if it cannot be set up.
+pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwest::Error> {
+    let client = reqwest::Client::builder()
+        // Before the response head, and between two pieces of the body.
+        .read_timeout(config.timeout)
+        // The configuration says where providers are, not the environment's proxy, nor a provider.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let tokens = TokenCounter::new(&telemetry.meter("llm-gateway"));
+    let measured =
+        telemetry.http_layer().with_response_time_header().with_access_log().with_panic_handler();
+
+    Ok(Router::new()
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
+        .fallback(async || ApiError::UnknownRoute)
+        .method_not_allowed_fallback(async || ApiError::WrongMethod)
+        .layer(measured)
+        // Below the layer, because probes would drown the requests that matter.
+        .route("/healthz", get(async || "ok"))
+        .with_state(Arc::new(Gateway { config, client, tokens })))
+}
+
+async fn models(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    gateway.authenticate(&headers).await?;
+    let model = |(model, provider)| json!({"id": model, "object": "model", "created": 0, "owned_by": provider});
+    let models: Vec<_> = gateway.config.models().map(model).collect();
+    Ok(Json(json!({"object": "list", "data": models})))
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Lets only callers with a valid key pass.
+    #[stage("auth_validation")]
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.config.slow.pause("auth_validation").await;
+        let key = bearer_token(headers).ok_or(ApiError::NoKey)?;
+        if self.config.api_keys.contains(key) { Ok(()) } else { Err(ApiError::WrongKey) }
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,115 @@
+//! A made-up regression: stages that take longer than they need, for something to find.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// Time to lose in each stage; none unless added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    stages: BTreeMap<&'static str, Duration>,
+}
+
+/// A slowed stage that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SlowError {
+    /// No stage has that name.
+    #[error("there is no stage {stage:?} to slow down; there are {}", Slow::STAGES.join(", "))]
+    Stage {
+        /// The name as given.
+        stage: String,
+    },
+    /// The duration cannot be read.
+    #[error("cannot understand {given:?}; expected STAGE=DURATION such as auth_validation=50ms")]
+    Duration {
+        /// The text as given.
+        given: String,
+    },
+}
+
+// === impl Slow ===
+
+impl Slow {
+    /// The gateway's stages, in the order in which a request meets them.
+    pub const STAGES: [&str; 5] = [
+        "auth_validation",
+        "request_parsing",
+        "request_preparation",
+        "backend_fetch",
+        "stream_processing",
+    ];
+
+    /// Reads `STAGE=DURATION`, such as `auth_validation=50ms`.
+    ///
+    /// # Errors
+    ///
+    /// - [`SlowError::Stage`] if there is no such stage;
+    /// - [`SlowError::Duration`] if the duration is missing or cannot be read.
+    pub fn parse(text: &str) -> Result<(String, Duration), SlowError> {
+        let (stage, duration) = text.split_once('=').unwrap_or((text, ""));
+        let stage = Self::find(stage)?;
+        let duration = humantime::parse_duration(duration)
+            .map_err(|_| SlowError::Duration { given: text.to_owned() })?;
+        Ok((stage.to_owned(), duration))
+    }
+
+    /// Adds stages with the time to lose in each; the last word on a stage counts.
+    ///
+    /// # Errors
+    ///
+    /// [`SlowError::Stage`] if there is no such stage.
+    pub fn with(
+        mut self,
+        stages: impl IntoIterator<Item = (String, Duration)>,
+    ) -> Result<Self, SlowError> {
+        for (stage, duration) in stages {
+            self.stages.insert(Self::find(&stage)?, duration);
+        }
+        Ok(self)
+    }
+
+    /// Returns the time to lose in `stage`, if there is any.
+    #[must_use]
+    pub fn get(&self, stage: &str) -> Option<Duration> {
+        self.stages.get(stage).copied()
+    }
+
+    /// Waits for the time to lose in `stage`; returns at once if there is none.
+    pub(crate) async fn pause(&self, stage: &str) {
+        if let Some(duration) = self.get(stage) {
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    fn find(stage: &str) -> Result<&'static str, SlowError> {
+        let found = Self::STAGES.into_iter().find(|it| *it == stage);
+        found.ok_or_else(|| SlowError::Stage { stage: stage.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_stage_and_a_duration() {
+        let expected = ("auth_validation".to_owned(), Duration::from_millis(50));
+        assert_eq!(Slow::parse("auth_validation=50ms"), Ok(expected));
+    }
+
+    #[test]
+    fn an_unknown_stage_is_told_the_five_there_are() {
+        let expected = "there is no stage \"auth\" to slow down; there are auth_validation, \
+            request_parsing, request_preparation, backend_fetch, stream_processing";
+        assert_eq!(Slow::parse("auth=50ms").unwrap_err().to_string(), expected);
+        let stages = [("auth".to_owned(), Duration::ZERO)];
+        assert_eq!(Slow::default().with(stages).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_bad_duration_is_told_what_is_expected() {
+        for given in ["auth_validation", "auth_validation=", "auth_validation=50"] {
+            let error = Slow::parse(given).unwrap_err();
+            assert_eq!(error, SlowError::Duration { given: given.to_owned() });
+        }
+    }
+}
