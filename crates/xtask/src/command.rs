@@ -1,11 +1,17 @@
 //! Running other people's programs to their end.
 
+use std::ffi::OsString;
 use std::iter;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::terminal::progress;
+
+/// Returns the Cargo that runs us, or else the one in `PATH`.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
 
 /// Prints the command as it could be typed, runs it, and fails unless it succeeds.
 ///

@@ -1,7 +1,7 @@
 //! Development tasks: the pinned tools, the local stack of real servers, and what CI runs.
 //!
 //! The program (`cargo xtask …`) is a thin command line over this library; the `e2e` package uses
-//! the same library as its test bench.
+//! the same [`Stack`] as its test bench.
 //!
 //! # What this crate knows, and what it must never know
 //!
@@ -12,13 +12,19 @@
 //! It runs on Unix: process groups, signals and file locks are what keeps its children in hand.
 
 mod terminal;
+mod clock;
 mod workspace;
 mod command;
 mod cache;
 mod tools;
 mod python;
+mod interrupt;
+mod stack;
+pub mod ci;
 
 pub use cache::Cache;
+pub use interrupt::Interrupt;
 pub use python::python_env;
+pub use stack::{Addresses, GatewaySource, Profile, Server, Stack, StackOptions};
 pub use tools::Tools;
 pub use workspace::Workspace;

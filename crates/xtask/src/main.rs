@@ -1,10 +1,14 @@
 //! `cargo xtask`: see `cargo xtask help`.
 
 use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use xtask::{Cache, Tools, Workspace};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use xtask::ci::{self, CiOptions};
+use xtask::{Cache, GatewaySource, Interrupt, Stack, StackOptions, Tools, Workspace};
 
 /// Development tasks of the stagelight workspace.
 #[derive(Debug, Parser)]
@@ -24,18 +28,75 @@ enum Task {
         #[arg(long)]
         print: bool,
     },
+    /// Starts collector, Prometheus, the example gateway and its upstream on free loopback ports.
+    ///
+    /// Prints one line of JSON with the addresses when all are ready, and runs until interrupted.
+    Stack(StackArgs),
+    /// Runs everything that has to hold before a change is merged, as CI does.
+    Ci {
+        /// Go on after a failed step.
+        #[arg(long)]
+        keep_going: bool,
+        /// Run this step only; may be given several times.
+        #[arg(long = "step", value_name = "NAME", value_parser = PossibleValuesParser::new(ci::step_names()))]
+        steps: Vec<String>,
+    },
 }
 
-fn main() -> Result<()> {
+#[derive(Debug, Args)]
+struct StackArgs {
+    /// Run this shell command when all are ready, then stop and return its exit status.
+    ///
+    /// It finds the addresses in STAGELIGHT_STACK_{GATEWAY,UPSTREAM,PROMETHEUS,COLLECTOR_GRPC,
+    /// COLLECTOR_HTTP,METRICS}_URL and a key in STAGELIGHT_STACK_API_KEY. Standard output is its
+    /// alone.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+    /// Keep the servers' logs in this folder.
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+    /// Decide the upstream's random choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Start collector and Prometheus only.
+    #[arg(long)]
+    without_gateway: bool,
+}
+
+fn main() -> Result<ExitCode> {
     match Cli::parse().task {
         Task::Tools { print } => tools(print),
+        Task::Stack(arguments) => stack(arguments),
+        Task::Ci { keep_going, steps } => {
+            ci::run(&CiOptions { steps, keep_going }).map(|()| ExitCode::SUCCESS)
+        }
     }
 }
 
-fn tools(print: bool) -> Result<()> {
+fn tools(print: bool) -> Result<ExitCode> {
     let tools = Tools::find_or_build(&Workspace::find(), &Cache::of_user()?)?;
     if print {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&tools)?)?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stack(arguments: StackArgs) -> Result<ExitCode> {
+    let interrupt = Interrupt::watch()?;
+    let mut options = StackOptions {
+        seed: arguments.seed,
+        log_dir: arguments.log_dir,
+        ..StackOptions::default()
+    };
+    if arguments.without_gateway {
+        options.gateway = GatewaySource::None;
+    }
+
+    let stack = Stack::start(&options)?;
+    if let Some(command) = arguments.exec {
+        return Ok(ExitCode::from(stack.exec(&command, &interrupt)?));
+    }
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(stack.addresses())?)?;
+    stack.run_until(&interrupt)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 mod golang;
 mod program;
+pub(crate) mod cargo_deny;
 
 use std::path::PathBuf;
 

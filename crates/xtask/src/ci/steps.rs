@@ -1,0 +1,138 @@
+//! The table of steps, and the few that are more than one command.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::cache::Cache;
+use crate::command::{cargo, output, run};
+use crate::stack::GatewaySource;
+use crate::terminal::progress;
+use crate::tools::{Tools, cargo_deny};
+use crate::workspace::Workspace;
+
+/// One thing that has to hold.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// How it is called on the command line and in the table.
+    pub(crate) name: &'static str,
+    /// What it shows, in a few words.
+    pub(crate) what: &'static str,
+    pub(crate) action: Action,
+}
+
+/// How a step is done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// More than that.
+    Task(fn(&Workspace) -> Result<()>),
+}
+
+/// Everything, in the order in which a mistake is found soonest.
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "the code is formatted",
+        action: Action::Cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "clippy",
+        what: "no warning from the compiler or clippy, MSRV included",
+        action: Action::Cargo(&[
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-Dwarnings",
+        ]),
+    },
+    Step {
+        name: "build",
+        what: "every library, program, example, test and benchmark compiles",
+        action: Action::Cargo(&["build", "--locked", "--workspace", "--all-targets"]),
+    },
+    Step { name: "doc", what: "the documentation has no warning", action: Action::Task(doc) },
+    Step {
+        name: "tools",
+        what: "collector, Prometheus and Alertmanager build from their pins",
+        action: Action::Task(tools),
+    },
+    Step {
+        name: "test",
+        what: "unit, documentation, compile-fail and end-to-end tests pass",
+        action: Action::Task(test),
+    },
+    Step {
+        name: "deny",
+        what: "licences, sources, duplicate versions and advisories are in order",
+        action: Action::Task(deny),
+    },
+];
+
+/// What we read of `cargo metadata`.
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+}
+
+// === impl Action ===
+
+impl Action {
+    pub(crate) fn run(&self, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Cargo(arguments) => run(cargo().args(*arguments).current_dir(workspace.root())),
+            Self::Task(task) => task(workspace),
+        }
+    }
+}
+
+fn doc(workspace: &Workspace) -> Result<()> {
+    run(cargo()
+        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .current_dir(workspace.root())
+        .env("RUSTDOCFLAGS", "-Dwarnings"))
+}
+
+fn tools(workspace: &Workspace) -> Result<()> {
+    Tools::find_or_build(workspace, &Cache::of_user()?).map(drop)
+}
+
+/// Runs all tests, with the gateway that the build step has made.
+fn test(workspace: &Workspace) -> Result<()> {
+    let metadata = output(
+        cargo()
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .current_dir(workspace.root()),
+    )?;
+    let metadata: Metadata =
+        serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")?;
+    run(cargo()
+        .args(["test", "--locked", "--workspace"])
+        .current_dir(workspace.root())
+        .env(GatewaySource::VARIABLE, metadata.target_directory.join("debug/llm-gateway")))
+}
+
+/// Checks what can be checked here: the database of advisories comes from the network.
+fn deny(workspace: &Workspace) -> Result<()> {
+    let program = cargo_deny::find_or_build(&Cache::of_user()?)?;
+    let deny = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        command.args(["--workspace", "--locked"]).args(arguments).current_dir(workspace.root());
+        run(&mut command)
+    };
+    let config = ["--config", ".deny.toml"];
+    deny(&[&["check"], &config[..], &["bans", "licenses", "sources"]].concat())?;
+    match deny(&[&["fetch"], &config[..], &["db"]].concat()) {
+        Ok(()) => deny(&[&["check", "--disable-fetch"], &config[..], &["advisories"]].concat()),
+        Err(error) => {
+            progress(format_args!(
+                "advisories NOT checked, their database is out of reach: {error:#}"
+            ));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a stack can be told before it starts.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::command::{cargo, describe, output};
+use crate::workspace::Workspace;
+
+/// How a stack is to be. [`default`](Self::default) is what `cargo xtask stack` starts.
+#[derive(Clone, Debug)]
+pub struct StackOptions {
+    /// Where the gateway comes from. Defaults to a release build.
+    pub gateway: GatewaySource,
+    /// Decides every random choice of the upstream. Defaults to 1.
+    pub seed: u64,
+    /// How often the gateway exports. Defaults to 1 s.
+    pub export_interval: Duration,
+    /// How often Prometheus asks for `/metrics`; `None` for never. Defaults to 1 s.
+    pub scrape_interval: Option<Duration>,
+    /// Where the servers' logs go. Defaults to a folder that is removed at the end.
+    pub log_dir: Option<PathBuf>,
+    /// More arguments for `llm-gateway serve`.
+    pub gateway_args: Vec<String>,
+    /// More environment for `llm-gateway serve`; it wins over what the stack sets.
+    pub gateway_env: Vec<(String, String)>,
+    /// More arguments for `llm-gateway upstream`.
+    pub upstream_args: Vec<String>,
+}
+
+/// Where the gateway's executable comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewaySource {
+    /// No gateway and no upstream: collector and Prometheus only.
+    None,
+    /// Built by Cargo from `examples/llm-gateway` if it is not up to date.
+    Build(Profile),
+    /// An executable that is there already.
+    Program(PathBuf),
+}
+
+/// How Cargo builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Builds fast.
+    Dev,
+    /// Runs fast.
+    Release,
+}
+
+/// What we read of a line that Cargo prints about what it has built.
+#[derive(Deserialize)]
+struct Artifact {
+    executable: Option<PathBuf>,
+}
+
+// === impl StackOptions ===
+
+impl Default for StackOptions {
+    fn default() -> Self {
+        Self {
+            gateway: GatewaySource::Build(Profile::Release),
+            seed: 1,
+            export_interval: Duration::from_secs(1),
+            scrape_interval: Some(Duration::from_secs(1)),
+            log_dir: None,
+            gateway_args: Vec::new(),
+            gateway_env: Vec::new(),
+            upstream_args: Vec::new(),
+        }
+    }
+}
+
+// === impl GatewaySource ===
+
+impl GatewaySource {
+    /// The variable with which `cargo xtask ci` hands its own build of the gateway to the tests.
+    pub(crate) const VARIABLE: &str = "STAGELIGHT_GATEWAY_PROGRAM";
+
+    /// Uses the executable that `STAGELIGHT_GATEWAY_PROGRAM` names, or else builds one.
+    ///
+    /// For tests: with the variable set, a run that has built everything already builds nothing
+    /// again with other features.
+    #[must_use]
+    pub fn from_env_or_build(profile: Profile) -> Self {
+        std::env::var_os(Self::VARIABLE)
+            .map_or(Self::Build(profile), |program| Self::Program(program.into()))
+    }
+
+    /// Returns the executable, or `None` for no gateway.
+    pub(crate) fn find_or_build(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
+        match self {
+            Self::None => Ok(None),
+            Self::Program(program) => Ok(Some(program.clone())),
+            Self::Build(profile) => profile.build_gateway(workspace.root()).map(Some),
+        }
+    }
+}
+
+// === impl Profile ===
+
+impl Profile {
+    fn build_gateway(self, root: &Path) -> Result<PathBuf> {
+        let mut build = cargo();
+        build
+            .args(["build", "--package", "llm-gateway", "--bin", "llm-gateway"])
+            .args(["--quiet", "--message-format", "json-render-diagnostics"])
+            .current_dir(root)
+            .stdin(Stdio::null());
+        if self == Self::Release {
+            build.arg("--release");
+        }
+        let artifacts = output(&mut build)?;
+        let mut executables = artifacts
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Artifact>(line).ok()?.executable);
+        executables
+            .next_back()
+            .with_context(|| format!("`{}` has built no executable", describe(&build)))
+    }
+}

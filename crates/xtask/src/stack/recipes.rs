@@ -1,0 +1,168 @@
+//! How each server is started: the files it reads, its arguments and its environment.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+use super::options::{GatewaySource, StackOptions};
+use super::plan::Plan;
+use super::server::{Ready, Recipe};
+
+/// The key that the gateway accepts.
+pub(crate) const API_KEY: &str = "sk-stagelight-stack";
+
+/// The simulated provider of models.
+pub(crate) fn upstream(plan: &Plan, options: &StackOptions, program: &Path) -> Recipe {
+    let seed = options.seed.to_string();
+    let listen = plan.upstream.to_string();
+    let mut arguments = words(&["upstream", "--listen", &listen, "--seed", &seed]);
+    arguments.extend(options.upstream_args.iter().map(OsString::from));
+    Recipe {
+        name: "upstream",
+        program: program.to_owned(),
+        arguments,
+        environment: environment(&[]),
+        ready: Ready::Prints,
+    }
+}
+
+/// The service under observation.
+pub(crate) fn gateway(
+    plan: &Plan,
+    options: &StackOptions,
+    program: &Path,
+    workspace: &Workspace,
+) -> Recipe {
+    let mut arguments = words(&[
+        "serve",
+        "--listen",
+        &plan.gateway.to_string(),
+        "--metrics-listen",
+        &plan.gateway_metrics.to_string(),
+        "--upstream",
+        &url(plan.upstream),
+        "--config",
+    ]);
+    arguments.push(workspace.path("examples/llm-gateway/gateway.toml").into());
+    arguments.extend(options.gateway_args.iter().map(OsString::from));
+    let interval = options.export_interval.as_millis().to_string();
+    let mut environment = environment(&[
+        ("OTEL_SERVICE_NAME", "llm-gateway"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url(plan.otlp_grpc)),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", &interval),
+        ("LLM_GATEWAY_API_KEYS", API_KEY),
+    ]);
+    let more = options.gateway_env.iter().map(|(name, value)| (name.clone(), value.into()));
+    environment.extend(more);
+    Recipe {
+        name: "gateway",
+        program: program.to_owned(),
+        arguments,
+        environment,
+        ready: Ready::Prints,
+    }
+}
+
+/// Prometheus, with the two switches that its configuration needs.
+pub(crate) fn prometheus(plan: &Plan, tools: &Tools) -> Recipe {
+    let config = plan.prometheus_dir.join("prometheus.yaml");
+    let storage = plan.prometheus_dir.join("data");
+    Recipe {
+        name: "prometheus",
+        program: tools.prometheus.clone(),
+        arguments: words(&[
+            &format!("--config.file={}", config.display()),
+            &format!("--storage.tsdb.path={}", storage.display()),
+            &format!("--web.listen-address={}", plan.prometheus),
+            "--web.enable-otlp-receiver",
+            "--enable-feature=exemplar-storage",
+            // The targets are scraped from the first second on, not after five.
+            "--scrape.discovery-reload-interval=1s",
+        ]),
+        environment: environment(&[]),
+        ready: Ready::Answers(format!("{}/-/ready", url(plan.prometheus))),
+    }
+}
+
+/// The collector on the file that operators copy; only its variables are ours.
+pub(crate) fn collector(plan: &Plan, tools: &Tools, workspace: &Workspace) -> Recipe {
+    let mut environment = environment(&[
+        ("STAGELIGHT_OTLP_GRPC_ADDRESS", &plan.otlp_grpc.to_string()),
+        ("STAGELIGHT_OTLP_HTTP_ADDRESS", &plan.otlp_http.to_string()),
+        ("STAGELIGHT_PROMETHEUS_OTLP_URL", &format!("{}/api/v1/otlp", url(plan.prometheus))),
+        ("STAGELIGHT_COLLECTOR_HEALTH_ADDRESS", &plan.collector_health.to_string()),
+        ("STAGELIGHT_COLLECTOR_METRICS_HOST", &plan.collector_metrics.ip().to_string()),
+        ("STAGELIGHT_COLLECTOR_METRICS_PORT", &plan.collector_metrics.port().to_string()),
+        ("STAGELIGHT_TRACES_EXPORTER", "file/traces"),
+    ]);
+    environment.push(("STAGELIGHT_TRACES_FILE".to_owned(), plan.traces_file.clone().into()));
+    environment
+        .push(("STAGELIGHT_COLLECTOR_DATA_DIR".to_owned(), plan.collector_dir.clone().into()));
+    let config = workspace.path("collector/all-in-one.yaml");
+    Recipe {
+        name: "collector",
+        program: tools.collector.clone(),
+        arguments: words(&[&format!("--config={}", config.display())]),
+        environment,
+        ready: Ready::Answers(url(plan.collector_health)),
+    }
+}
+
+/// Puts Prometheus' configuration where the stack's targets can be beside it.
+///
+/// The file is the one that operators copy, byte for byte. Its targets are in files of their own,
+/// and a target may ask for an interval of its own, so nothing in it has to differ here.
+pub(crate) fn write_prometheus_files(
+    plan: &Plan,
+    options: &StackOptions,
+    workspace: &Workspace,
+) -> Result<()> {
+    let shipped = workspace.path("collector/prometheus/prometheus.yaml");
+    let targets = plan.prometheus_dir.join("targets");
+    fs::create_dir_all(&targets)?;
+    fs::copy(&shipped, plan.prometheus_dir.join("prometheus.yaml"))
+        .with_context(|| format!("cannot copy {}", shipped.display()))?;
+
+    let Some(interval) = options.scrape_interval else { return Ok(()) };
+    let interval = format!("{}ms", interval.as_millis());
+    let group = |job: &str, address: SocketAddr| {
+        serde_json::json!({
+            "targets": [address.to_string()],
+            "labels": {
+                "job": job,
+                "__scrape_interval__": interval,
+                "__scrape_timeout__": interval,
+            },
+        })
+    };
+    let mut groups = vec![group("otelcol", plan.collector_metrics)];
+    if options.gateway != GatewaySource::None {
+        groups.push(group("llm-gateway-scrape", plan.gateway_metrics));
+    }
+    // JSON is YAML.
+    fs::write(targets.join("stack.yaml"), serde_json::Value::from(groups).to_string())?;
+    Ok(())
+}
+
+/// Spells the address of a server as a URL without a path.
+pub(crate) fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+/// What every server gets: nothing on loopback goes through a proxy.
+fn environment(variables: &[(&str, &str)]) -> Vec<(String, OsString)> {
+    let direct = [("NO_PROXY", "127.0.0.1,localhost"), ("no_proxy", "127.0.0.1,localhost")];
+    let variables = direct.iter().chain(variables);
+    variables.map(|&(name, value)| (name.to_owned(), value.into())).collect()
+}
