@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicU32, Ordering::Relaxed},
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
@@ -35,6 +35,7 @@ pub struct Engine(pub(crate) Arc<Shared>);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
+    id: u64,
     pub(crate) clock: Clock,
     pub(crate) created: Ticks,
     pub(crate) store: Store,
@@ -60,7 +61,9 @@ impl Engine {
     pub fn with_clock(clock: Clock) -> Self {
         let store = Store::new();
         well_known::intern(&store);
+        static IDS: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Shared {
+            id: IDS.fetch_add(1, Relaxed),
             created: clock.now(),
             clock,
             groups: Groups::new(&store),
@@ -81,6 +84,12 @@ impl Engine {
     /// Makes this the process' engine, for code that has no handle. Returns `false` if there is one already, which stays.
     pub fn set_global(&self) -> bool {
         GLOBAL.set(self.clone()).is_ok()
+    }
+
+    /// Returns a number that no other engine of the process has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
     }
 
     /// Returns the clock that all measurements are taken with.
@@ -122,10 +131,7 @@ impl Engine {
     ///
     /// Affects `frontend.processing` and `stage.percentage` from now on. Does nothing when there are too many stages to tell apart.
     pub fn register_stage(&self, stage: &str, group: Group) {
-        local::with(&self.0, |local| {
-            let symbol = local.writer.symbol(&self.0.store, Label::Stage, stage);
-            self.0.groups.set(symbol, group);
-        });
+        self.set_group(self.stage_id(stage), group);
     }
 
     /// Returns the group of a stage.

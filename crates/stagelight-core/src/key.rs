@@ -7,15 +7,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct SpanKey(u64);
 
-/// What a key's span is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Neither of the others; it hands its request and stage on to its children.
-    Plain,
-    Stage,
-    Request,
-}
-
 // Bits: 63 valid, 40..58 generation, 16..40 record, 14..16 kind, 0..14 slot. Bit 62 is kept for the sampling verdict.
 const VALID: u64 = 1 << 63;
 const GENERATION_SHIFT: u32 = 40;
@@ -24,6 +15,8 @@ const RECORD_SHIFT: u32 = 16;
 const RECORD_MASK: u64 = (1 << 24) - 1;
 const KIND_SHIFT: u32 = 14;
 const KIND_MASK: u64 = 3;
+const STAGE: u64 = 1;
+const REQUEST: u64 = 2;
 const SLOT_MASK: u64 = (1 << KIND_SHIFT) - 1;
 
 // === impl SpanKey ===
@@ -37,14 +30,14 @@ impl SpanKey {
             VALID
                 | (generation as u64 & GENERATION_MASK) << GENERATION_SHIFT
                 | (record as u64 & RECORD_MASK) << RECORD_SHIFT
-                | 2 << KIND_SHIFT
+                | REQUEST << KIND_SHIFT
                 | NO_SLOT as u64,
         )
     }
 
     /// Returns the key of a stage in this key's request.
     pub(crate) const fn stage(self, slot: u16) -> Self {
-        Self(self.0 & !(SLOT_MASK | KIND_MASK << KIND_SHIFT) | 1 << KIND_SHIFT | slot as u64)
+        Self(self.0 & !(SLOT_MASK | KIND_MASK << KIND_SHIFT) | STAGE << KIND_SHIFT | slot as u64)
     }
 
     /// Returns the key of a span that is itself neither stage nor request, below this one.
@@ -62,7 +55,13 @@ impl SpanKey {
     /// Returns whether the span is a stage, so that its busy time counts.
     #[must_use]
     pub const fn is_stage(self) -> bool {
-        (self.0 >> KIND_SHIFT) & KIND_MASK == 1
+        (self.0 >> KIND_SHIFT) & KIND_MASK == STAGE
+    }
+
+    /// Returns whether the span is a request's own.
+    #[must_use]
+    pub const fn is_request(self) -> bool {
+        (self.0 >> KIND_SHIFT) & KIND_MASK == REQUEST
     }
 
     /// Returns the bits, which are zero only for [`SpanKey::NONE`].
@@ -77,20 +76,10 @@ impl SpanKey {
         Self(bits)
     }
 
-    pub(crate) const fn kind(self) -> Kind {
-        match (self.0 >> KIND_SHIFT) & KIND_MASK {
-            1 => Kind::Stage,
-            2 => Kind::Request,
-            _ => Kind::Plain,
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(crate) const fn record(self) -> u32 {
         ((self.0 >> RECORD_SHIFT) & RECORD_MASK) as u32
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(crate) const fn slot(self) -> u16 {
         (self.0 & SLOT_MASK) as u16
     }

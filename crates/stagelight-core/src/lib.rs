@@ -8,7 +8,7 @@
 //! use stagelight_core::{Engine, Outcome, SpanKey, catalog};
 //!
 //! let engine = Engine::new();
-//! let auth = engine.stage_id("auth_validation", None);
+//! let auth = engine.stage_id("auth_validation");
 //!
 //! let mut request = engine.start_request("/v1/chat");
 //! let span = request.link(|| engine.open_request_span("/v1/chat"));

@@ -9,7 +9,7 @@ use crate::{
     catalog::Label,
     clock::Ticks,
     engine::{Engine, Shared},
-    key::{Kind, NO_SLOT, SpanKey},
+    key::{NO_SLOT, SpanKey},
     local::{self, Local},
     outcome::Outcome,
     stage::Group,
@@ -36,20 +36,19 @@ pub enum StageAttribute {
 // === impl Engine ===
 
 impl Engine {
-    /// Looks up a stage by name, and puts it into `group` if one is given.
+    /// Looks up a stage by name.
     ///
     /// # Cost
     ///
     /// One hash look-up; a front end remembers the result for each callsite.
     #[must_use]
-    pub fn stage_id(&self, name: &str, group: Option<Group>) -> StageId {
-        local::with(&self.0, |local| {
-            let symbol = local.writer.symbol(&self.0.store, Label::Stage, name);
-            if let Some(group) = group {
-                self.0.groups.set(symbol, group);
-            }
-            StageId(symbol)
-        })
+    pub fn stage_id(&self, name: &str) -> StageId {
+        StageId(local::with(&self.0, |it| it.writer.symbol(&self.0.store, Label::Stage, name)))
+    }
+
+    /// Puts a stage into a group; see [`register_stage`](Self::register_stage).
+    pub fn set_group(&self, stage: StageId, group: Group) {
+        self.0.groups.set(stage.0, group);
     }
 
     /// Opens a request's span: that of the [`Request`](crate::Request) that waits for one on this thread, else of a request of
@@ -110,7 +109,7 @@ impl Engine {
 
     /// Ends the request of a request span, unless a [`Request`](crate::Request) decides that. Only the first call counts.
     pub fn end_span_request(&self, key: SpanKey, outcome: Outcome) {
-        if key.kind() != Kind::Request {
+        if !key.is_request() {
             return;
         }
         let now = self.0.clock.now();
@@ -123,14 +122,13 @@ impl Engine {
 
     /// Closes a span. Each open span is closed once, after all spans below it.
     pub fn close(&self, key: SpanKey) {
-        let kind = key.kind();
-        if kind == Kind::Plain {
+        if !key.is_stage() && !key.is_request() {
             return;
         }
         let now = self.0.clock.now();
         let Some(record) = record(&self.0, key) else { return };
         local::with(&self.0, |local| {
-            if kind == Kind::Stage {
+            if key.is_stage() {
                 record.close(now, key.slot(), &mut context(&self.0, local));
                 return;
             }

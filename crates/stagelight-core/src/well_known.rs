@@ -71,7 +71,10 @@ impl Groups {
         if stage != Symbol::OTHER
             && let Some(cell) = self.0.get(usize::from(stage.0))
         {
-            cell.store(group as u8, Relaxed);
+            // Nearly always the same again: a look keeps the cache line shared.
+            if cell.load(Relaxed) != group as u8 {
+                cell.store(group as u8, Relaxed);
+            }
         }
     }
 

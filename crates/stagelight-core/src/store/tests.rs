@@ -1,1 +1,148 @@
+use super::*;
+use crate::{Engine, Outcome, Percentages, catalog::Label};
 
+/// Records one stage error of each of `count` types.
+fn errors(engine: &Engine, count: usize) {
+    for endpoint in 0..count / 100 {
+        for error in 0..100 {
+            let labels = ["stage", &format!("/{endpoint}"), &format!("E{error}")];
+            engine.add(&catalog::STAGE_ERRORS, &labels, 0, 1);
+        }
+    }
+}
+
+fn total(engine: &Engine, family: &'static Family) -> u64 {
+    let snapshot = engine.snapshot();
+    let count = |it: &Series| match it.points[0] {
+        Point::Counter(count) => count,
+        Point::Histogram(_) | Point::UpDownCounter(_) | Point::Gauge(_) => 0,
+    };
+    snapshot.of(family).map(count).sum()
+}
+
+#[test]
+fn series_beyond_the_cap_are_counted_in_one_and_nothing_is_lost() {
+    let engine = Engine::new();
+    errors(&engine, 2500);
+    let snapshot = engine.snapshot();
+    let series: Vec<_> = snapshot.of(&catalog::STAGE_ERRORS).collect();
+    assert_eq!(series.len(), MAX_SERIES + 1);
+    let overflow = series.iter().find(|it| it.value(Label::Stage) == "other").unwrap();
+    assert!(matches!(overflow.points[0], Point::Counter(500)));
+    assert_eq!(total(&engine, &catalog::STAGE_ERRORS), 2500);
+    assert_eq!(total(&engine, &catalog::DROPPED), 500);
+}
+
+#[test]
+fn a_shard_outlives_its_thread_and_serves_the_next() {
+    let engine = Engine::new();
+    for _ in 0..20 {
+        std::thread::scope(|it| it.spawn(|| errors(&engine, 100)).join().unwrap());
+    }
+    assert_eq!(engine.0.store.shards.lock().all.len(), 1);
+    assert_eq!(total(&engine, &catalog::STAGE_ERRORS), 2000);
+}
+
+#[test]
+fn threads_at_once_have_a_shard_each_and_readers_see_the_sum() {
+    let engine = Engine::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..10).for_each(|_| errors(&engine, 100)));
+        }
+    });
+    assert_eq!(total(&engine, &catalog::STAGE_ERRORS), 4000);
+}
+
+#[test]
+fn an_up_down_counter_may_go_up_on_one_thread_and_down_on_another() {
+    let engine = Engine::new();
+    let add = |by| engine.add(&catalog::HTTP_SERVER_ACTIVE, &["GET", "http"], 0, by);
+    add(2);
+    std::thread::scope(|it| it.spawn(|| add(-1)).join().unwrap());
+    let snapshot = engine.snapshot();
+    let series = snapshot.of(&catalog::HTTP_SERVER_ACTIVE).next().unwrap();
+    assert!(matches!(series.points[0], Point::UpDownCounter(1)));
+}
+
+#[test]
+fn an_absent_attribute_is_not_listed() {
+    let engine = Engine::new();
+    engine.record(&catalog::HTTP_SERVER, &["GET", "http", "200", "", "", "1.1"], &[(0, 5)]);
+    let snapshot = engine.snapshot();
+    let labels: Vec<_> = snapshot.series[0].labels().map(|(label, _)| label.otel_name()).collect();
+    let present = [
+        "http.request.method",
+        "url.scheme",
+        "http.response.status_code",
+        "network.protocol.version",
+    ];
+    assert_eq!(labels, present);
+}
+
+#[test]
+fn quantiles_are_within_two_percent() {
+    let engine = Engine::new();
+    for millis in 1..=1000_u64 {
+        engine.record(&catalog::FRONTEND, &["/chat"], &[(0, millis * 1_000_000)]);
+    }
+    let snapshot = engine.snapshot();
+    let histogram = snapshot.series[0].histogram(0).unwrap();
+    for (q, expected) in
+        [(0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (0.999, 0.999), (0.0, 0.001), (1.0, 1.0)]
+    {
+        let actual = histogram.quantile(q).unwrap();
+        assert!((actual / expected - 1.0).abs() < 0.02, "q{q}: {actual}, not {expected}");
+    }
+}
+
+#[test]
+fn a_difference_holds_what_was_recorded_in_between() {
+    let engine = Engine::new();
+    let record = |nanos| engine.record(&catalog::FRONTEND, &["/chat"], &[(0, nanos)]);
+    record(1_000_000);
+    let before = engine.snapshot();
+    record(800_000_000);
+    let after = engine.snapshot();
+    let [before, after] = [&before, &after].map(|it| it.series[0].histogram(0).unwrap());
+    let between = after.since(before);
+    assert_eq!((between.count(), between.recorded_sum()), (1, 800_000_000));
+    assert!((between.quantile(0.5).unwrap() / 0.8 - 1.0).abs() < 0.02);
+}
+
+#[test]
+fn percentages_sum_to_a_hundred_and_are_those_of_the_last_interval() {
+    let (clock, manual) = crate::Clock::manual();
+    let engine = Engine::with_clock(clock);
+    let run = |stage: &str, nanos| {
+        let mut request = engine.start_request("/chat");
+        let span = request.link(|| engine.open_request_span("/chat"));
+        let stage = engine.open_stage(span, engine.stage_id(stage));
+        manual.advance(std::time::Duration::from_nanos(nanos));
+        engine.close(stage);
+        manual.advance(std::time::Duration::from_nanos(100));
+        request.end(Outcome::Ok);
+        engine.close(span);
+    };
+    let mut reader = Percentages::new();
+    let mut read = || {
+        let mut snapshot = engine.snapshot();
+        reader.add_to(&mut snapshot, |stage| engine.group_of(stage));
+        let gauge = |it: &Series| match it.points[0] {
+            Point::Gauge(percent) => (it.value(Label::Stage).to_owned(), percent),
+            _ => unreachable!(),
+        };
+        snapshot.of(&catalog::PERCENTAGE).map(gauge).collect::<BTreeMap<_, _>>()
+    };
+    run("backend_fetch", 300);
+    let first = read();
+    assert_eq!(first["backend_response"], 75.0);
+    assert_eq!(first["unattributed"], 25.0);
+    assert_eq!(first["frontend_processing"], 0.0);
+    run("auth_validation", 100);
+    let second = read();
+    assert_eq!(second["backend_response"], 0.0);
+    assert_eq!(second["frontend_processing"], 50.0);
+    assert_eq!(read(), second, "an interval without requests keeps the values");
+    assert_eq!(second.values().sum::<f64>(), 100.0);
+}

@@ -27,7 +27,7 @@ impl Bench {
     }
 
     fn open(&self, parent: SpanKey, stage: &str) -> SpanKey {
-        self.engine.open_stage(parent, self.engine.stage_id(stage, None))
+        self.engine.open_stage(parent, self.engine.stage_id(stage))
     }
 
     fn advance(&self, nanos: u64) {
@@ -230,7 +230,7 @@ fn a_dropped_request_is_cancelled_and_a_stale_key_is_ignored() {
     manual.advance(Duration::from_nanos(9));
     drop(request);
     engine.close(root);
-    let stage = engine.open_stage(root, engine.stage_id("late", None));
+    let stage = engine.open_stage(root, engine.stage_id("late"));
     assert!(stage.is_none());
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();

@@ -1,0 +1,156 @@
+//! Reads the fields that stagelight knows out of a span.
+
+use std::fmt::{self, Write};
+
+use stagelight_core::{Engine, Group, Outcome, SpanKey, StageAttribute, StageId};
+use tracing::{
+    Metadata,
+    field::{Field, Visit},
+    span::{Attributes, Record},
+};
+
+use crate::site::{
+    self, ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
+    STAGE_FIELD,
+};
+
+/// Returns the stage that a new span names; `None` when its `stage` field is empty.
+pub(crate) fn stage(attributes: &Attributes<'_>, engine: &Engine) -> Option<StageId> {
+    let mut visitor = StageName { metadata: attributes.metadata(), engine, stage: None };
+    attributes.record(&mut visitor);
+    visitor.stage
+}
+
+/// Hands a new request span's endpoint, or `unmatched` when the field is empty, to `f`.
+pub(crate) fn with_endpoint<R>(attributes: &Attributes<'_>, f: impl FnOnce(&str) -> R) -> R {
+    let mut visitor = Endpoint::default();
+    attributes.record(&mut visitor);
+    f(visitor.0.as_deref().unwrap_or("unmatched"))
+}
+
+/// Passes on what a new stage tells of itself besides its name.
+pub(crate) fn attributes(
+    attributes: &Attributes<'_>,
+    engine: &Engine,
+    key: SpanKey,
+    stage: StageId,
+) {
+    attributes.record(&mut StageFields { engine, key, stage: Some(stage) });
+}
+
+/// Passes on what an open stage or request tells of itself.
+pub(crate) fn recorded(values: &Record<'_>, engine: &Engine, key: SpanKey) {
+    values.record(&mut StageFields { engine, key, stage: None });
+}
+
+struct StageName<'a> {
+    metadata: &'static Metadata<'static>,
+    engine: &'a Engine,
+    stage: Option<StageId>,
+}
+
+/// Allocates, once a request, for a request that no middleware opened.
+#[derive(Default)]
+struct Endpoint(Option<String>);
+
+struct StageFields<'a> {
+    engine: &'a Engine,
+    key: SpanKey,
+    /// Known while the span is new: only then may it choose its group.
+    stage: Option<StageId>,
+}
+
+/// A value as text without allocating, cut at a length beyond any label's.
+struct Text {
+    bytes: [u8; 320],
+    len: usize,
+}
+
+// === impl StageName ===
+
+impl Visit for StageName<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == STAGE_FIELD {
+            self.stage = Some(site::stage(self.metadata, self.engine, value));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == STAGE_FIELD {
+            Text::of(value, |value| self.record_str(field, value));
+        }
+    }
+}
+
+// === impl Endpoint ===
+
+impl Visit for Endpoint {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == ENDPOINT_FIELD {
+            self.0 = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == ENDPOINT_FIELD {
+            Text::of(value, |value| self.record_str(field, value));
+        }
+    }
+}
+
+// === impl StageFields ===
+
+impl Visit for StageFields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let attribute = match field.name() {
+            PROVIDER_FIELD => StageAttribute::Provider,
+            MODEL_FIELD => StageAttribute::Model,
+            ERROR_FIELD => StageAttribute::ErrorType,
+            OUTCOME_FIELD => {
+                if let Some(outcome) = Outcome::from_label(value) {
+                    self.engine.end_span_request(self.key, outcome);
+                }
+                return;
+            }
+            GROUP_FIELD => {
+                if let (Some(stage), Some(group)) = (self.stage, Group::from_label(value)) {
+                    self.engine.set_group(stage, group);
+                }
+                return;
+            }
+            _ => return,
+        };
+        self.engine.set_attribute(self.key, attribute, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let known = [PROVIDER_FIELD, MODEL_FIELD, ERROR_FIELD, OUTCOME_FIELD, GROUP_FIELD];
+        if known.contains(&field.name()) {
+            Text::of(value, |value| self.record_str(field, value));
+        }
+    }
+}
+
+// === impl Text ===
+
+impl Text {
+    /// Hands the text of `value` to `f`. (`field = %value` arrives as a `Debug` whose output is the `Display` text.)
+    fn of(value: &dyn fmt::Debug, f: impl FnOnce(&str)) {
+        let mut text = Self { bytes: [0; 320], len: 0 };
+        // An error means that it did not fit; the part that did is over every label's limit.
+        let _cut = write!(text, "{value:?}");
+        f(std::str::from_utf8(&text.bytes[..text.len]).unwrap_or_default());
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let mut room = part.len().min(self.bytes.len() - self.len);
+        while !part.is_char_boundary(room) {
+            room -= 1;
+        }
+        self.bytes[self.len..self.len + room].copy_from_slice(&part.as_bytes()[..room]);
+        self.len += room;
+        if room == part.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}

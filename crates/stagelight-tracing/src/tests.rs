@@ -1,0 +1,328 @@
+//! Real spans on a real Registry, with a clock that stands still between edges.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use stagelight_core::{
+    Clock, Engine, Group, ManualClock, Outcome, Series, Snapshot,
+    catalog::{self, Family, Label},
+};
+use tracing::{Dispatch, Span, dispatcher, field::Empty, info_span};
+use tracing_subscriber::prelude::*;
+
+use crate::StageLayer;
+
+/// An engine behind a Registry.
+struct Bench {
+    engine: Engine,
+    clock: ManualClock,
+    dispatch: Dispatch,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (clock, manual) = Clock::manual();
+        let engine = Engine::with_clock(clock);
+        let subscriber = tracing_subscriber::registry().with(StageLayer::new(&engine));
+        Self { engine, clock: manual, dispatch: Dispatch::new(subscriber) }
+    }
+
+    fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        dispatcher::with_default(&self.dispatch, f)
+    }
+
+    fn advance(&self, nanos: u64) {
+        self.clock.advance(Duration::from_nanos(nanos));
+    }
+
+    /// Counts and sums of the stage family's histogram at `position`, by stage.
+    #[track_caller]
+    fn check(&self, position: usize, expected: &[(&str, u64, u64)]) {
+        let snapshot = self.engine.snapshot();
+        let actual = by_first_label(&snapshot, &catalog::STAGE, position);
+        let expected: BTreeMap<_, _> =
+            expected.iter().map(|&(stage, count, sum)| (stage.to_owned(), (count, sum))).collect();
+        assert_eq!(actual, expected);
+    }
+
+    fn requests(&self) -> Vec<(String, String, u64)> {
+        let snapshot = self.engine.snapshot();
+        let row = |it: &Series| {
+            let sum = it.histogram(0).unwrap().recorded_sum();
+            (it.value(Label::Endpoint).to_owned(), it.value(Label::Outcome).to_owned(), sum)
+        };
+        snapshot.of(&catalog::REQUEST).map(row).collect()
+    }
+}
+
+fn by_first_label(
+    snapshot: &Snapshot,
+    family: &'static Family,
+    position: usize,
+) -> BTreeMap<String, (u64, u64)> {
+    let row = |it: &Series| {
+        let histogram = it.histogram(position)?;
+        let count = histogram.count();
+        (0 < count).then(|| (it.values[0].to_string(), (count, histogram.recorded_sum())))
+    };
+    snapshot.of(family).filter_map(row).collect()
+}
+
+#[test]
+fn nested_spans_become_durations_shares_and_busy_times() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        bench.advance(10);
+        {
+            let _outer = info_span!("outer", stage = "outer").entered();
+            bench.advance(20);
+            let _plain = info_span!("plain").entered();
+            info_span!("inner", stage = "inner").in_scope(|| bench.advance(40));
+            bench.advance(30);
+        }
+        bench.advance(5);
+    });
+    bench.check(catalog::STAGE_DURATION, &[("inner", 1, 40), ("outer", 1, 90)]);
+    bench.check(
+        catalog::STAGE_SHARE,
+        &[("inner", 1, 40), ("outer", 1, 50), ("unattributed", 1, 15)],
+    );
+    bench.check(catalog::STAGE_BUSY, &[("inner", 1, 40), ("outer", 1, 90)]);
+    assert_eq!(bench.requests(), [("/chat".to_owned(), "ok".to_owned(), 105)]);
+}
+
+#[test]
+fn polls_that_take_turns_are_busy_one_at_a_time() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let request = info_span!("request", stagelight.endpoint = "/chat");
+        let (left, right) = request.in_scope(|| {
+            (info_span!("left", stage = "left"), info_span!("right", stage = "right"))
+        });
+        let poll = |span: &Span, nanos| request.in_scope(|| span.in_scope(|| bench.advance(nanos)));
+        poll(&left, 10);
+        poll(&right, 4);
+        poll(&left, 6);
+        bench.advance(10);
+        drop(left);
+        poll(&right, 10);
+        drop(right);
+    });
+    bench.check(catalog::STAGE_BUSY, &[("left", 1, 16), ("right", 1, 14)]);
+    bench.check(catalog::STAGE_DURATION, &[("left", 1, 30), ("right", 1, 40)]);
+}
+
+#[test]
+fn a_span_entered_twice_is_busy_once() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        let stage = info_span!("stage", stage = "stage");
+        let _outer = stage.enter();
+        bench.advance(3);
+        stage.in_scope(|| bench.advance(4));
+        bench.advance(5);
+    });
+    bench.check(catalog::STAGE_BUSY, &[("stage", 1, 12)]);
+}
+
+#[test]
+fn stages_open_and_close_on_any_thread() {
+    let bench = Bench::new();
+    for _ in 0..100 {
+        let request = bench.run(|| info_span!("request", stagelight.endpoint = "/moved"));
+        let stage = bench.run(|| request.in_scope(|| info_span!("stage", stage = "stage")));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                bench.run(|| {
+                    bench.advance(10);
+                    stage.in_scope(|| bench.advance(20));
+                    let child = info_span!(parent: &stage, "child", stage = "child");
+                    bench.advance(5);
+                    drop((child, stage, request));
+                });
+            });
+        });
+    }
+    bench.check(catalog::STAGE_DURATION, &[("child", 100, 500), ("stage", 100, 3500)]);
+    bench.check(
+        catalog::STAGE_SHARE,
+        &[("child", 100, 500), ("stage", 100, 3000), ("unattributed", 100, 0)],
+    );
+    bench.check(catalog::STAGE_BUSY, &[("child", 100, 0), ("stage", 100, 2000)]);
+}
+
+#[test]
+fn a_root_span_inside_a_request_is_not_part_of_it() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        let _detached = info_span!(parent: None, "detached").entered();
+        info_span!("lost", stage = "lost").in_scope(|| bench.advance(7));
+    });
+    bench.check(catalog::STAGE_SHARE, &[("unattributed", 1, 7)]);
+    let snapshot = bench.engine.snapshot();
+    let dropped = snapshot.of(&catalog::DROPPED).next().unwrap();
+    assert_eq!(dropped.value(Label::Reason), "outside_request");
+}
+
+#[test]
+fn a_request_inside_a_request_has_stages_of_its_own() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _outer = info_span!("outer", stagelight.endpoint = "outer").entered();
+        bench.advance(1);
+        {
+            let _inner = info_span!("inner", stagelight.endpoint = "inner").entered();
+            info_span!("stage", stage = "stage").in_scope(|| bench.advance(10));
+        }
+        bench.advance(1);
+    });
+    let snapshot = bench.engine.snapshot();
+    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
+    assert_eq!(stage.value(Label::Endpoint), "inner");
+    let rows = bench.requests();
+    assert_eq!(rows[0], ("inner".to_owned(), "ok".to_owned(), 10));
+    assert_eq!(rows[1], ("outer".to_owned(), "ok".to_owned(), 12));
+}
+
+#[test]
+fn fields_may_come_later_and_as_any_kind_of_value() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request =
+            info_span!("request", stagelight.endpoint = %format_args!("/{}", "chat")).entered();
+        let fetch =
+            info_span!("fetch", stage = "backend_fetch", provider = Empty, model = %"gpt", error.type = Empty);
+        bench.advance(9);
+        fetch.record("provider", "openai");
+        fetch.record("error.type", tracing::field::display("timeout"));
+        drop(fetch);
+    });
+    let snapshot = bench.engine.snapshot();
+    let backend = snapshot.of(&catalog::BACKEND).next().unwrap();
+    let values: Vec<_> = backend.values.iter().map(|it| &**it).collect();
+    assert_eq!(values, ["openai", "gpt", "/chat"]);
+    let error = snapshot.of(&catalog::STAGE_ERRORS).next().unwrap();
+    assert_eq!(error.value(Label::ErrorType), "timeout");
+}
+
+#[test]
+fn one_callsite_may_name_many_stages() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        for (nanos, name) in [(1, "first"), (2, "second"), (4, "first")] {
+            info_span!("stage", stage = name).in_scope(|| bench.advance(nanos));
+        }
+    });
+    bench.check(catalog::STAGE_DURATION, &[("first", 2, 5), ("second", 1, 2)]);
+}
+
+#[test]
+fn a_stage_may_choose_its_group() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        let group = "frontend_processing";
+        info_span!("limit", stage = "rate_limit", stage.group = group)
+            .in_scope(|| bench.advance(5));
+    });
+    assert_eq!(bench.engine.group_of("rate_limit"), Group::FrontendProcessing);
+    let snapshot = bench.engine.snapshot();
+    let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
+    assert_eq!(frontend.recorded_sum(), 5);
+}
+
+#[test]
+fn an_outcome_ends_a_request_that_no_middleware_holds() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let request = info_span!("job", stagelight.endpoint = "job", outcome = Empty);
+        bench.advance(5);
+        request.record("outcome", "timeout");
+        bench.advance(50);
+    });
+    assert_eq!(bench.requests(), [("job".to_owned(), "timeout".to_owned(), 5)]);
+}
+
+#[test]
+fn a_guard_links_the_next_request_span_and_decides_its_end() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let mut request = bench.engine.start_request("/guarded");
+        let span = request
+            .link(|| info_span!("request", stagelight.endpoint = "/guarded", outcome = Empty));
+        span.in_scope(|| info_span!("stage", stage = "stage").in_scope(|| bench.advance(3)));
+        span.record("outcome", "error");
+        drop(span);
+        bench.advance(4);
+        request.end(Outcome::Ok);
+    });
+    assert_eq!(bench.requests(), [("/guarded".to_owned(), "ok".to_owned(), 7)]);
+    bench.check(catalog::STAGE_SHARE, &[("stage", 1, 3), ("unattributed", 1, 4)]);
+}
+
+#[test]
+fn two_engines_on_one_thread_do_not_mix() {
+    let (left, right) = (Bench::new(), Bench::new());
+    let outer = left.run(|| info_span!("request", stagelight.endpoint = "left"));
+    let _entered = left.run(|| outer.enter());
+    right.run(|| {
+        let _request = info_span!("request", stagelight.endpoint = "right").entered();
+        info_span!("stage", stage = "stage").in_scope(|| right.advance(3));
+    });
+    right.check(catalog::STAGE_DURATION, &[("stage", 1, 3)]);
+    left.check(catalog::STAGE_DURATION, &[]);
+}
+
+#[test]
+fn values_of_ended_threads_stay_and_their_shards_are_used_again() {
+    let bench = Bench::new();
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                bench.run(|| {
+                    let _request = info_span!("request", stagelight.endpoint = "/thread").entered();
+                    info_span!("stage", stage = "stage").in_scope(|| bench.advance(2));
+                });
+            });
+        });
+    }
+    bench.check(catalog::STAGE_DURATION, &[("stage", 50, 100)]);
+}
+
+#[test]
+fn other_layers_see_the_same_spans() {
+    let lines = |with_stages: bool| {
+        let buffer = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sink = std::sync::Arc::clone(&buffer);
+        let write = move || Sink(std::sync::Arc::clone(&sink));
+        let fmt =
+            tracing_subscriber::fmt::layer().without_time().with_ansi(false).with_writer(write);
+        let stages = with_stages.then(|| StageLayer::new(&Engine::new()));
+        let subscriber = tracing_subscriber::registry().with(stages).with(fmt);
+        tracing::subscriber::with_default(subscriber, || {
+            let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+            let _stage = info_span!("parse", stage = "request_parsing", size = 3).entered();
+            tracing::info!(answer = 42, "parsed");
+        });
+        let bytes = buffer.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    };
+    assert_eq!(lines(true), lines(false));
+    assert!(lines(true).contains("size=3"));
+}
+
+struct Sink(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
