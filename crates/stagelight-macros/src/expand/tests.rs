@@ -1,0 +1,60 @@
+use super::*;
+
+/// One function of each shape that is generated differently.
+const SHAPES: [&str; 4] = [
+    "fn f() -> u8 { 1 }",
+    "fn f() -> ! { loop {} }",
+    "async fn f() -> u8 { 1 }",
+    "fn f() -> Pin<Box<dyn Future<Output = u8>>> { Box::pin(async move { 1 }) }",
+];
+
+fn expanded_stage(item: &str) -> String {
+    stage(r#""x", fields(a, b = 1)"#.parse().unwrap(), &item.parse().unwrap()).to_string()
+}
+
+fn expanded_request(item: &str) -> String {
+    request(r#"endpoint = "x""#.parse().unwrap(), &item.parse().unwrap()).to_string()
+}
+
+#[test]
+fn generated_code_needs_no_crate_but_the_facade() {
+    for shape in SHAPES {
+        for expanded in [expanded_stage(shape), expanded_request(shape)] {
+            let roots: Vec<_> = expanded
+                .split(' ')
+                .collect::<Vec<_>>()
+                .windows(3)
+                // A `::` that nothing stands before begins at the crates.
+                .filter(|it| {
+                    it[1] == "::"
+                        && !it[0].ends_with(|last: char| {
+                            last.is_alphanumeric() || last == '_' || last == '>'
+                        })
+                })
+                .map(|it| it[2].to_owned())
+                .collect();
+            assert!(!roots.is_empty(), "{expanded}");
+            assert!(roots.iter().all(|it| it == "stagelight" || it == "core"), "{roots:?}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_around_the_body_is_kept() {
+    let outside = r#"
+        #[doc = "Trusts."] #[inline] pub(crate) unsafe extern "C" fn f<'a, T: Copy>(a: &'a T) -> T
+        where T: Send {
+            #![allow(dead_code)]
+    "#;
+    let dense = |it: &str| it.replace(char::is_whitespace, "");
+    let expanded = dense(&expanded_stage(&format!("{outside} *a }}")));
+    assert!(expanded.starts_with(&dense(outside)), "{expanded}");
+}
+
+#[test]
+fn a_function_that_does_not_parse_is_told_as_rust_would() {
+    let expanded = expanded_stage("fn f() { let 3 }");
+    assert!(expanded.contains("expected"), "{expanded}");
+    assert!(!expanded.contains("goes on a function"), "{expanded}");
+    assert!(expanded.ends_with("fn f () { let 3 }"), "{expanded}");
+}

@@ -1,0 +1,13 @@
+// What the facade `stagelight` offers to generated code. These tests stand in for it, so that they
+// build without its whole tree; included at the root of each of them.
+
+extern crate self as stagelight;
+
+pub use stagelight_macros::{request, stage};
+pub use stagelight_tracing::outcome_of::ErrorType;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use stagelight_tracing::outcome_of::*;
+    pub use tracing;
+}

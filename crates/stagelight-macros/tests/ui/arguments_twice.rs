@@ -1,0 +1,15 @@
+use stagelight_macros::{request, stage};
+
+#[stage("auth_validation", level = "info", level = "debug")]
+fn level() {}
+
+#[stage("auth_validation", "request_parsing")]
+fn stage_name() {}
+
+#[stage("backend_fetch", fields(provider = 1, model, provider = 2))]
+fn field() {}
+
+#[request(endpoint = "nightly_reindex", endpoint = "mail")]
+fn endpoint() {}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use stagelight_macros::{request, stage};
+
+#[stage("auth_validation", grop = "other")]
+fn misspelt() {}
+
+#[stage("auth_validation", skip_all)]
+fn of_instrument() {}
+
+#[request(endpoint = "nightly_reindex", group = "other")]
+fn of_stage() {}
+
+fn main() {}
