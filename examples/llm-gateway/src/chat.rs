@@ -9,12 +9,15 @@ use axum::{
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use reqwest::RequestBuilder;
-use stagelight::{client::Call, stage};
+use stagelight::stage;
 
 use crate::{
-    config::Provider, error::ApiError, gateway::Gateway, openai::ChatRequest, relay::RelayBody,
+    error::ApiError,
+    gateway::{Backend, Gateway},
+    openai::ChatRequest,
+    relay::RelayBody,
 };
 
 /// How many times the limit a body may be before the gateway hangs up.
@@ -25,9 +28,7 @@ const DISCARD: usize = 8;
 
 /// A request ready to be sent to its provider.
 struct Outgoing<'a> {
-    provider: &'a Provider,
-    /// The model's name from the configuration, not from the caller: it becomes a label.
-    model: &'a str,
+    backend: &'a Backend,
     request: RequestBuilder,
     is_stream: bool,
 }
@@ -69,14 +70,15 @@ impl Gateway {
     ) -> Result<Outgoing<'_>, ApiError> {
         let config = &self.config;
         config.slow.pause("request_preparation").await;
-        let Some((model, provider)) = config.models.get_key_value(request.model.as_str()) else {
+        let Some(backend) = self.backends.get(request.model.as_str()) else {
             return Err(ApiError::UnknownModel { model: request.model.clone() });
         };
+        let provider = &backend.provider;
         let mut outgoing = self
             .client
             .post(provider.completions.clone())
             .header(header::CONTENT_TYPE, "application/json")
-            .body(body);
+            .body(reqwest::Body::wrap(config.slow.body("backend_fetch", Full::new(body))));
         if let Some(key) = &provider.api_key {
             outgoing = outgoing.bearer_auth(key.expose());
         }
@@ -85,7 +87,7 @@ impl Gateway {
                 outgoing = outgoing.header(name, value);
             }
         }
-        Ok(Outgoing { provider, model, request: outgoing, is_stream: request.is_stream() })
+        Ok(Outgoing { backend, request: outgoing, is_stream: request.is_stream() })
     }
 
     /// Sends the request, and passes the answer on as it comes.
@@ -93,9 +95,7 @@ impl Gateway {
     /// The call is stage `backend_fetch` to the response head; from there to its last byte the
     /// body is stage `stream_processing`.
     async fn relay(&self, outgoing: Outgoing<'_>) -> Result<Response, ApiError> {
-        let Outgoing { provider, model, request, is_stream } = outgoing;
-        let call = Call::backend(&provider.name, model);
-        self.config.slow.pause("backend_fetch").await;
+        let Outgoing { backend: Backend { provider, call, tokens }, request, is_stream } = outgoing;
         let response = call.send(request).await.map_err(|error| {
             let error = error.without_url();
             tracing::warn!(provider = provider.name, %error, "provider not reached");
@@ -112,9 +112,8 @@ impl Gateway {
         }
 
         let (head, body) = axum::http::Response::from(response).into_parts();
-        let tokens = self.tokens.tap(&provider.name, model, is_stream);
-        let slow = self.config.slow.get("stream_processing");
-        let mut response = Response::new(Body::new(RelayBody::new(body, tokens, slow)));
+        let body = self.config.slow.body("stream_processing", body);
+        let mut response = Response::new(Body::new(RelayBody::new(body, tokens.tap(is_stream))));
         *response.status_mut() = head.status;
         for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
             if let Some(value) = head.headers.get(&name) {

@@ -126,6 +126,13 @@ impl ApiError {
     }
 }
 
+/// The stage that fails counts as an error of the type `code`.
+impl stagelight::ErrorType for ApiError {
+    fn error_type(&self) -> &'static str {
+        self.code()
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = json!({

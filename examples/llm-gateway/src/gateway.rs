@@ -1,6 +1,6 @@
 //! What the gateway serves, and what its handlers share.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -9,15 +9,31 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use stagelight::{Telemetry, stage};
+use stagelight::{Telemetry, client::Call, stage};
 
-use crate::{chat::chat, config::GatewayConfig, error::ApiError, tokens::TokenCounter};
+use crate::{
+    chat::chat,
+    config::{GatewayConfig, Provider},
+    error::ApiError,
+    tokens::TokenCounter,
+};
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) client: reqwest::Client,
+    /// What can be asked, by the model's name.
+    pub(crate) backends: HashMap<Arc<str>, Backend>,
+}
+
+/// A model, with what is needed to ask it and to measure that.
+///
+/// Made from the configuration: no name that a caller sends becomes a label.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) call: Call,
     pub(crate) tokens: TokenCounter,
 }
 
@@ -36,7 +52,7 @@ pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwe
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
-    let tokens = TokenCounter::new(&telemetry.meter("llm-gateway"));
+    let backends = backends(&config, telemetry);
     let measured =
         telemetry.http_layer().with_response_time_header().with_access_log().with_panic_handler();
 
@@ -48,7 +64,20 @@ pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwe
         .layer(measured)
         // Below the layer, because probes would drown the requests that matter.
         .route("/healthz", get(async || "ok"))
-        .with_state(Arc::new(Gateway { config, client, tokens })))
+        .with_state(Arc::new(Gateway { config, client, backends })))
+}
+
+fn backends(config: &GatewayConfig, telemetry: &Telemetry) -> HashMap<Arc<str>, Backend> {
+    let meter = telemetry.meter("llm-gateway");
+    let backend = |(model, provider): (&Arc<str>, &Arc<Provider>)| {
+        let backend = Backend {
+            provider: Arc::clone(provider),
+            call: Call::backend(&*provider.name, &**model).with_engine(telemetry.engine()),
+            tokens: TokenCounter::new(&meter, &provider.name, model),
+        };
+        (Arc::clone(model), backend)
+    };
+    config.models.iter().map(backend).collect()
 }
 
 async fn models(

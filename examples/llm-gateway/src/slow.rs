@@ -1,6 +1,15 @@
 //! A made-up regression: stages that take longer than they need, for something to find.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 /// Time to lose in each stage; none unless added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +33,16 @@ pub enum SlowError {
         /// The text as given.
         given: String,
     },
+}
+
+/// A body of which nothing comes for some time.
+///
+/// Slows a stage that is not a function of the gateway's: as a request's body, the time until the
+/// response head; as a response's, the time until its last byte.
+pub(crate) struct SlowBody<B> {
+    inner: B,
+    // None once it is over.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 // === impl Slow ===
@@ -67,22 +86,48 @@ impl Slow {
         Ok(self)
     }
 
-    /// Returns the time to lose in `stage`, if there is any.
-    #[must_use]
-    pub fn get(&self, stage: &str) -> Option<Duration> {
-        self.stages.get(stage).copied()
-    }
-
     /// Waits for the time to lose in `stage`; returns at once if there is none.
     pub(crate) async fn pause(&self, stage: &str) {
-        if let Some(duration) = self.get(stage) {
-            tokio::time::sleep(duration).await;
+        if let Some(duration) = self.stages.get(stage) {
+            sleep(*duration).await;
         }
+    }
+
+    /// Makes `inner` lose the time of `stage`.
+    pub(crate) fn body<B>(&self, stage: &str, inner: B) -> SlowBody<B> {
+        let sleep = self.stages.get(stage).map(|it| Box::pin(sleep(*it)));
+        SlowBody { inner, sleep }
     }
 
     fn find(stage: &str) -> Result<&'static str, SlowError> {
         let found = Self::STAGES.into_iter().find(|it| *it == stage);
         found.ok_or_else(|| SlowError::Stage { stage: stage.to_owned() })
+    }
+}
+
+// === impl SlowBody ===
+
+impl<B: Body<Data = Bytes> + Unpin> Body for SlowBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(sleep) = &mut self.sleep {
+            ready!(sleep.as_mut().poll(cx));
+            self.sleep = None;
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 

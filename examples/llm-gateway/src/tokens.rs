@@ -1,10 +1,12 @@
 //! A metric of the gateway's own, beside the stages: tokens by provider, model and type.
 
-use opentelemetry::{
+use std::sync::Arc;
+
+use serde::Deserialize;
+use stagelight::opentelemetry::{
     KeyValue,
     metrics::{Counter, Meter},
 };
-use serde::Deserialize;
 
 use crate::openai::Usage;
 
@@ -13,18 +15,20 @@ use crate::openai::Usage;
 /// A bound on memory: a longer one is passed on like any other, but its tokens are not counted.
 const LOOK_LIMIT: usize = 1 << 20;
 
-/// The counter `gateway.tokens`.
+/// The counter `gateway.tokens`, for one model.
 ///
 /// It counts what providers report. In a stream they do so only if the caller asks for it, with
 /// `stream_options.include_usage`.
 #[derive(Clone, Debug)]
-pub(crate) struct TokenCounter(Counter<u64>);
+pub(crate) struct TokenCounter {
+    counter: Counter<u64>,
+    prompt: Arc<[KeyValue]>,
+    completion: Arc<[KeyValue]>,
+}
 
 /// Looks at one reply while it passes, and counts its tokens once it is dropped.
 pub(crate) struct TokenTap {
     counter: TokenCounter,
-    provider: String,
-    model: String,
     is_stream: bool,
     // What has passed and is not yet a whole line or reply; none after too much of it.
     pending: Option<Vec<u8>>,
@@ -40,28 +44,26 @@ struct Reply {
 // === impl TokenCounter ===
 
 impl TokenCounter {
-    pub(crate) fn new(meter: &Meter) -> Self {
+    pub(crate) fn new(meter: &Meter, provider: &str, model: &str) -> Self {
         let counter = meter.u64_counter("gateway.tokens").with_unit("{token}");
-        Self(counter.with_description("Tokens that providers report.").build())
-    }
-
-    pub(crate) fn tap(&self, provider: &str, model: &str, is_stream: bool) -> TokenTap {
-        TokenTap {
-            counter: self.clone(),
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            is_stream,
-            pending: Some(Vec::new()),
-            usage: None,
-        }
-    }
-
-    fn add(&self, provider: &str, model: &str, usage: Usage) {
-        let kinds = [("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)];
-        for (kind, tokens) in kinds {
+        let labels = |kind| {
             let labels = [("provider", provider), ("model", model), ("type", kind)];
-            self.0.add(tokens, &labels.map(|(key, value)| KeyValue::new(key, value.to_owned())));
+            Arc::from(labels.map(|(key, value)| KeyValue::new(key, value.to_owned())))
+        };
+        Self {
+            counter: counter.with_description("Tokens that providers report.").build(),
+            prompt: labels("prompt"),
+            completion: labels("completion"),
         }
+    }
+
+    pub(crate) fn tap(&self, is_stream: bool) -> TokenTap {
+        TokenTap { counter: self.clone(), is_stream, pending: Some(Vec::new()), usage: None }
+    }
+
+    fn add(&self, usage: Usage) {
+        self.counter.add(usage.prompt_tokens, &self.prompt);
+        self.counter.add(usage.completion_tokens, &self.completion);
     }
 }
 
@@ -98,7 +100,7 @@ impl Drop for TokenTap {
             self.look(&whole);
         }
         if let Some(usage) = self.usage {
-            self.counter.add(&self.provider, &self.model, usage);
+            self.counter.add(usage);
         }
     }
 }
@@ -109,8 +111,8 @@ mod tests {
 
     /// Returns what a tap finds in a reply that passes in pieces of `size` bytes.
     fn found(is_stream: bool, reply: &str, size: usize) -> Option<(u64, u64)> {
-        let meter = opentelemetry::global::meter("test");
-        let mut tap = TokenCounter::new(&meter).tap("p", "m", is_stream);
+        let meter = stagelight::opentelemetry::global::meter("test");
+        let mut tap = TokenCounter::new(&meter, "p", "m").tap(is_stream);
         reply.as_bytes().chunks(size).for_each(|it| tap.see(it));
         if let Some(whole) = tap.pending.take().filter(|_| !is_stream) {
             tap.look(&whole);
