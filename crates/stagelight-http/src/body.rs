@@ -1,0 +1,117 @@
+//! The body of a response, watched to its last byte.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header::CONTENT_LENGTH};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::{exchange::Exchange, open::Open, watched::Watched};
+
+pin_project! {
+    /// The response's body: ends the request with its last byte, error, panic or drop.
+    ///
+    /// Polls the inner body within the request's span, and forwards its size hint and its end.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: Watched<Content<B>, Exchange>,
+    }
+}
+
+pin_project! {
+    /// What the handler answered, or a text in its place.
+    #[derive(Debug)]
+    #[project = ContentProj]
+    pub(crate) enum Content<B> {
+        Inner { #[pin] body: B },
+        Text { text: Option<Bytes> },
+    }
+}
+
+// === impl ResponseBody ===
+
+impl<B> ResponseBody<B>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+{
+    pub(crate) fn new(
+        content: Content<B>,
+        headers: &HeaderMap,
+        open: Option<Open<Exchange>>,
+    ) -> Self {
+        Self { inner: Watched::new(content, content_length(headers), open) }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+    B::Error: 'static,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+// === impl Content ===
+
+impl<B> Body for Content<B>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        match self.project() {
+            ContentProj::Inner { body } => body.poll_frame(cx),
+            ContentProj::Text { text } => {
+                Poll::Ready(text.take().map(|it| Ok(Frame::data(it.into()))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Inner { body } => body.is_end_stream(),
+            Self::Text { text } => text.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Inner { body } => body.size_hint(),
+            Self::Text { text } => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+}
+
+/// Returns what the `content-length` header says; after that many bytes the server stops polling.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

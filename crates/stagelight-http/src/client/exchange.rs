@@ -1,0 +1,214 @@
+//! A call on its way, from sending to the last byte of the answer.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode, Version};
+use http_body::Body;
+use stagelight_core::{Engine, Ticks, catalog, stage};
+use tracing::{Span, field::Empty};
+
+use super::{body::MeasuredBody, call::Call, target::Target};
+use crate::{
+    conventions::{has_no_body, method_label, version_label},
+    failure::Failure,
+    in_stage::record_error,
+    open::{End, Ending, Open},
+};
+
+/// A request that was sent and is not answered yet: the stage `backend_fetch`.
+///
+/// Dropping it ends the call without a status; that is no error, as it was the caller's wish.
+#[derive(Debug)]
+#[must_use = "dropping it ends the call"]
+pub struct Exchange {
+    open: Open<Fetch>,
+    call: Call,
+    /// What was current when the call began: the parent of both stages.
+    parent: Span,
+}
+
+/// A response whose head has arrived: the stage `stream_processing`.
+///
+/// Dropping it ends the call.
+#[derive(Debug)]
+#[must_use = "dropping it ends the call"]
+pub struct Answer {
+    open: Open<Stream>,
+    has_no_body: bool,
+}
+
+/// The end of a call that got no response.
+#[derive(Debug)]
+struct Fetch(Record);
+
+/// The end of a call that got one.
+#[derive(Debug)]
+pub(crate) struct Stream(Record);
+
+/// What `http.client.request.duration` is told.
+#[derive(Debug)]
+struct Record {
+    engine: Option<Engine>,
+    started: Ticks,
+    method: &'static str,
+    address: Arc<str>,
+    port: Option<u16>,
+    status: Option<StatusCode>,
+    version: &'static str,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    pub(crate) fn begin(call: &Call, method: &Method, target: &Target<'_>) -> Self {
+        let method = method_label(method);
+        let parent = Span::current();
+        let started = call.engine.as_ref().map(|it| it.clock().now()).unwrap_or_default();
+        let span = tracing::info_span!(
+            target: "stagelight",
+            "backend_fetch",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            stage = stage::BACKEND_FETCH,
+            provider = &*call.provider,
+            model = &*call.model,
+            http.request.method = method,
+            http.response.status_code = Empty,
+            url.full = %target,
+            server.address = target.address,
+            server.port = target.port,
+            network.protocol.version = Empty,
+            error.type = Empty,
+        );
+        let record = Record {
+            engine: call.engine.clone(),
+            started,
+            method,
+            address: target.address.into(),
+            port: target.port,
+            status: None,
+            version: "",
+        };
+        Self { open: Open::new(span, Fetch(record)), call: call.clone(), parent }
+    }
+
+    /// Returns the span of `backend_fetch`, to send the request within.
+    ///
+    /// A clone of it that is kept past the response's head keeps the stage open.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.open.span
+    }
+
+    /// Ends `backend_fetch` with the response's head, and opens `stream_processing`.
+    pub fn head(mut self, status: StatusCode, version: Version) -> Answer {
+        let version = version_label(version);
+        let span = &self.open.span;
+        span.record("http.response.status_code", status.as_u16());
+        span.record("network.protocol.version", version);
+        if is_error(status) {
+            record_error(span, status.as_str());
+        }
+
+        let mut record = self.open.ending.take().map(|Fetch(record)| record);
+        if let Some(record) = &mut record {
+            record.status = Some(status);
+            record.version = version;
+        }
+        // The fetch ends before the stream begins, so that no instant is given to both.
+        self.open.span = Span::none();
+        let span = tracing::info_span!(
+            target: "stagelight",
+            parent: &self.parent,
+            "stream_processing",
+            otel.status_code = Empty,
+            stage = stage::STREAM_PROCESSING,
+            provider = &*self.call.provider,
+            model = &*self.call.model,
+            error.type = Empty,
+        );
+        let has_no_body = record.as_ref().is_some_and(|it| has_no_body(it.method, status));
+        Answer { open: Open { span, ending: record.map(Stream), bytes: 0 }, has_no_body }
+    }
+
+    /// Ends the call without a response, for this reason.
+    ///
+    /// `error_type` becomes a label, so there must be few of them, such as `timeout` or `connect`.
+    pub fn fail(mut self, error_type: &'static str) {
+        let Some(Fetch(record)) = self.open.ending.take() else { return };
+        let span = &self.open.span;
+        span.in_scope(|| record_error(span, error_type));
+        record.write(Some(error_type));
+    }
+
+    pub(crate) fn fail_with(mut self, failure: Failure) {
+        self.open.end(End::Failed(failure));
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Measures `body` to its last byte, error or drop, which ends the call.
+    ///
+    /// A body whose size hint is exact ends with the last of those bytes, as nobody need poll it again.
+    pub fn body<B: Body>(mut self, body: B) -> MeasuredBody<B> {
+        if self.has_no_body {
+            self.open.end(End::Complete);
+        }
+        MeasuredBody::new(body, self.open)
+    }
+}
+
+// === impl Fetch ===
+
+impl Ending for Fetch {
+    fn end(self, span: &Span, _: u64, end: End) {
+        self.0.end(span, end);
+    }
+}
+
+// === impl Stream ===
+
+impl Ending for Stream {
+    fn end(self, span: &Span, _: u64, end: End) {
+        self.0.end(span, end);
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    fn end(self, span: &Span, end: End) {
+        let failure = match end {
+            End::Failed(failure) => Some(failure.as_str()),
+            End::Complete | End::Cancelled => None,
+        };
+        if let Some(failure) = failure {
+            record_error(span, failure);
+        }
+        self.write(failure);
+    }
+
+    fn write(&self, failure: Option<&str>) {
+        let Some(engine) = &self.engine else { return };
+        let status = self.status.as_ref();
+        let status_error = status.filter(|it| is_error(**it)).map(StatusCode::as_str);
+        let port = self.port.map(|it| it.to_string()).unwrap_or_default();
+        let labels = [
+            self.method,
+            &self.address,
+            &port,
+            status.map_or("", StatusCode::as_str),
+            status_error.or(failure).unwrap_or_default(),
+            self.version,
+        ];
+        let duration = engine.clock().since(self.started);
+        engine.record(&catalog::HTTP_CLIENT, &labels, &[(0, duration.get())]);
+    }
+}
+
+/// To a client, a status is an error from 400 on.
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}

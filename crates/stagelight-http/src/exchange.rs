@@ -1,0 +1,217 @@
+//! A request that is being served, from its first byte to the last byte of its answer.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, request::Parts};
+use http_body::Body;
+use stagelight_core::{Engine, Nanos, Outcome, Request, catalog};
+use tracing::Span;
+
+use crate::{
+    access_log::{self, Entry},
+    body::Content,
+    conventions::{has_no_body, method_label, version_label},
+    endpoint::{Endpoint, EndpointOf},
+    failure::Failure,
+    open::{End, Ending, Open},
+    panic_answer,
+    request_body::RequestBody,
+    request_id::RequestId,
+    span,
+    units::millis,
+};
+
+const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+
+/// What a [`HttpLayer`](crate::HttpLayer) was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) engine: Engine,
+    pub(crate) endpoint: EndpointOf,
+    pub(crate) default_scheme: &'static str,
+    pub(crate) has_response_time_header: bool,
+    pub(crate) has_access_log: bool,
+    pub(crate) answers_panics: bool,
+}
+
+/// A request that is still going on.
+///
+/// Made in `call`, moved into the future, then into the body. Whoever holds it when the request
+/// ends says so; if nobody does, dropping it means "cancelled" (see [`Open`]).
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    config: Arc<Config>,
+    request: Request,
+    labels: Labels,
+    endpoint: Endpoint,
+    request_id: RequestId,
+    /// Bytes of the request's body that were read; `None` if it has none.
+    request_bytes: Option<Arc<AtomicU64>>,
+    head: Option<Head>,
+    /// The handler did; an answer stands in for its own.
+    has_panicked: bool,
+}
+
+/// The attributes that are known from the request's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels {
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
+    pub(crate) version: &'static str,
+}
+
+/// The head of the response.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    status: StatusCode,
+    after: Nanos,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Opens the request: its time runs, and it counts as active, from here.
+    pub(crate) fn begin<B: Body>(
+        config: &Arc<Config>,
+        request: HttpRequest<B>,
+    ) -> (Open<Self>, HttpRequest<RequestBody<B>>) {
+        let engine = &config.engine;
+        let (mut parts, body) = request.into_parts();
+
+        let endpoint = config.endpoint.of(&parts);
+        let request = engine.start_request(endpoint.as_str());
+        let request_id = RequestId::establish(&mut parts.headers);
+        parts.extensions.insert(request_id.clone());
+
+        let labels = Labels::of(&parts, config);
+        engine.add(&catalog::HTTP_SERVER_ACTIVE, &[labels.method, labels.scheme], 0, 1);
+        let span = request.link(|| span::open(&parts, &labels, &endpoint, &request_id));
+        if let Some(propagator) = engine.propagator() {
+            span::adopt_caller(&span, &parts.headers, propagator);
+        }
+
+        // Most requests have no body, and then there is nothing to share with it.
+        let request_bytes = (!body.is_end_stream()).then(Arc::<AtomicU64>::default);
+        let body = RequestBody::new(body, request_bytes.clone());
+        let exchange = Self {
+            config: Arc::clone(config),
+            request,
+            labels,
+            endpoint,
+            request_id,
+            request_bytes,
+            head: None,
+            has_panicked: false,
+        };
+        (Open::new(span, exchange), HttpRequest::from_parts(parts, body))
+    }
+
+    /// Takes note of the response's head, and adds our headers. Called within `span`.
+    ///
+    /// Returns whether HTTP sends a body after it.
+    pub(crate) fn answer<B>(&mut self, span: &Span, response: &mut Response<B>) -> bool {
+        let after = self.request.elapsed();
+        let status = response.status();
+        self.head = Some(Head { status, after });
+        span.record("http.response.status_code", status.as_u16());
+
+        let headers = response.headers_mut();
+        self.request_id.write_to(headers);
+        if self.config.has_response_time_header
+            && let Ok(value) = HeaderValue::try_from(format!("{:.3}ms", millis(after)))
+        {
+            headers.insert(RESPONSE_TIME, value);
+        }
+        !has_no_body(self.labels.method, status)
+    }
+
+    /// Returns the answer to a request whose code panicked, if there is to be one.
+    pub(crate) fn answer_panic<B>(&mut self) -> Option<Response<Content<B>>> {
+        self.has_panicked = true;
+        self.config.answers_panics.then(|| panic_answer::make(&self.request_id))
+    }
+}
+
+impl Ending for Exchange {
+    fn end(mut self, span: &Span, bytes: u64, end: End) {
+        let end = if self.has_panicked { End::Failed(Failure::Panic) } else { end };
+        let status = self.head.map(|it| it.status);
+        let outcome = outcome(status, end);
+        let duration = self.request.end(outcome);
+        let error_type = error_type(status.as_ref(), end, outcome);
+        let request_bytes = self.request_bytes.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
+
+        self.record(error_type, &[(0, duration.get()), (1, request_bytes), (2, bytes)]);
+        span.record("outcome", outcome.as_str());
+        if let Some(error_type) = error_type {
+            span.record("error.type", error_type);
+            span.record("otel.status_code", "ERROR");
+        }
+        if self.config.has_access_log {
+            access_log::write(&Entry {
+                method: self.labels.method,
+                endpoint: self.endpoint.as_str(),
+                status: status.map(|it| it.as_u16()),
+                outcome: outcome.as_str(),
+                error_type,
+                duration,
+                ttfb: self.head.map(|it| it.after),
+                request_bytes,
+                response_bytes: bytes,
+                request_id: self.request_id.as_str(),
+            });
+        }
+    }
+}
+
+impl Exchange {
+    fn record(&self, error_type: Option<&str>, values: &[(usize, u64)]) {
+        let Labels { method, scheme, version } = self.labels;
+        let status = self.head.as_ref().map_or("", |it| it.status.as_str());
+        let route = self.endpoint.route().unwrap_or_default();
+        let labels = [method, scheme, status, route, error_type.unwrap_or_default(), version];
+        self.config.engine.record(&catalog::HTTP_SERVER, &labels, values);
+        self.config.engine.add(&catalog::HTTP_SERVER_ACTIVE, &[method, scheme], 0, -1);
+    }
+}
+
+// === impl Labels ===
+
+impl Labels {
+    fn of(parts: &Parts, config: &Config) -> Self {
+        let scheme = match parts.uri.scheme_str() {
+            Some("http") => "http",
+            Some("https") => "https",
+            // HTTP/1 requests do not say, and whatever else a client writes is no label.
+            _ => config.default_scheme,
+        };
+        Self { method: method_label(&parts.method), scheme, version: version_label(parts.version) }
+    }
+}
+
+/// Returns what the request counts as. A client's error is not the server's.
+fn outcome(status: Option<StatusCode>, end: End) -> Outcome {
+    match end {
+        End::Cancelled => Outcome::Cancelled,
+        End::Failed(Failure::Panic) => Outcome::Panic,
+        End::Failed(Failure::Timeout) => Outcome::Timeout,
+        End::Failed(_) => Outcome::Error,
+        End::Complete => match status {
+            Some(StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT) => Outcome::Timeout,
+            Some(status) if status.is_server_error() => Outcome::Error,
+            _ => Outcome::Ok,
+        },
+    }
+}
+
+/// Returns the value of `error.type`: the status code if that says it, and nothing on success.
+fn error_type(status: Option<&StatusCode>, end: End, outcome: Outcome) -> Option<&str> {
+    match (status, end) {
+        (Some(status), _) if status.is_server_error() => Some(status.as_str()),
+        (_, End::Failed(failure)) => Some(failure.as_str()),
+        _ => (outcome == Outcome::Timeout).then_some(Failure::Timeout.as_str()),
+    }
+}

@@ -1,0 +1,71 @@
+//! A body that is a stage.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{StageEnding, StageSpan};
+use crate::{open::Open, watched::Watched};
+
+/// Makes bodies into stages.
+pub trait StageBodyExt: Body + Sized {
+    /// Measures this body as a stage: to its last frame, its error, or its drop.
+    ///
+    /// The stage is a span, or a name; see [`StageSpan`]. The body is polled, and dropped, within the span, so that an exported
+    /// trace span is as long as the body. An error counts as the stage's, with `error.type` `timeout` if a time limit is
+    /// behind it and `body` otherwise; a panic, with `panic`.
+    ///
+    /// ```
+    /// use stagelight_http::{StageBodyExt, stage_span};
+    ///
+    /// # let body = http_body_util::Full::new(bytes::Bytes::from("text"));
+    /// let body = body.in_stage(stage_span!("render", template = "index"));
+    /// ```
+    fn in_stage(self, stage: impl Into<StageSpan>) -> StageBody<Self> {
+        let open = Open::new(stage.into().0, StageEnding);
+        StageBody { inner: Watched::new(self, None, Some(open)) }
+    }
+}
+
+pin_project! {
+    /// A body that is a stage; made by [`StageBodyExt::in_stage`].
+    #[derive(Debug)]
+    pub struct StageBody<B> {
+        #[pin]
+        inner: Watched<B, StageEnding>,
+    }
+}
+
+// === impl StageBodyExt ===
+
+impl<B: Body> StageBodyExt for B {}
+
+// === impl StageBody ===
+
+impl<B> Body for StageBody<B>
+where
+    B: Body,
+    B::Error: 'static,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

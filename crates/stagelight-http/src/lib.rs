@@ -1,0 +1,84 @@
+//! Measures HTTP exchanges to the last byte, on the server's side and on the client's.
+//!
+//! [`HttpLayer`] is a tower layer for any service of `http` requests: it opens the request that stages are parts of, its
+//! span, and the metrics `http.server.*`. [`client`] measures calls to backends as the stages `backend_fetch` and
+//! `stream_processing`. [`StageBodyExt`] and [`StageStreamExt`] make any body or stream a stage.
+//!
+//! ```
+//! use stagelight_core::Engine;
+//! use stagelight_http::HttpLayer;
+//!
+//! let engine = Engine::new();
+//! # #[cfg(feature = "axum")]
+//! let app: axum::Router = axum::Router::new()
+//!     .route("/hello", axum::routing::get(|| async { "hello" }))
+//!     .layer(HttpLayer::new(&engine).with_access_log());
+//! ```
+//!
+//! # When a request ends
+//!
+//! | What happens | `outcome` | `error.type` |
+//! |---|---|---|
+//! | the last byte, or the trailers, went to the server | `ok`, or by the status | –, or by the status |
+//! | the response has no body (empty, to `HEAD`, 204, 304): its head | the same | the same |
+//! | the status is 5xx | `error` | the status |
+//! | the status is 504 or 408, as of a time limit inside | `timeout` | `504`, `timeout` |
+//! | the body fails | `error` | `body` |
+//! | the inner service returns an error | `error` | `service` |
+//! | either does because of a time limit | `timeout` | `timeout` |
+//! | the handler or the body panics; it is raised again | `panic` | `panic` |
+//! | the handler panics, and [is answered](HttpLayer::with_panic_handler) | `panic` | `500` |
+//! | the client goes away before the head, or before the last byte | `cancelled` | – |
+//! | dropped after the last byte was handed over | as if not dropped | |
+//!
+//! Each request ends exactly once, and its span with it. "The last byte" is a frame after which the body says that it is at its
+//! end, or the one that fills the `content-length`: servers stop polling there. A 4xx is the client's error and
+//! `ok` here, but for 408. A 5xx whose body is dropped has the outcome `cancelled` and keeps the status as its `error.type`.
+//!
+//! A time limit is one of tower's or tokio's (with the feature `timeout`), or an [`io::Error`](std::io::Error) of the kind
+//! `TimedOut`, looked for behind boxed errors and axum's.
+//!
+//! # What is not told
+//!
+//! Metrics carry the route's template, never a path; spans carry the path without the query, and of the headers `host` and
+//! `user-agent` only. Requests with more than one such layer are measured more than once.
+//!
+//! # What this crate does not do
+//!
+//! It opens no socket, starts no task and knows no OpenTelemetry: trace context goes through
+//! [`Propagator`](stagelight_core::Propagator).
+
+// In reading order: words, how an end is found, the server's side, stages, the client's side.
+mod units;
+mod conventions;
+mod failure;
+mod open;
+mod last_byte;
+mod watched;
+mod request_id;
+mod endpoint;
+mod layer;
+mod service;
+mod future;
+mod body;
+mod request_body;
+mod exchange;
+mod span;
+mod panic_answer;
+mod access_log;
+mod in_stage;
+pub mod client;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use in_stage::{StageBody, StageBodyExt, StageSpan, StageStream, StageStreamExt};
+pub use layer::HttpLayer;
+pub use request_body::RequestBody;
+pub use request_id::RequestId;
+pub use service::HttpService;
+
+/// What [`stage_span!`] expands to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use tracing;
+}

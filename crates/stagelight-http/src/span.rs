@@ -1,0 +1,75 @@
+//! The span of a request that is being served.
+
+use http::{HeaderMap, header, request::Parts};
+use stagelight_core::Propagator;
+use tracing::{Span, field::Empty};
+
+use crate::{
+    conventions::{host_and_port, method_in_span_name},
+    endpoint::Endpoint,
+    exchange::Labels,
+    request_id::RequestId,
+};
+
+/// Opens the request's span, with what the conventions (1.44) ask of an HTTP server's.
+///
+/// The query is left out, as it may hold secrets; so are all headers but `host` and `user-agent`.
+pub(crate) fn open(
+    parts: &Parts,
+    labels: &Labels,
+    endpoint: &Endpoint,
+    request_id: &RequestId,
+) -> Span {
+    let (address, port) = server(parts);
+    let route = endpoint.route();
+    tracing::info_span!(
+        target: "stagelight",
+        "http.request",
+        otel.name = format_args!(
+            "{}{}{}",
+            method_in_span_name(labels.method),
+            if route.is_some() { " " } else { "" },
+            route.unwrap_or_default(),
+        ),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        stagelight.endpoint = endpoint.as_str(),
+        outcome = Empty,
+        request_id = request_id.as_str(),
+        http.request.method = labels.method,
+        http.request.method_original = (labels.method == "_OTHER").then(|| parts.method.as_str()),
+        http.route = route,
+        http.response.status_code = Empty,
+        url.scheme = labels.scheme,
+        url.path = parts.uri.path(),
+        server.address = address,
+        server.port = port,
+        network.protocol.version = labels.version,
+        user_agent.original = text(&parts.headers, header::USER_AGENT),
+        error.type = Empty,
+    )
+}
+
+/// Makes the span a child of the caller's, if the headers name it.
+pub(crate) fn adopt_caller(span: &Span, headers: &HeaderMap, propagator: &dyn Propagator) {
+    propagator.adopt(span, &|name| {
+        let mut values = headers.get_all(name).iter().filter_map(|it| it.to_str().ok());
+        let first = values.next()?.to_owned();
+        // `tracestate` and `baggage` may be split over several lines.
+        Some(values.fold(first, |all, it| all + "," + it))
+    });
+}
+
+/// Returns the host and port that the client asked, as far as it says.
+fn server(parts: &Parts) -> (Option<&str>, Option<u16>) {
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let Some(authority) = authority.or_else(|| text(&parts.headers, header::HOST)) else {
+        return (None, None);
+    };
+    let (host, port) = host_and_port(authority);
+    (Some(host), port)
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
