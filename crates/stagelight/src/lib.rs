@@ -1,0 +1,63 @@
+//! See where every request spends its time.
+//!
+//! stagelight turns ordinary [`tracing`] spans into an exact breakdown of each request by stage, and exports it over OTLP as
+//! histograms and traces. A service adds one layer and marks its stages:
+//!
+//! ```no_run
+#![doc = include_str!("../../../examples/minimal/src/main.rs")]
+//! ```
+//!
+//! # Marking stages
+//!
+//! - Any span with a `stage` field is a stage: `#[tracing::instrument(skip_all, fields(stage = "auth_validation"))]`.
+//! - [`#[stage("auth_validation")]`](macro@stage) says the same in one word; an `Err` counts as the stage's error.
+//! - [`#[request(endpoint = "nightly")]`](macro@request) makes a request of what is not HTTP: a queue consumer, a job.
+//! - [`client`] asks backends: `backend_fetch` until the response head, `stream_processing` until the last byte.
+//!
+//! The stages `request_parsing`, `auth_validation`, `request_preparation`, `backend_fetch` and `stream_processing` are known by
+//! name ([`stages`]); any other name is a stage of your own.
+//!
+//! # Composing it yourself
+//!
+//! [`init`] installs a subscriber with logs, traces and stages. With a `tracing` registry of your own, add the layers to it:
+//!
+//! ```no_run
+//! use stagelight::{Config, Environment, Telemetry};
+//! use tracing_subscriber::prelude::*;
+//!
+//! let telemetry = Telemetry::start(Config::from_env(&Environment::process()))?;
+//! tracing_subscriber::registry()
+//!     .with(telemetry.stage_layer())
+//!     .with(telemetry.trace_layer())
+//!     .with(tracing_subscriber::fmt::layer())
+//!     .init();
+//! # Ok::<(), stagelight::StartError>(())
+//! ```
+//!
+//! # What this crate does not know
+//!
+//! It puts the other crates together and has no logic of its own: see `stagelight-core` for how time is given to stages,
+//! `stagelight-http` for when a request ends, `stagelight-otel` for the settings and what is sent.
+
+mod filter;
+mod telemetry;
+
+pub use opentelemetry;
+pub use stagelight_core::{
+    Engine, Group, Nanos, Outcome, Request, Snapshot, catalog, stage as stages,
+};
+pub use stagelight_http::{HttpLayer, RequestId, client, stream};
+pub use stagelight_live as live;
+pub use stagelight_macros::{request, stage};
+pub use stagelight_otel::{
+    Compression, Config, EnvProblem, Environment, Exporter, Propagation, Protocol, Sampler,
+    ShutdownError, StartError,
+};
+pub use stagelight_tracing::{StageLayer, outcome_of::ErrorType};
+pub use telemetry::{InitError, Telemetry, init, init_with};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use stagelight_tracing::outcome_of::*;
+    pub use tracing;
+}

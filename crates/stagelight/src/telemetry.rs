@@ -1,0 +1,166 @@
+//! The handle that a service keeps.
+
+use opentelemetry::metrics::Meter;
+use stagelight_core::Engine;
+use stagelight_http::HttpLayer;
+use stagelight_otel::{Config, EnvProblem, Environment, Pipeline, ShutdownError, StartError};
+use stagelight_tracing::StageLayer;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    Layer, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
+
+use crate::filter::LogFilter;
+
+/// What a service measures and exports.
+///
+/// Keep it until the end: dropping it sends what is left, within the shutdown timeout, and stops. [`shutdown`](Self::shutdown) does the
+/// same and tells what could not be delivered.
+#[derive(Debug)]
+pub struct Telemetry {
+    engine: Engine,
+    pipeline: Pipeline,
+}
+
+/// Why [`init`] failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// The exporters could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The process has a global subscriber already.
+    #[error("a global tracing subscriber is set already; use `Telemetry::start` and add its layers to yours")]
+    SubscriberSet(#[source] tracing_subscriber::util::TryInitError),
+}
+
+/// Starts measuring and exporting as the environment says, and installs a global `tracing` subscriber.
+///
+/// The subscriber has the stage layer, the OpenTelemetry layer, and logs on standard error as `RUST_LOG` says (`info` when it is
+/// unset). Spans that are measured are enabled whatever `RUST_LOG` says. For another composition see [`Telemetry::start`].
+///
+/// Works inside and outside an async runtime; exporters run on a thread of their own. The variables are listed at
+/// [`Config`].
+///
+/// # Errors
+///
+/// - [`InitError::Start`] if a setting cannot work in this build, or `STAGELIGHT_STRICT=1` and a variable cannot be used;
+/// - [`InitError::SubscriberSet`] if there is a global subscriber already.
+///
+/// A collector that cannot be reached is no error: it is reported in the log, once, and again when it is back.
+pub fn init() -> Result<Telemetry, InitError> {
+    init_with(Config::from_env(&Environment::process()))
+}
+
+/// Does what [`init`] does, with settings of the program's own.
+///
+/// # Errors
+///
+/// As [`init`].
+pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
+    let problems = config.problems().to_vec();
+    let directives = Environment::process().get("RUST_LOG");
+    let (filter, bad_directive) = LogFilter::new(directives.as_deref());
+    let telemetry = Telemetry::start(config)?;
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(telemetry.stage_layer())
+        .with(telemetry.trace_layer())
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .try_init()
+        .map_err(InitError::SubscriberSet)?;
+    report(&problems, bad_directive.as_deref());
+    Ok(telemetry)
+}
+
+/// Tells what was wrong with the environment, now that there is somebody to tell.
+fn report(problems: &[EnvProblem], bad_directive: Option<&str>) {
+    for problem in problems {
+        tracing::warn!(target: "stagelight", "{problem}");
+    }
+    if let Some(error) = bad_directive {
+        tracing::warn!(target: "stagelight", "RUST_LOG cannot be used, `info` is: {error}");
+    }
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Starts measuring and exporting, and leaves the `tracing` subscriber to the caller.
+    ///
+    /// Add [`stage_layer`](Self::stage_layer) and [`trace_layer`](Self::trace_layer) to it. The first engine started is the process'
+    /// own ([`Engine::global`]), which [`client`](crate::client) calls use.
+    ///
+    /// # Errors
+    ///
+    /// If a setting cannot work in this build, or the settings are strict and a variable cannot be used. Otherwise
+    /// [`Config::problems`] tells which variables could not be used; report them once there is a subscriber.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let engine = Engine::new();
+        let pipeline = Pipeline::start(&engine, config)?;
+        engine.set_global();
+        Ok(Self { engine, pipeline })
+    }
+
+    /// Returns the engine, which holds all that is measured.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns the tower layer that measures requests; see [`HttpLayer`] for its options.
+    #[must_use]
+    pub fn http_layer(&self) -> HttpLayer {
+        HttpLayer::new(&self.engine)
+    }
+
+    /// Returns a router with `GET /metrics`: the catalogue's metrics as Prometheus text.
+    ///
+    /// Instruments made with [`meter`](Self::meter) are not in it; they travel over OTLP.
+    #[cfg(feature = "axum")]
+    pub fn metrics_router(&self) -> axum::Router {
+        stagelight_live::router(&self.engine)
+    }
+
+    /// Returns an OpenTelemetry meter for the program's own instruments: same resource, same export, same interval.
+    #[must_use]
+    pub fn meter(&self, name: &'static str) -> Meter {
+        self.pipeline.meter(name)
+    }
+
+    /// Returns the layer that measures stages.
+    #[must_use]
+    pub fn stage_layer(&self) -> StageLayer {
+        StageLayer::new(&self.engine)
+    }
+
+    /// Returns the layer that makes OpenTelemetry traces of spans.
+    pub fn trace_layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    {
+        self.pipeline.tracing_layer()
+    }
+
+    /// Sends what has been measured so far, without stopping.
+    ///
+    /// Blocks for the shutdown timeout (5 s by default) at most.
+    ///
+    /// # Errors
+    ///
+    /// Tells what could not be delivered.
+    pub fn flush(&self) -> Result<(), ShutdownError> {
+        self.pipeline.flush()
+    }
+
+    /// Sends what is left and stops exporting. Recording goes on, to no effect. Later calls do nothing.
+    ///
+    /// Blocks for the shutdown timeout (5 s by default) at most; in async code that is as good as the process' last act.
+    ///
+    /// # Errors
+    ///
+    /// Tells what could not be delivered.
+    pub fn shutdown(&self) -> Result<(), ShutdownError> {
+        self.pipeline.shutdown()
+    }
+}
