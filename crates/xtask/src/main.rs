@@ -63,8 +63,16 @@ struct StackArgs {
     without_gateway: bool,
 }
 
-fn main() -> Result<ExitCode> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    run(Cli::parse().task).unwrap_or_else(|error| {
+        // The chain of causes says more than a backtrace of a program that runs other programs.
+        writeln!(std::io::stderr(), "error: {error:#}").ok();
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
         Task::Tools { print } => tools(print),
         Task::Stack(arguments) => stack(arguments),
         Task::Ci { keep_going, steps } => {
@@ -82,7 +90,6 @@ fn tools(print: bool) -> Result<ExitCode> {
 }
 
 fn stack(arguments: StackArgs) -> Result<ExitCode> {
-    let interrupt = Interrupt::watch()?;
     let mut options = StackOptions {
         seed: arguments.seed,
         log_dir: arguments.log_dir,
@@ -91,6 +98,11 @@ fn stack(arguments: StackArgs) -> Result<ExitCode> {
     if arguments.without_gateway {
         options.gateway = GatewaySource::None;
     }
+    // Builds end on a signal as any program does. From then on it is our turn to clean up.
+    let workspace = Workspace::find();
+    Tools::find_or_build(&workspace, &Cache::of_user()?)?;
+    options.gateway = options.gateway.build(&workspace)?;
+    let interrupt = Interrupt::watch()?;
 
     let stack = Stack::start(&options)?;
     if let Some(command) = arguments.exec {

@@ -1,6 +1,7 @@
 //! The table of steps, and the few that are more than one command.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -116,21 +117,22 @@ fn test(workspace: &Workspace) -> Result<()> {
         .env(GatewaySource::VARIABLE, metadata.target_directory.join("debug/llm-gateway")))
 }
 
-/// Checks what can be checked here: the database of advisories comes from the network.
+/// Checks what can be checked here: the database of advisories is a Git repository, which not every
+/// network lets through.
 fn deny(workspace: &Workspace) -> Result<()> {
     let program = cargo_deny::find_or_build(&Cache::of_user()?)?;
     let deny = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(&program);
-        command.args(["--workspace", "--locked"]).args(arguments).current_dir(workspace.root());
-        run(&mut command)
+        run(Command::new(&program)
+            .args(["--workspace", "--locked", "--config", ".deny.toml"])
+            .args(arguments)
+            .current_dir(workspace.root()))
     };
-    let config = ["--config", ".deny.toml"];
-    deny(&[&["check"], &config[..], &["bans", "licenses", "sources"]].concat())?;
-    match deny(&[&["fetch"], &config[..], &["db"]].concat()) {
-        Ok(()) => deny(&[&["check", "--disable-fetch"], &config[..], &["advisories"]].concat()),
+    deny(&["check", "bans", "licenses", "sources"])?;
+    match deny(&["fetch", "db"]) {
+        Ok(()) => deny(&["check", "advisories"]),
         Err(error) => {
             progress(format_args!(
-                "advisories NOT checked, their database is out of reach: {error:#}"
+                "advisories are NOT checked, their database is not to be had: {error:#}"
             ));
             Ok(())
         }

@@ -90,6 +90,15 @@ impl GatewaySource {
             .map_or(Self::Build(profile), |program| Self::Program(program.into()))
     }
 
+    /// Builds now what there is to build, so that starting the stack takes no time.
+    ///
+    /// # Errors
+    ///
+    /// When the build fails.
+    pub fn build(self, workspace: &Workspace) -> Result<Self> {
+        Ok(self.find_or_build(workspace)?.map_or(Self::None, Self::Program))
+    }
+
     /// Returns the executable, or `None` for no gateway.
     pub(crate) fn find_or_build(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
         match self {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::cache::{Cache, Pins};
 use crate::command::{output, run};
+use crate::terminal::progress;
 use crate::workspace::Workspace;
 
 use super::golang::Go;
@@ -79,6 +80,7 @@ impl GoProgram {
 
     fn build(&self, workspace: &Workspace, folder: &Path) -> Result<()> {
         let go = Go::find()?;
+        progress(format_args!("building {}, once; this takes some minutes", self.name));
         let source = folder.join("source");
         fs::create_dir(&source)?;
         for file in self.pinned_files(workspace)? {

@@ -1,0 +1,75 @@
+//! The files that operators copy, as they are: without the variables that the stack sets.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+use xtask::{Cache, GatewaySource, Stack, StackOptions, Tools, Workspace};
+
+fn tools() -> Tools {
+    Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
+}
+
+/// Runs the program with nothing in its environment.
+fn run(program: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .current_dir(Workspace::find().root())
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_collector_accepts_its_configuration_without_any_variable() {
+    let output = run(&tools().collector, &["validate", "--config", "collector/all-in-one.yaml"]);
+
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn the_collector_listens_on_loopback_only_unless_told_otherwise() {
+    let arguments = ["print-config", "--config", "collector/all-in-one.yaml"];
+    let output = run(&tools().collector, &arguments);
+
+    let config = String::from_utf8(output.stdout).unwrap();
+    let addresses: Vec<_> = config
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "))
+        .filter(|(key, value)| matches!(*key, "endpoint" | "host") && !value.contains("\"\""))
+        .map(|(_, value)| value.trim_start_matches("http://"))
+        .collect();
+    assert!(6 <= addresses.len(), "{config}");
+    for address in addresses {
+        assert!(address.starts_with("127.0.0.1"), "{address}");
+    }
+}
+
+#[test]
+fn prometheus_accepts_its_configuration_and_targets() {
+    let file = "collector/prometheus/prometheus.yaml";
+    let output = run(&tools().promtool, &["check", "config", "--lint=all", "--lint-fatal", file]);
+
+    assert!(output.status.success(), "{output:?}");
+    let targets = Workspace::find().path("collector/prometheus/targets");
+    assert_eq!(fs::read_dir(targets).unwrap().count(), 2);
+}
+
+#[test]
+fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
+    let options = StackOptions { gateway: GatewaySource::None, ..StackOptions::default() };
+    let stack = Stack::start(&options).unwrap();
+
+    let logs = stack.collector().log().unwrap() + &stack.prometheus().log().unwrap();
+
+    let warnings: Vec<_> = logs
+        .lines()
+        .filter(|line| {
+            let line = line.to_lowercase();
+            ["deprecat", "\twarn\t", "\terror\t", "level=warn", "level=error"]
+                .iter()
+                .any(|word| line.contains(word))
+        })
+        .collect();
+    assert_eq!(warnings, Vec::<&str>::new());
+}
