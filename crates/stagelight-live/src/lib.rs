@@ -6,3 +6,5 @@ pub mod breakdown;
 pub mod prometheus;
 
 pub use interval::since;
+#[cfg(feature = "axum")]
+pub use prometheus::router;
