@@ -52,6 +52,7 @@ pub(crate) fn measured(
     Ok(function)
 }
 
+/// Puts `block` into an async block of its own.
 fn asynchronous(
     block: &mut Block,
     capture: Option<Token![move]>,
@@ -89,6 +90,7 @@ fn asynchronous(
     replace(block, body);
 }
 
+/// Puts `block` into a closure, or leaves it where it is if it does not return.
 fn synchronous(block: &mut Block, output: &Output, span: &TokenStream, ending: Ending) {
     let at = hygienic(block);
     let guard = ending.guard(at);
@@ -99,7 +101,7 @@ fn synchronous(block: &mut Block, output: &Output, span: &TokenStream, ending: E
         let _entered = ::stagelight::__private::tracing::Span::enter(&span);
     };
     let body = if let Output::Never = output {
-        // No closure can be said to return `!`, and nothing comes after it that would need one.
+        // There is no value to look at, and clippy warns the user of a `let` that binds none.
         quote_spanned!(at=> #open #(#stmts)*)
     } else {
         let returns = return_of_type(at, output);

@@ -40,6 +40,19 @@ fn generated_code_needs_no_crate_but_the_facade() {
 }
 
 #[test]
+fn a_constant_is_checked_when_the_function_is_compiled() {
+    let expanded = stage("AUTH".parse().unwrap(), &"fn f() {}".parse().unwrap()).to_string();
+    let checked = "(const { :: stagelight :: __private :: stage_name (AUTH) })";
+    assert!(expanded.contains(checked), "{expanded}");
+}
+
+#[test]
+fn an_endpoint_of_another_type_than_str_does_not_compile() {
+    let expanded = expanded_request("fn f() {}");
+    assert!(expanded.contains(r#"identity :: < & str > ("x")"#), "{expanded}");
+}
+
+#[test]
 fn what_stands_around_the_body_is_kept() {
     let outside = r#"
         #[doc = "Trusts."] #[inline] pub(crate) unsafe extern "C" fn f<'a, T: Copy>(a: &'a T) -> T

@@ -37,6 +37,17 @@ fn stage_of(span: u8, guard: u8, returned: u8, future: u8, _entered: u8) -> Resu
     Err(span + guard + returned + future + _entered)
 }
 
+#[stage("x", fields(sum = span + guard))]
+async fn async_stage_of(
+    span: u8,
+    guard: u8,
+    returned: u8,
+    future: u8,
+    _entered: u8,
+) -> Result<u8, u8> {
+    Err(span + guard + returned + future + _entered)
+}
+
 #[request(endpoint = "x", fields(sum = span + guard))]
 async fn request_of(span: u8, guard: u8, returned: u8, future: u8, _entered: u8) -> Result<u8, u8> {
     Err(span + guard + returned + future + _entered)
@@ -46,6 +57,9 @@ async fn request_of(span: u8, guard: u8, returned: u8, future: u8, _entered: u8)
 fn variables_do_not_collide() {
     let lines = recorded(|| assert_eq!(stage_of(1, 2, 4, 8, 16), Err(31)));
     assert_eq!(lines[0], "open stage_of stage=x sum≈3");
+    let lines =
+        recorded_async(|| async { assert_eq!(async_stage_of(1, 2, 4, 8, 16).await, Err(31)) });
+    assert_eq!(lines[0], "open async_stage_of stage=x sum≈3");
     let lines = recorded_async(|| async { assert_eq!(request_of(1, 2, 4, 8, 16).await, Err(31)) });
     assert_eq!(lines[0], "open request_of stagelight.endpoint=x sum≈3");
 }

@@ -214,6 +214,77 @@ fn a_boxed_async_block_is_measured_while_it_runs_and_not_while_it_is_made() {
 }
 
 #[test]
+fn methods_of_async_trait_are_measured_while_they_run() {
+    #[async_trait::async_trait]
+    trait Handler {
+        async fn handle(&self, input: &str) -> Result<usize, String>;
+
+        #[stage("default")]
+        async fn handle_any(&self) -> bool {
+            self.handle("b").await.is_ok()
+        }
+    }
+    struct Own {
+        base: usize,
+    }
+    #[async_trait::async_trait]
+    impl Handler for Own {
+        #[stage("own", fields(base = self.base, input = %input))]
+        async fn handle(&self, input: &str) -> Result<usize, String> {
+            let number: usize = input.parse().map_err(|_| "not a number")?;
+            Ok(self.base + number)
+        }
+    }
+    let lines = recorded_async(|| async { assert!(!Own { base: 1 }.handle_any().await) });
+    assert_eq!(
+        lines[..4],
+        [
+            "open handle_any stage=default",
+            "enter handle_any",
+            "open handle stage=own base≈1 input≈b in handle_any",
+            "enter handle",
+        ]
+    );
+    assert!(lines.contains(&"record handle error.type=alloc::string::String".to_owned()));
+}
+
+#[test]
+fn a_function_may_be_recursive_or_made_by_a_macro() {
+    #[stage("x")]
+    async fn factorial(n: u64) -> u64 {
+        if n == 0 {
+            return 1;
+        }
+        n * Box::pin(factorial(n - 1)).await
+    }
+    macro_rules! adds {
+        ($name:ident, $stage:expr, $by:expr) => {
+            #[stage($stage, fields(by = $by))]
+            fn $name(number: u8) -> u8 {
+                number + $by
+            }
+        };
+    }
+    adds!(add_three, "three", 3);
+
+    recorded_async(|| async { assert_eq!(factorial(5).await, 120) });
+    let lines = recorded(|| assert_eq!(add_three(1), 4));
+    assert_eq!(lines[0], "open add_three stage=three by≈3");
+}
+
+/// What the futures crate calls `FutureExt`.
+trait Boxed: Future + Send + Sized {
+    fn boxed<'a>(self) -> BoxFuture<'a, Self::Output>
+    where
+        Self: 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+impl<F: Future + Send> Boxed for F {}
+
+#[test]
 fn other_ways_to_hand_out_an_async_block_are_known() {
     #[expect(clippy::manual_async_fn, reason = "it is what is tested")]
     #[stage("x")]
@@ -223,11 +294,13 @@ fn other_ways_to_hand_out_an_async_block_are_known() {
     #[stage("x")]
     fn alias<'a>(fail: &'a str) -> BoxFuture<'a, Result<u8, String>> {
         Box::pin(async move {
-            if fail.is_empty() {
-                return Ok(1);
-            }
-            Err(fail.to_owned())
+            let number = fail.parse::<u8>().map_err(|_| "not a number")?;
+            Ok(number)
         })
+    }
+    #[stage("x")]
+    fn method() -> BoxFuture<'static, Result<u8, String>> {
+        async { Err("method")? }.boxed()
     }
     #[stage("x")]
     fn cast() -> Pin<Box<dyn Future<Output = Result<u8, String>>>> {
@@ -237,7 +310,12 @@ fn other_ways_to_hand_out_an_async_block_are_known() {
             Err(not_send.to_string())
         })) as Pin<Box<dyn Future<Output = Result<u8, String>>>>
     }
-    for lines in [recorded_async(plain), recorded_async(|| alias("alias")), recorded_async(cast)] {
+    for lines in [
+        recorded_async(plain),
+        recorded_async(|| alias("b")),
+        recorded_async(method),
+        recorded_async(cast),
+    ] {
         assert!(
             lines.iter().any(|it| it.ends_with("error.type=alloc::string::String")),
             "{lines:?}"
