@@ -54,7 +54,7 @@ use proc_macro::TokenStream;
 /// | `err = false`    | that a returned error is not recorded                    | `true`                |
 ///
 /// The stage, `name` and `target` may each be the path of a constant as well, such as
-/// `#[stage(stage::AUTH_VALIDATION)]`. The name of the stage has to be known when compiling,
+/// `#[stage(stages::AUTH_VALIDATION)]` with `stagelight::stages`. The name of the stage has to be known when compiling,
 /// because it becomes a label value.
 ///
 /// In `fields`, the function's arguments are in sight: `provider = %provider` formats with
