@@ -101,7 +101,8 @@ impl Buckets {
     pub fn index_of(&self, value: u64) -> usize {
         let bits = 64 - value.leading_zeros();
         let mut index = usize::from(self.first[bits as usize]);
-        while index < self.exported.len() && self.recorded[index] < value {
+        // Beyond the last bound the list holds `u64::MAX`, which nothing exceeds.
+        while index < MAX_BOUNDS && self.recorded[index] < value {
             index += 1;
         }
         index

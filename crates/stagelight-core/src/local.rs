@@ -24,23 +24,25 @@ thread_local! {
     static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `f` with the calling thread's part of `engine`.
+/// Runs `f`, once, with the calling thread's part of `engine`.
 ///
 /// While the thread is being torn down, when thread-locals are gone, a spare part under a mutex serves.
 #[inline]
-pub(crate) fn with<R>(engine: &Arc<Shared>, f: impl FnOnce(&mut Local) -> R) -> R {
-    let is_usable = LOCALS.try_with(|it| it.try_borrow_mut().is_ok()).unwrap_or(false);
-    if !is_usable {
-        let mut spare = engine.spare.lock();
-        return f(spare.get_or_insert_with(|| Local::new(engine)));
-    }
-    LOCALS.with_borrow_mut(|locals| {
+pub(crate) fn with<R>(engine: &Arc<Shared>, mut f: impl FnMut(&mut Local) -> R) -> R {
+    let served = LOCALS.try_with(|locals| {
+        let mut locals = locals.try_borrow_mut().ok()?;
         let position = locals
             .iter()
             .position(|it| std::ptr::eq(it.engine.as_ptr(), Arc::as_ptr(engine)))
-            .unwrap_or_else(|| add(locals, engine));
-        f(&mut locals[position])
-    })
+            .unwrap_or_else(|| add(&mut locals, engine));
+        Some(f(&mut locals[position]))
+    });
+    served.ok().flatten().unwrap_or_else(|| with_spare(engine, &mut f))
+}
+
+#[cold]
+fn with_spare<R>(engine: &Arc<Shared>, f: &mut impl FnMut(&mut Local) -> R) -> R {
+    f(engine.spare.lock().get_or_insert_with(|| Local::new(engine)))
 }
 
 #[cold]

@@ -15,6 +15,7 @@ use crate::{
     stage::Group,
     symbol::Symbol,
     timeline::{Context, Record, StageLabel},
+    well_known::Dropped,
 };
 
 /// A stage's name, looked up once so that it can be used many times.
@@ -76,14 +77,14 @@ impl Engine {
         let now = self.0.clock.now();
         local::with(&self.0, |local| {
             let Some(record) = record(&self.0, parent) else {
-                local.writer.drop_one(&self.0.store, "outside_request");
+                local.writer.drop_one(&self.0.store, Dropped::OutsideRequest);
                 return SpanKey::NONE;
             };
             let slot = record.open(now, stage.0, parent.slot(), &mut context(&self.0, local));
             if let Some(slot) = slot {
                 return parent.stage(slot);
             }
-            local.writer.drop_one(&self.0.store, "too_many_stages");
+            local.writer.drop_one(&self.0.store, Dropped::TooManyStages);
             parent.plain()
         })
     }
@@ -150,7 +151,7 @@ pub(crate) fn start(
 ) -> SpanKey {
     let index = engine.pool.take(&mut local.free_records);
     let Some((index, record)) = index.and_then(|it| Some((it, engine.pool.get(it)?))) else {
-        local.writer.drop_one(&engine.store, "too_many_requests");
+        local.writer.drop_one(&engine.store, Dropped::TooManyRequests);
         return SpanKey::NONE;
     };
     record.start(local.thread, now, endpoint, has_guard);

@@ -5,6 +5,7 @@
 //! reset: values are cumulative, so any number of readers can look. When a thread ends, its shard stays, and the next new
 //! thread continues it: the number of shards is the largest number of threads that ever lived at once.
 
+mod series_key;
 mod cells;
 mod writer;
 
@@ -20,19 +21,15 @@ use crate::{
 };
 
 pub(crate) use cells::Cells;
+pub(crate) use series_key::{MAX_LABELS, SeriesKey};
 pub(crate) use writer::Writer;
 
-/// The most attributes that a family has.
-pub(crate) const MAX_LABELS: usize = 6;
 /// The most series that a family keeps apart; more are counted in one whose attributes are all `other`.
 ///
 /// OpenTelemetry's default for one instrument.
 pub(crate) const MAX_SERIES: usize = 2000;
 
-/// The attribute values of a series, in the family's order; absent beyond its length.
-pub(crate) type SeriesKey = [Symbol; MAX_LABELS];
-
-type BySeries = FxHashMap<SeriesKey, Arc<Cells>>;
+type BySeries = FxHashMap<SeriesKey, Cells>;
 
 /// All values of one engine.
 #[derive(Debug)]
@@ -105,7 +102,7 @@ impl Store {
             // Copied out, so that a thread that meets a new series does not wait for a reader.
             let cells: Vec<_> = {
                 let series = shard.families[family.index].lock();
-                series.iter().map(|(key, cells)| (*key, Arc::clone(cells))).collect()
+                series.iter().map(|(key, cells)| (*key, cells.clone())).collect()
             };
             for (key, cells) in cells {
                 cells.add_to(sums.entry(key).or_insert_with(|| cells::empty_points(family)));
@@ -114,8 +111,8 @@ impl Store {
         let mut series: Vec<_> = sums
             .into_iter()
             .map(|(key, points)| {
-                let values = family.labels.iter().zip(key);
-                let values = values.map(|(&label, symbol)| self.symbols.value(label, symbol));
+                let values = family.labels.iter().enumerate();
+                let values = values.map(|(at, &label)| self.symbols.value(label, key.symbol(at)));
                 Series { family, values: values.collect(), points }
             })
             .collect();
@@ -126,9 +123,9 @@ impl Store {
 
 /// Returns the key of the series that holds what is not told apart.
 fn overflow_key(family: &Family) -> SeriesKey {
-    let mut key = SeriesKey::default();
-    key[..family.labels.len()].fill(Symbol::OTHER);
-    key
+    let mut symbols = [Symbol::ABSENT; MAX_LABELS];
+    symbols[..family.labels.len()].fill(Symbol::OTHER);
+    SeriesKey::of(symbols)
 }
 
 #[cfg(test)]

@@ -27,6 +27,21 @@ const STAGES: [&str; 6] = [
 const UNKNOWN: &str = "unknown";
 const UNKNOWN_BACKEND: Symbol = Symbol(2);
 
+/// Why this crate drops a measurement; other crates have reasons of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dropped {
+    /// A stage whose span is in no request.
+    OutsideRequest,
+    /// A stage of a request that has as many open as are kept.
+    TooManyStages,
+    /// A request while as many are open as there are records.
+    TooManyRequests,
+    /// An attribute value beyond its label's cap: counted as `other`, and here.
+    LabelLimit,
+    /// A series beyond its family's cap: counted in the overflow series, and here.
+    SeriesLimit,
+}
+
 /// The group of each stage, by symbol.
 #[derive(Debug)]
 pub(crate) struct Groups([AtomicU8; GROUPED]);
@@ -42,6 +57,9 @@ pub(crate) fn intern(store: &Store) {
     for outcome in Outcome::ALL {
         store.symbols.intern(Label::Outcome, outcome.as_str());
     }
+    for reason in Dropped::ALL {
+        store.symbols.intern(Label::Reason, reason.as_str());
+    }
     store.symbols.intern(Label::Provider, UNKNOWN);
     store.symbols.intern(Label::Model, UNKNOWN);
 }
@@ -53,6 +71,33 @@ pub(crate) fn or_unknown(symbol: Symbol) -> Symbol {
 
 pub(crate) const fn outcome(outcome: Outcome) -> Symbol {
     Symbol(outcome as u16 + 2)
+}
+
+/// A symbol from the start, so that to count what went wrong cannot itself go wrong.
+pub(crate) const fn dropped(reason: Dropped) -> Symbol {
+    Symbol(reason as u16 + 2)
+}
+
+// === impl Dropped ===
+
+impl Dropped {
+    const ALL: [Self; 5] = [
+        Self::OutsideRequest,
+        Self::TooManyStages,
+        Self::TooManyRequests,
+        Self::LabelLimit,
+        Self::SeriesLimit,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutsideRequest => "outside_request",
+            Self::TooManyStages => "too_many_stages",
+            Self::TooManyRequests => "too_many_requests",
+            Self::LabelLimit => "label_limit",
+            Self::SeriesLimit => "series_limit",
+        }
+    }
 }
 
 // === impl Groups ===
@@ -105,6 +150,9 @@ mod tests {
         assert_eq!(store.symbols.intern(Label::Model, UNKNOWN), UNKNOWN_BACKEND);
         for it in Outcome::ALL {
             assert_eq!(store.symbols.intern(Label::Outcome, it.as_str()), outcome(it));
+        }
+        for it in Dropped::ALL {
+            assert_eq!(store.symbols.intern(Label::Reason, it.as_str()), dropped(it));
         }
     }
 }

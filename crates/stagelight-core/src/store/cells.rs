@@ -1,7 +1,7 @@
 //! The cells of one series in one shard.
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -18,8 +18,10 @@ const OCTAVES: usize = 34;
 const FIRST_OCTAVE_OF_TIME: usize = 10;
 
 /// The values of all metrics of a family in one series: one cell a metric.
-#[derive(Debug)]
-pub(crate) struct Cells(Box<[Cell]>);
+///
+/// A clone is the same cells: the writing thread has one, and readers find another.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells(Arc<[Cell]>);
 
 #[derive(Debug)]
 enum Cell {
@@ -49,6 +51,11 @@ struct FineCells {
 impl Cells {
     pub(super) fn new(family: &Family) -> Self {
         Self(family.metrics.iter().map(Cell::new).collect())
+    }
+
+    /// Returns the cells of no series, in which nothing can be recorded.
+    pub(super) fn none() -> Self {
+        Self(Arc::default())
     }
 
     /// Records one value. Only the shard's own thread may call this, or counts are lost.

@@ -8,14 +8,15 @@ use crate::{
     catalog::{self, Family, Label},
     store::{Cells, MAX_LABELS, SeriesKey, Shard, Store},
     symbol::Symbol,
+    well_known::{self, Dropped},
 };
 
 /// A thread's own shard, with look-up tables that no other thread sees.
 ///
 /// # Cost
 ///
-/// Finding the cells of a known series is one hash look-up; turning a known string into a symbol is another. Neither locks or
-/// allocates. The first use of a series or a string on a thread does both.
+/// Finding the cells of a series used lately is one comparison, of another known one a hash look-up; turning a known string into
+/// a symbol is a hash look-up. None of them locks or allocates. The first use of a series or a string on a thread does both.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shard: Arc<Shard>,
@@ -26,9 +27,14 @@ pub(crate) struct Writer {
 /// The series of one family that this thread has met.
 #[derive(Debug, Default)]
 struct Known {
-    positions: FxHashMap<SeriesKey, usize>,
-    cells: Vec<Arc<Cells>>,
+    by_key: FxHashMap<SeriesKey, Cells>,
+    /// Each at the place that its key says; empty until the family is used. A request's series nearly always all fit, and a
+    /// look here costs a sixth of a look into the map.
+    recent: Vec<(SeriesKey, Cells)>,
 }
+
+/// A family keeps 2^6 recent series.
+const RECENT_BITS: u32 = 6;
 
 // === impl Writer ===
 
@@ -54,11 +60,12 @@ impl Writer {
         family: &'static Family,
         key: SeriesKey,
     ) -> &Cells {
-        let position = match self.families[family.index].positions.get(&key) {
-            Some(position) => *position,
-            None => self.learn(store, family, key),
-        };
-        &self.families[family.index].cells[position]
+        let mut place = key.spread(RECENT_BITS);
+        let recent = self.families[family.index].recent.get(place);
+        if recent.is_none_or(|it| it.0 != key) {
+            place = self.recall(store, family, key);
+        }
+        &self.families[family.index].recent[place].1
     }
 
     /// Returns the symbol of an attribute's value; that of the empty string is [`Symbol::ABSENT`].
@@ -73,7 +80,7 @@ impl Writer {
         let symbol = store.symbols.intern(label, value);
         if symbol == Symbol::OTHER {
             if value != "other" {
-                self.drop_one(store, "label_limit");
+                self.drop_one(store, Dropped::LabelLimit);
             }
         } else {
             self.symbols[label as usize].insert(value.into(), symbol);
@@ -88,40 +95,54 @@ impl Writer {
         family: &'static Family,
         values: &[&str],
     ) -> SeriesKey {
-        let mut key = [Symbol::ABSENT; MAX_LABELS];
-        for ((slot, &label), value) in key.iter_mut().zip(family.labels).zip(values) {
-            *slot = self.symbol(store, label, value);
+        let mut symbols = [Symbol::ABSENT; MAX_LABELS];
+        for ((symbol, &label), value) in symbols.iter_mut().zip(family.labels).zip(values) {
+            *symbol = self.symbol(store, label, value);
         }
-        key
+        SeriesKey::of(symbols)
     }
 
     /// Counts a measurement that could not be kept, or not kept apart.
     #[cold]
-    pub(crate) fn drop_one(&mut self, store: &Store, reason: &'static str) {
-        let reason = store.symbols.intern(Label::Reason, reason);
-        let mut key = SeriesKey::default();
-        key[0] = reason;
+    pub(crate) fn drop_one(&mut self, store: &Store, reason: Dropped) {
+        let key = SeriesKey::of([well_known::dropped(reason)]);
         self.cells(store, &catalog::DROPPED, key).add(0, 1);
     }
 
-    /// Finds a series in the shard (its last thread may have had it), or adds it; returns its position.
+    /// Puts a series among the recent ones; returns its place there.
+    #[inline(never)]
+    fn recall(&mut self, store: &Store, family: &'static Family, key: SeriesKey) -> usize {
+        let (key, cells) = match self.families[family.index].by_key.get(&key) {
+            Some(cells) => (key, cells.clone()),
+            None => self.learn(store, family, key),
+        };
+        let recent = &mut self.families[family.index].recent;
+        if recent.is_empty() {
+            recent.resize(1 << RECENT_BITS, (SeriesKey::NONE, Cells::none()));
+        }
+        let place = key.spread(RECENT_BITS);
+        recent[place] = (key, cells);
+        place
+    }
+
+    /// Finds a series in the shard (its last thread may have had it), or adds it. Beyond the cap, that is the overflow series.
     #[cold]
-    fn learn(&mut self, store: &Store, family: &'static Family, key: SeriesKey) -> usize {
+    fn learn(
+        &mut self,
+        store: &Store,
+        family: &'static Family,
+        key: SeriesKey,
+    ) -> (SeriesKey, Cells) {
         let admitted = store.admit(family, key);
         if admitted != key {
-            self.drop_one(store, "series_limit");
-            // The overflow series is remembered under its own key only: the others are without limit.
-            if let Some(position) = self.families[family.index].positions.get(&admitted) {
-                return *position;
-            }
+            // Each time: the overflow series is remembered under its own key only, as the others are without limit.
+            self.drop_one(store, Dropped::SeriesLimit);
         }
         let cells = {
             let mut series = self.shard.families[family.index].lock();
-            Arc::clone(series.entry(admitted).or_insert_with(|| Arc::new(Cells::new(family))))
+            series.entry(admitted).or_insert_with(|| Cells::new(family)).clone()
         };
-        let known = &mut self.families[family.index];
-        known.cells.push(cells);
-        known.positions.insert(admitted, known.cells.len() - 1);
-        known.cells.len() - 1
+        self.families[family.index].by_key.insert(admitted, cells.clone());
+        (admitted, cells)
     }
 }

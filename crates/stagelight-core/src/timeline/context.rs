@@ -4,7 +4,7 @@ use crate::{
     catalog,
     clock::{Clock, Ticks},
     outcome::Outcome,
-    store::{MAX_LABELS, SeriesKey, Store, Writer},
+    store::{SeriesKey, Store, Writer},
     symbol::Symbol,
     timeline::{
         stage_cell::{StageCell, StageLabel},
@@ -35,12 +35,12 @@ impl Context<'_> {
     pub(super) fn record_stage(&mut self, stage: &StageCell, endpoint: Symbol, closed: Closed) {
         let busy = self.nanos(stage.busy());
         let name = stage.stage();
-        let cells = self.writer.cells(self.store, &catalog::STAGE, key([name, endpoint]));
+        let cells = self.writer.cells(self.store, &catalog::STAGE, SeriesKey::of([name, endpoint]));
         cells.record(catalog::STAGE_DURATION, closed.duration);
         cells.record(catalog::STAGE_BUSY, busy);
         let error = stage.label(StageLabel::Error);
         if error != Symbol::ABSENT {
-            let key = key([name, endpoint, error]);
+            let key = SeriesKey::of([name, endpoint, error]);
             self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
         }
         let position = match name {
@@ -50,13 +50,14 @@ impl Context<'_> {
         };
         let provider = well_known::or_unknown(stage.label(StageLabel::Provider));
         let model = well_known::or_unknown(stage.label(StageLabel::Model));
-        let key = key([provider, model, endpoint]);
+        let key = SeriesKey::of([provider, model, endpoint]);
         self.writer.cells(self.store, &catalog::BACKEND, key).record(position, closed.duration);
     }
 
     pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, endpoint: Symbol) {
         for (stage, share) in shares.drain(..) {
-            let cells = self.writer.cells(self.store, &catalog::STAGE, key([stage, endpoint]));
+            let cells =
+                self.writer.cells(self.store, &catalog::STAGE, SeriesKey::of([stage, endpoint]));
             cells.record(catalog::STAGE_SHARE, share);
         }
     }
@@ -69,17 +70,11 @@ impl Context<'_> {
         duration: u64,
         frontend: Option<u64>,
     ) {
-        let series = key([endpoint, well_known::outcome(outcome)]);
+        let series = SeriesKey::of([endpoint, well_known::outcome(outcome)]);
         self.writer.cells(self.store, &catalog::REQUEST, series).record(0, duration);
         if let Some(frontend) = frontend {
-            let series = key([endpoint]);
+            let series = SeriesKey::of([endpoint]);
             self.writer.cells(self.store, &catalog::FRONTEND, series).record(0, frontend);
         }
     }
-}
-
-fn key<const N: usize>(symbols: [Symbol; N]) -> SeriesKey {
-    let mut key = [Symbol::ABSENT; MAX_LABELS];
-    key[..N].copy_from_slice(&symbols);
-    key
 }
