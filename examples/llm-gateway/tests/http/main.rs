@@ -5,3 +5,4 @@ mod support;
 mod upstream;
 mod errors;
 mod relaying;
+mod measured;

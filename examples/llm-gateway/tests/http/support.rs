@@ -7,11 +7,11 @@ use llm_gateway::{
     upstream::{Profile, Upstream, UpstreamConfig},
 };
 use serde_json::{Value, json};
-use stagelight::Telemetry;
+use stagelight::{Config, Environment, Exporter, Telemetry};
 use tokio::net::TcpListener;
 
-/// One for all tests: it belongs to the process.
-pub(crate) static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| stagelight::init().unwrap());
+/// For all tests that do not look at it.
+static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(telemetry);
 
 /// The model that most tests ask for; it never fails by chance.
 pub(crate) const MODEL: &str = "northwind-mini";
@@ -70,7 +70,7 @@ pub(crate) const KEY: &str = "a-key-for-tests";
 
 /// Starts a gateway in front of `upstream`, with limits that tests can reach.
 pub(crate) async fn gateway(upstream: &str) -> Server {
-    serve(config(upstream)).await
+    serve(config(upstream), &TELEMETRY).await
 }
 
 pub(crate) fn config(upstream: &str) -> GatewayConfig {
@@ -82,9 +82,17 @@ pub(crate) fn config(upstream: &str) -> GatewayConfig {
     config.parse::<GatewayConfig>().unwrap().with_api_keys([KEY])
 }
 
-pub(crate) async fn serve(config: GatewayConfig) -> Server {
-    let app = llm_gateway::app(config, &TELEMETRY).unwrap();
+pub(crate) async fn serve(config: GatewayConfig, telemetry: &Telemetry) -> Server {
+    let app = llm_gateway::app(config, telemetry).unwrap();
     Server::start(free_port().await, app).unwrap()
+}
+
+/// Starts measuring, without exporting and without a subscriber.
+pub(crate) fn telemetry() -> Telemetry {
+    let config = Config::from_env(&Environment::from_pairs::<&str, &str>([]))
+        .with_traces_exporter(Exporter::None)
+        .with_metrics_exporter(Exporter::None);
+    Telemetry::start(config).unwrap()
 }
 
 /// Prepares a completion request with a valid key and an `x-sim` header.
