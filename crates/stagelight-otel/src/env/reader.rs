@@ -1,0 +1,133 @@
+//! Reads variables one after the other and collects what is wrong with them.
+
+use std::time::Duration;
+
+use crate::{
+    env::{EnvProblem, Environment, variables::Variable},
+    signal::Signal,
+};
+
+/// Reads variables and collects the [`EnvProblem`]s.
+#[derive(Debug)]
+pub struct EnvReader<'a> {
+    environment: &'a Environment,
+    problems: Vec<EnvProblem>,
+}
+
+// === impl EnvReader ===
+
+impl<'a> EnvReader<'a> {
+    /// Makes a reader that has seen no problem yet.
+    #[must_use]
+    pub const fn new(environment: &'a Environment) -> Self {
+        Self { environment, problems: Vec::new() }
+    }
+
+    /// Returns the problems met, in the order of reading.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<EnvProblem> {
+        self.problems
+    }
+
+    /// Reads a variable; a value that `parse` refuses is a problem, and counts as unset.
+    pub fn read<T>(
+        &mut self,
+        variable: &Variable,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.read_as(variable, variable.name.to_owned(), variable.default, parse)
+    }
+
+    /// Reads a variable's form for one signal.
+    pub fn read_of<T>(
+        &mut self,
+        variable: &Variable,
+        signal: Signal,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.read_as(variable, variable.name_for(signal), "what holds for all signals", parse)
+    }
+
+    /// Reports a value that is well-formed but cannot be used.
+    pub fn refuse(&mut self, variable: &Variable, value: &str, used: &str) {
+        self.problems.push(EnvProblem::new(variable, variable.name.to_owned(), value, used));
+    }
+
+    fn read_as<T>(
+        &mut self,
+        variable: &Variable,
+        name: String,
+        used: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.environment.get(&name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.problems.push(EnvProblem::new(variable, name, &value, used));
+        }
+        parsed
+    }
+}
+
+/// Parses `true` or `false`, in any case.
+///
+/// Not `1`: the OpenTelemetry specification says that nothing but `true` may mean true.
+#[must_use]
+pub fn parse_bool(value: &str) -> Option<bool> {
+    value.to_ascii_lowercase().parse().ok()
+}
+
+/// Parses `1`, `0`, `true` or `false`: a switch of our own.
+#[must_use]
+pub fn parse_switch(value: &str) -> Option<bool> {
+    match value {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => parse_bool(value),
+    }
+}
+
+/// Parses a whole number of milliseconds above zero.
+#[must_use]
+pub fn parse_millis(value: &str) -> Option<Duration> {
+    let millis: u32 = value.parse().ok()?;
+    (0 < millis).then(|| Duration::from_millis(millis.into()))
+}
+
+/// Parses a whole number above zero.
+#[must_use]
+pub fn parse_count(value: &str) -> Option<usize> {
+    value.parse().ok().filter(|&it| 0 < it)
+}
+
+/// Parses `name=value` pairs separated by commas, the values percent-encoded.
+///
+/// Nothing if a pair has no name or no `=`, or if an encoding is cut short or not UTF-8.
+#[must_use]
+pub fn parse_pairs(list: &str) -> Option<Vec<(String, String)>> {
+    // A trailing comma, and spaces around commas and `=`, are what people write.
+    let pairs = list.split(',').map(str::trim).filter(|it| !it.is_empty());
+    pairs.map(parse_pair).collect()
+}
+
+fn parse_pair(pair: &str) -> Option<(String, String)> {
+    let (name, value) = pair.split_once('=')?;
+    let name = percent_decode(name.trim())?;
+    (!name.is_empty()).then_some((name, percent_decode(value.trim())?))
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
+            _ => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
+}

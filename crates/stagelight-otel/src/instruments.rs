@@ -1,0 +1,131 @@
+//! The user's own instruments: OpenTelemetry's `Meter` API on its SDK.
+//!
+//! The SDK's periodic reader does the collecting, but at our bidding: what it hands to its exporter is kept, and goes
+//! out with the stage metrics, in one request. So a user's callback that hangs or panics costs its own metrics only, and a
+//! program without instruments still exports.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use opentelemetry_proto::tonic::metrics::v1::ScopeMetrics;
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    metrics::{
+        PeriodicReader, SdkMeterProvider, Temporality, data::ResourceMetrics,
+        exporter::PushMetricExporter,
+    },
+};
+use parking_lot::Mutex;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
+use tracing::warn;
+
+/// The reader's own interval: never, in practice.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// The most time for collecting. A callback reads a few numbers.
+const COLLECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The user's own instruments.
+#[derive(Debug)]
+pub(crate) struct Instruments {
+    provider: SdkMeterProvider,
+    gathered: Gathered,
+    is_collecting: Arc<AtomicBool>,
+    is_failing: AtomicBool,
+}
+
+/// What the reader collected last, encoded.
+type Gathered = Arc<Mutex<Vec<ScopeMetrics>>>;
+
+/// The exporter that the SDK sees: it only keeps what it is given.
+///
+/// So it never fails, and the SDK has nothing to log on every turn; failures of the real export are told once, by us.
+#[derive(Debug)]
+struct Gatherer(Gathered);
+
+// === impl Instruments ===
+
+impl Instruments {
+    pub(crate) fn new(resource: Resource) -> Self {
+        let gathered = Gathered::default();
+        let gatherer = Gatherer(Arc::clone(&gathered));
+        let reader = PeriodicReader::builder(gatherer).with_interval(NEVER).build();
+        let provider =
+            SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build();
+        Self {
+            provider,
+            gathered,
+            is_collecting: Arc::default(),
+            is_failing: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) const fn provider(&self) -> &SdkMeterProvider {
+        &self.provider
+    }
+
+    /// Collects all instruments, calling the user's callbacks on the SDK's own thread.
+    ///
+    /// Returns nothing for this turn if they take longer than half the time to `deadline`.
+    pub(crate) async fn collect(&self, deadline: Instant) -> Vec<ScopeMetrics> {
+        // One that hangs is waited for in the background, and not joined by more.
+        if self.is_collecting.swap(true, Relaxed) {
+            return Vec::new();
+        }
+        self.gathered.lock().clear();
+        let (provider, is_collecting) = (self.provider.clone(), Arc::clone(&self.is_collecting));
+        let collecting = spawn_blocking(move || {
+            let result = provider.force_flush();
+            is_collecting.store(false, Relaxed);
+            result
+        });
+        let now = Instant::now();
+        let limit = COLLECT_LIMIT.min((deadline - now) / 2);
+        let is_ok = matches!(timeout_at(now + limit, collecting).await, Ok(Ok(Ok(()))));
+        if is_ok {
+            self.is_failing.store(false, Relaxed);
+        } else if !self.is_failing.swap(true, Relaxed) {
+            warn!(
+                target: "stagelight",
+                "the program's own instruments cannot be collected: a callback of theirs hangs or has panicked; stage metrics are not affected"
+            );
+        }
+        std::mem::take(&mut *self.gathered.lock())
+    }
+
+    /// Ends the SDK's thread, waiting for it for 5 s at most on a thread for waiting.
+    pub(crate) async fn shut_down(&self, deadline: Instant) {
+        let provider = self.provider.clone();
+        let ending = spawn_blocking(move || provider.shutdown());
+        drop(timeout_at(deadline, ending).await);
+    }
+}
+
+// === impl Gatherer ===
+
+impl PushMetricExporter for Gatherer {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        *self.0.lock() = metrics.scope_metrics().map(Into::into).collect();
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}

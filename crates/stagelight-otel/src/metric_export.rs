@@ -1,0 +1,118 @@
+//! Exports metrics: the stage store's, the user's, and those about the export itself, in one request.
+
+use std::{sync::Arc, time::Duration, time::SystemTime};
+
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    metrics::v1::{Metric, ResourceMetrics, metric::Data},
+    resource::v1::Resource as OtlpResource,
+};
+use stagelight_core::{Engine, Percentages};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use crate::{
+    counts::ExportCounts,
+    delivery::DeliveryError,
+    destination::Destination,
+    encode::{self, Period},
+    instruments::Instruments,
+    own_metrics::OwnMetrics,
+    worker::{Command, Loss},
+};
+
+/// The task that exports metrics at an interval.
+#[derive(Debug)]
+pub(crate) struct MetricExport {
+    pub(crate) engine: Engine,
+    pub(crate) percentages: Percentages,
+    pub(crate) instruments: Arc<Instruments>,
+    pub(crate) own: OwnMetrics,
+    pub(crate) counts: Arc<ExportCounts>,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) resource: OtlpResource,
+    /// Since when values are cumulative.
+    pub(crate) since: SystemTime,
+    pub(crate) interval: Duration,
+    /// The most time for collecting and exporting once.
+    pub(crate) timeout: Duration,
+}
+
+// === impl MetricExport ===
+
+impl MetricExport {
+    /// Runs until the last command, or until nobody can give one.
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut ticks = interval_at(Instant::now() + self.interval, self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut command = tokio::select! {
+                _ = ticks.tick() => None,
+                command = commands.recv() => Some(command),
+            };
+            if command.is_none() {
+                // A command does not wait for the export under way: its own carries the same values, and later ones.
+                command = tokio::select! {
+                    _ = self.export(Instant::now() + self.timeout) => None,
+                    command = commands.recv() => Some(command),
+                };
+            }
+            let Some(command) = command else { continue };
+            let Some(Command { deadline, is_last, done }) = command else { return };
+            let outcome = self.export(deadline).await;
+            if is_last {
+                self.instruments.shut_down(deadline).await;
+            }
+            // Whoever asked may have stopped waiting.
+            drop(done.send(outcome.map_err(|error| Loss { spans: 0, error })));
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    async fn export(&mut self, deadline: Instant) -> Result<(), DeliveryError> {
+        let request = self.collect(deadline).await;
+        let points = points_in(&request);
+        let outcome = self.destination.metrics(&request, deadline).await;
+        self.counts.count(points, &outcome);
+        outcome
+    }
+
+    async fn collect(&mut self, deadline: Instant) -> ExportMetricsServiceRequest {
+        let mut scope_metrics = self.instruments.collect(deadline).await;
+        let mut snapshot = self.engine.snapshot();
+        self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
+        let period = Period::until_now(self.since);
+        let mut metrics = encode::snapshot(&snapshot, period);
+        metrics.extend(self.own.encode(period));
+        scope_metrics.push(encode::scope(metrics));
+        let resource = Some(self.resource.clone());
+        ExportMetricsServiceRequest {
+            resource_metrics: vec![ResourceMetrics {
+                resource,
+                scope_metrics,
+                ..Default::default()
+            }],
+        }
+    }
+}
+
+fn points_in(request: &ExportMetricsServiceRequest) -> u64 {
+    let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
+    let points: usize = scopes.flat_map(|it| &it.metrics).map(points_of).sum();
+    u64::try_from(points).unwrap_or(u64::MAX)
+}
+
+fn points_of(metric: &Metric) -> usize {
+    match &metric.data {
+        Some(Data::Gauge(data)) => data.data_points.len(),
+        Some(Data::Sum(data)) => data.data_points.len(),
+        Some(Data::Histogram(data)) => data.data_points.len(),
+        Some(Data::ExponentialHistogram(data)) => data.data_points.len(),
+        Some(Data::Summary(data)) => data.data_points.len(),
+        None => 0,
+    }
+}

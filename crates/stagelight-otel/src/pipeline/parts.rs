@@ -1,0 +1,149 @@
+//! Puts the parts of a pipeline together.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use opentelemetry_proto::tonic::resource::v1::Resource as OtlpResource;
+use opentelemetry_sdk::{
+    Resource,
+    metrics::SdkMeterProvider,
+    trace::{SdkTracerProvider, TracerProviderBuilder},
+};
+use stagelight_core::{Engine, Percentages};
+
+use crate::{
+    background::Background,
+    config::Config,
+    counts::ExportCounts,
+    destination::Destination,
+    instruments::Instruments,
+    metric_export::MetricExport,
+    own_metrics::{OwnMetrics, OwnSpanMetrics},
+    pipeline::{
+        destinations::Destinations,
+        workers::{MetricWorker, SpanWorker, Workers},
+    },
+    resource,
+    span_export::SpanExport,
+    span_queue::{QueueProcessor, SpanQueue},
+    start_error::StartError,
+    worker::Commands,
+};
+
+/// What a pipeline is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) tracers: SdkTracerProvider,
+    pub(super) meters: SdkMeterProvider,
+    /// `None` if nothing is exported.
+    running: Option<(Background, Workers)>,
+}
+
+// === impl Parts ===
+
+impl Parts {
+    pub(super) fn start(engine: &Engine, config: &Config) -> Result<Self, StartError> {
+        let Destinations { traces, metrics } = Destinations::open(config)?;
+        let resource = resource::build(&config.resource);
+        let mut tracers = tracers(config, &resource);
+        let mut meters = SdkMeterProvider::builder().with_resource(resource.clone()).build();
+        if traces.is_none() && metrics.is_none() {
+            return Ok(Self { tracers: tracers.build(), meters, running: None });
+        }
+        let background = Background::start().map_err(|source| StartError::Thread { source })?;
+        let spans = traces.map(|to| start_spans(&background, config, &resource, to));
+        if let Some(spans) = &spans {
+            tracers = tracers.with_span_processor(QueueProcessor(Arc::clone(&spans.queue)));
+        }
+        let metrics = metrics.map(|to| {
+            let instruments = Arc::new(Instruments::new(resource.clone()));
+            meters = instruments.provider().clone();
+            let own = own_metrics(spans.as_ref(), &to);
+            start_metrics(&background, engine, config, &resource, instruments, own, to)
+        });
+        let running = Some((background, Workers { spans, metrics }));
+        Ok(Self { tracers: tracers.build(), meters, running })
+    }
+
+    /// Returns the tasks and what they run on, if anything is exported.
+    pub(super) fn running(&self) -> Option<(&Background, Workers)> {
+        self.running.as_ref().map(|(background, workers)| (background, workers.clone()))
+    }
+
+    /// Returns whether spans are exported.
+    pub(super) fn exports_spans(&self) -> bool {
+        self.running.as_ref().is_some_and(|(_, workers)| workers.spans.is_some())
+    }
+}
+
+fn tracers(config: &Config, resource: &Resource) -> TracerProviderBuilder {
+    SdkTracerProvider::builder()
+        .with_resource(resource.clone())
+        .with_sampler(config.sampler.to_sdk())
+        .with_max_attributes_per_span(config.spans.attributes)
+        .with_max_events_per_span(config.spans.events)
+        .with_max_links_per_span(config.spans.links)
+}
+
+fn start_spans(
+    background: &Background,
+    config: &Config,
+    resource: &Resource,
+    destination: Arc<Destination>,
+) -> SpanWorker {
+    let queue = Arc::new(SpanQueue::new(config.spans.queue, config.spans.batch));
+    let (commands, receiver) = Commands::new();
+    let counts = Arc::new(ExportCounts::default());
+    let export = SpanExport {
+        queue: Arc::clone(&queue),
+        destination: Arc::clone(&destination),
+        counts: Arc::clone(&counts),
+        resource: OtlpResource::from(resource),
+        limits: config.spans,
+    };
+    background.spawn(export.run(receiver));
+    SpanWorker { commands, queue, counts, destination }
+}
+
+fn start_metrics(
+    background: &Background,
+    engine: &Engine,
+    config: &Config,
+    resource: &Resource,
+    instruments: Arc<Instruments>,
+    own: OwnMetrics,
+    destination: Arc<Destination>,
+) -> MetricWorker {
+    let (commands, receiver) = Commands::new();
+    let export = MetricExport {
+        engine: engine.clone(),
+        percentages: Percentages::new(),
+        instruments,
+        counts: Arc::clone(&own.points),
+        own,
+        destination: Arc::clone(&destination),
+        resource: OtlpResource::from(resource),
+        since: created(engine),
+        interval: config.export_interval,
+        timeout: config.export_timeout,
+    };
+    background.spawn(export.run(receiver));
+    MetricWorker { commands, destination }
+}
+
+fn own_metrics(spans: Option<&SpanWorker>, metrics: &Arc<Destination>) -> OwnMetrics {
+    let spans = spans.map(|it| OwnSpanMetrics {
+        queue: Arc::clone(&it.queue),
+        counts: Arc::clone(&it.counts),
+        to: Arc::clone(&it.destination),
+    });
+    OwnMetrics { spans, points: Arc::default(), points_to: Arc::clone(metrics) }
+}
+
+/// Returns when the engine was made, by the calendar's clock.
+fn created(engine: &Engine) -> SystemTime {
+    let age = Duration::from(engine.clock().since(engine.created()));
+    SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
+}

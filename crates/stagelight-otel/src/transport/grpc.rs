@@ -1,0 +1,155 @@
+//! OTLP over gRPC.
+//!
+//! tonic does the framing, on the HTTP client that the other protocol uses too: its own channel would bring a second one,
+//! and load balancing that one address has no use for.
+
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(not(feature = "gzip"))]
+#[path = "grpc/gzip_off.rs"]
+mod gzip;
+
+use std::{error::Error as _, time::Duration};
+
+use bytes::{Buf, BufMut, Bytes};
+use http::{Uri, uri::PathAndQuery};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tonic::{
+    Code, Request, Status,
+    body::Body,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    metadata::MetadataMap,
+};
+
+use crate::{
+    config::Compression,
+    delivery::DeliveryError,
+    start_error::StartError,
+    transport::{
+        Answer, Route, Transport,
+        client::{Connector, broken, connector, cut},
+        origin_of,
+    },
+};
+
+/// Finds out that a collector's machine is gone within two of these, and not when the kernel gives up after a quarter of an hour.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// OTLP over gRPC.
+#[derive(Debug)]
+struct GrpcTransport {
+    grpc: Grpc<Client<Connector, Body>>,
+    uri: Uri,
+    path: PathAndQuery,
+    metadata: MetadataMap,
+}
+
+/// Passes on messages that are encoded already.
+#[derive(Clone, Copy, Debug)]
+struct Encoded;
+
+pub(super) fn open(route: Route<'_>) -> Result<Box<dyn Transport>, StartError> {
+    let Route { uri, headers, compression, tls } = route;
+    let mut client = Client::builder(TokioExecutor::new());
+    client.http2_only(true).timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+    client.http2_keep_alive_interval(KEEP_ALIVE).http2_keep_alive_timeout(KEEP_ALIVE);
+    let client = client.build(connector(tls, true)?);
+    let (origin, path) = split(uri.clone());
+    let grpc = Grpc::with_origin(client, origin);
+    let grpc = match compression {
+        Compression::None => grpc,
+        Compression::Gzip => gzip::enable(grpc),
+    };
+    Ok(Box::new(GrpcTransport { grpc, uri, path, metadata: MetadataMap::from_headers(headers) }))
+}
+
+/// Splits the address of a method into its service's and its path, which tonic wants apart.
+fn split(uri: Uri) -> (Uri, PathAndQuery) {
+    let mut parts = uri.into_parts();
+    let path = parts.path_and_query.replace(PathAndQuery::from_static("/"));
+    let origin = Uri::from_parts(parts).unwrap_or_default();
+    (origin, path.unwrap_or(PathAndQuery::from_static("/")))
+}
+
+// === impl GrpcTransport ===
+
+impl GrpcTransport {
+    async fn call(&self, body: Bytes) -> Result<Bytes, DeliveryError> {
+        let mut request = Request::new(body);
+        request.metadata_mut().clone_from(&self.metadata);
+        // Cheap: the connections are shared.
+        let mut grpc = self.grpc.clone();
+        let answer = grpc.unary(request, self.path.clone(), Encoded).await;
+        answer.map(tonic::Response::into_inner).map_err(|it| self.failed(&it))
+    }
+
+    fn failed(&self, status: &Status) -> DeliveryError {
+        // A status that the collector sent has no cause on this side.
+        if status.source().is_some() {
+            return broken(&self.uri, status.clone());
+        }
+        // The list is the specification's, but for `resource_exhausted`: it is only to be tried again if the
+        // status' details say so, and collectors that mean "later" say `unavailable`.
+        let transient = [
+            Code::Cancelled,
+            Code::DeadlineExceeded,
+            Code::Aborted,
+            Code::OutOfRange,
+            Code::Unavailable,
+            Code::DataLoss,
+        ];
+        DeliveryError::Refused {
+            endpoint: origin_of(&self.uri),
+            status: format!("{:?}", status.code()),
+            message: cut(status.message()),
+            transient: transient.contains(&status.code()),
+            retry_after: None,
+        }
+    }
+}
+
+impl Transport for GrpcTransport {
+    fn send(&self, body: Bytes) -> Answer<'_> {
+        Box::pin(self.call(body))
+    }
+}
+
+// === impl Encoded ===
+
+impl Codec for Encoded {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Encoded {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, target: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        target.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Encoded {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(source.copy_to_bytes(source.remaining())))
+    }
+}
