@@ -96,7 +96,8 @@ mod tests {
             request.in_scope(|| tracing::trace_span!("stage", stage = "stage"));
             drop(request);
             let measured = engine.snapshot().of(&catalog::STAGE).count();
-            let [info, debug] = [tracing::enabled!(tracing::Level::INFO), tracing::enabled!(tracing::Level::DEBUG)];
+            let [info, debug] =
+                [tracing::enabled!(tracing::Level::INFO), tracing::enabled!(tracing::Level::DEBUG)];
             (measured, info, debug)
         })
     }

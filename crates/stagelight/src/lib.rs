@@ -4,7 +4,23 @@
 //! histograms and traces. A service adds one layer and marks its stages:
 //!
 //! ```no_run
-#![doc = include_str!("../../../examples/minimal/src/main.rs")]
+//! use axum::{Router, routing::get};
+//! use stagelight::stage;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let telemetry = stagelight::init()?; // reads OTEL_* and STAGELIGHT_*
+//!     let app = Router::new().route("/", get(render)).layer(telemetry.http_layer());
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     telemetry.shutdown()?; // sends what is left
+//!     Ok(())
+//! }
+//!
+//! #[stage("rendering")]
+//! async fn render() -> String {
+//!     "hello".to_owned()
+//! }
 //! ```
 //!
 //! # Marking stages
@@ -46,16 +62,24 @@ pub use opentelemetry;
 pub use stagelight_core::{
     Engine, Group, Nanos, Outcome, Request, Snapshot, catalog, stage as stages,
 };
-pub use stagelight_http::{HttpLayer, RequestId, client, stream};
+pub use stagelight_http::{
+    HttpLayer, RequestId, StageBody, StageBodyExt, StageSpan, StageStream, StageStreamExt, client,
+};
 pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};
 pub use stagelight_otel::{
     Compression, Config, EnvProblem, Environment, Exporter, Propagation, Protocol, Sampler,
-    ShutdownError, StartError,
+    ShutdownError, StartError, current_trace_id,
 };
 pub use stagelight_tracing::{StageLayer, outcome_of::ErrorType};
 pub use telemetry::{InitError, Telemetry, init, init_with};
 
+/// The README's snippets, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "reqwest"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+/// What the macros' code calls; may change in any release.
 #[doc(hidden)]
 pub mod __private {
     pub use stagelight_tracing::outcome_of::*;

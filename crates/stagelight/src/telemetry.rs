@@ -3,7 +3,7 @@
 use opentelemetry::metrics::Meter;
 use stagelight_core::Engine;
 use stagelight_http::HttpLayer;
-use stagelight_otel::{Config, EnvProblem, Environment, Pipeline, ShutdownError, StartError};
+use stagelight_otel::{Config, Environment, Pipeline, ShutdownError, StartError};
 use stagelight_tracing::StageLayer;
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -30,7 +30,9 @@ pub enum InitError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The process has a global subscriber already.
-    #[error("a global tracing subscriber is set already; use `Telemetry::start` and add its layers to yours")]
+    #[error(
+        "a global tracing subscriber is set already; use `Telemetry::start` and add its layers to yours"
+    )]
     SubscriberSet(#[source] tracing_subscriber::util::TryInitError),
 }
 
@@ -58,7 +60,6 @@ pub fn init() -> Result<Telemetry, InitError> {
 ///
 /// As [`init`].
 pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
-    let problems = config.problems().to_vec();
     let directives = Environment::process().get("RUST_LOG");
     let (filter, bad_directive) = LogFilter::new(directives.as_deref());
     let telemetry = Telemetry::start(config)?;
@@ -69,18 +70,12 @@ pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
         .try_init()
         .map_err(InitError::SubscriberSet)?;
-    report(&problems, bad_directive.as_deref());
-    Ok(telemetry)
-}
-
-/// Tells what was wrong with the environment, now that there is somebody to tell.
-fn report(problems: &[EnvProblem], bad_directive: Option<&str>) {
-    for problem in problems {
-        tracing::warn!(target: "stagelight", "{problem}");
-    }
+    // Told now that there is somebody to tell.
+    telemetry.report_problems();
     if let Some(error) = bad_directive {
         tracing::warn!(target: "stagelight", "RUST_LOG cannot be used, `info` is: {error}");
     }
+    Ok(telemetry)
 }
 
 // === impl Telemetry ===
@@ -88,17 +83,19 @@ fn report(problems: &[EnvProblem], bad_directive: Option<&str>) {
 impl Telemetry {
     /// Starts measuring and exporting, and leaves the `tracing` subscriber to the caller.
     ///
-    /// Add [`stage_layer`](Self::stage_layer) and [`trace_layer`](Self::trace_layer) to it. The first engine started is the process'
-    /// own ([`Engine::global`]), which [`client`](crate::client) calls use.
+    /// Add [`stage_layer`](Self::stage_layer) and [`trace_layer`](Self::trace_layer) to it. The first one started is the process'
+    /// own: [`client`](crate::client) calls use its engine ([`Engine::global`]), and the OpenTelemetry API its providers.
     ///
     /// # Errors
     ///
     /// If a setting cannot work in this build, or the settings are strict and a variable cannot be used. Otherwise
-    /// [`Config::problems`] tells which variables could not be used; report them once there is a subscriber.
+    /// [`report_problems`](Self::report_problems) tells which variables could not be used.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let engine = Engine::new();
         let pipeline = Pipeline::start(&engine, config)?;
-        engine.set_global();
+        if engine.set_global() {
+            pipeline.set_global();
+        }
         Ok(Self { engine, pipeline })
     }
 
@@ -140,6 +137,13 @@ impl Telemetry {
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
         self.pipeline.tracing_layer()
+    }
+
+    /// Logs what was wrong with the environment, each as a warning with the target `stagelight`.
+    ///
+    /// [`init`] does it; after [`start`](Self::start) it is the caller's to do, once there is a subscriber.
+    pub fn report_problems(&self) {
+        self.pipeline.report_problems();
     }
 
     /// Sends what has been measured so far, without stopping.
