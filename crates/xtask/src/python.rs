@@ -9,6 +9,12 @@ use crate::cache::{Cache, Pins};
 use crate::command::{output, run};
 use crate::workspace::Workspace;
 
+/// Fails on a Python that cannot take the pinned packages; prints which one it is.
+const INTERPRETER: &str = "\
+import sys, venv, ensurepip
+assert sys.version_info >= (3, 11), sys.version
+print(sys.version, sys.base_prefix)";
+
 /// Returns a Python interpreter that has what `tools/python/requirements.txt` pins.
 ///
 /// The virtual environment is made once per user and per interpreter. Call this interpreter only:
@@ -16,14 +22,12 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// When there is no `python3` with the `venv` module, or the packages cannot be installed.
+/// When there is no `python3` of 3.11 or newer with its `venv` module, or the packages cannot be
+/// installed.
 pub fn python_env() -> Result<PathBuf> {
     let requirements = Workspace::find().path("tools/python/requirements.txt");
-    let interpreter = output(
-        Command::new("python3")
-            .args(["-c", "import sys, venv, ensurepip; print(sys.version, sys.base_prefix)"]),
-    )
-    .context("install Python 3.10 or newer with its venv module (Debian: python3-venv)")?;
+    let interpreter = output(Command::new("python3").args(["-c", INTERPRETER]))
+        .context("install Python 3.11 or newer with its venv module (Debian: python3-venv)")?;
     let pins = Pins::new().with("interpreter", interpreter).with_file(&requirements)?;
 
     let environment = Cache::of_user()?.entry("python", pins).get_or_make(|folder| {
