@@ -4,6 +4,7 @@
 //! library's business.
 
 mod catalog;
+mod demo;
 
 use std::{
     io::{self, Write},
@@ -22,6 +23,7 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    Demo(demo::DemoArgs),
     Catalog(catalog::CatalogArgs),
 }
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> anyhow::Result<()> {
     match &command.action {
+        Action::Demo(args) => demo::run(args),
         Action::Catalog(args) => Ok(catalog::run(args, &mut io::stdout().lock())?),
     }
 }
