@@ -1,0 +1,226 @@
+//! Calls with reqwest to a real server.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, StatusCode},
+    routing::get,
+};
+use futures_util::{StreamExt as _, stream};
+use stagelight_core::{
+    Propagator,
+    catalog::{self, Label},
+};
+use stagelight_http::{HttpLayer, client::Call};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use tracing::Span;
+
+use crate::{sockets::serve, support::Bench};
+
+/// Writes the name of the span that it is given.
+#[derive(Debug)]
+struct Names;
+
+impl Propagator for Names {
+    fn adopt(&self, _: &Span, _: &dyn Fn(&str) -> Option<String>) {}
+
+    fn inject(&self, span: &Span, set: &mut dyn FnMut(&str, String)) {
+        set("traceparent", span.metadata().unwrap().name().to_owned());
+    }
+}
+
+fn chunks() -> Body {
+    Body::from_stream(stream::iter(0..3).then(|_| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok::<_, Infallible>(Bytes::from_static(b"data"))
+    }))
+}
+
+fn upstream() -> Router {
+    Router::new()
+        .route("/text", get(|| async { ([("x-kept", "yes")], "hello") }))
+        .route(
+            "/slow",
+            get(|| async {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                chunks()
+            }),
+        )
+        .route(
+            "/headers",
+            get(|headers: HeaderMap| async move {
+                headers
+                    .get("traceparent")
+                    .map(|it| it.to_str().unwrap().to_owned())
+                    .unwrap_or_default()
+            }),
+        )
+        .route("/busy", get(|| async { StatusCode::TOO_MANY_REQUESTS }))
+        .route("/never", get(std::future::pending::<&'static str>))
+        .route(
+            "/stuck",
+            get(|| async {
+                let first = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"data"))]);
+                Body::from_stream(first.chain(stream::pending()))
+            }),
+        )
+}
+
+fn call(bench: &Bench) -> Call {
+    Call::backend("openai", "small").with_engine(&bench.engine)
+}
+
+/// Returns the calls that ended as `status error.type`.
+fn ended(bench: &Bench) -> Vec<String> {
+    let calls = bench.series(&catalog::HTTP_CLIENT);
+    let written = calls.iter().map(|it| {
+        let [status, error] = [Label::HttpResponseStatusCode, Label::ErrorType]
+            .map(|label| if it.value(label).is_empty() { "-" } else { it.value(label) });
+        format!("{status} {error}")
+    });
+    written.collect()
+}
+
+/// Answers one request with these bytes, and hangs up.
+async fn serve_bytes(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        assert!(socket.read(&mut request).await.unwrap() > 0);
+        socket.write_all(answer.as_bytes()).await.unwrap();
+    });
+    address
+}
+
+#[tokio::test]
+async fn the_response_is_what_reqwest_would_have_returned() {
+    let bench = Bench::in_real_time();
+    let address = serve(upstream()).await;
+    let client = reqwest::Client::new();
+    let url = format!("http://{address}/text?key=1");
+    let response = call(&bench).send(client.get(&url)).await.unwrap();
+
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.url().as_str(), url);
+    assert_eq!(response.headers()["x-kept"], "yes");
+    assert_eq!(response.content_length(), Some(5));
+    assert_eq!(response.remote_addr(), Some(address));
+    assert_eq!(response.text().await.unwrap(), "hello");
+    assert_eq!(ended(&bench), ["200 -"]);
+}
+
+#[tokio::test]
+async fn fetch_and_stream_take_their_own_time() {
+    let bench = Bench::in_real_time();
+    let address = serve(upstream()).await;
+    let client = reqwest::Client::new();
+    let call = call(&bench);
+    let gateway = Router::new().route(
+        "/",
+        get(move || async move {
+            let response = call.send(client.get(format!("http://{address}/slow"))).await.unwrap();
+            Body::from_stream(response.bytes_stream())
+        }),
+    );
+    let gateway = serve(gateway.layer(HttpLayer::new(&bench.engine))).await;
+
+    let text = reqwest::get(format!("http://{gateway}/")).await.unwrap().text().await.unwrap();
+    assert_eq!(text, "datadatadata");
+    bench.ended(1).await;
+
+    let backends = bench.series(&catalog::BACKEND);
+    assert_eq!(backends[0].value(Label::Endpoint), "/");
+    let [fetch, stream] = [0, 1].map(|it| backends[0].histogram(it).unwrap().recorded_sum());
+    assert!(fetch >= 30_000_000, "{fetch}");
+    assert!(stream >= 60_000_000, "{stream}");
+
+    // Every instant is in one place: the shares add up to the request.
+    let stages = bench.series(&catalog::STAGE);
+    let shares: u64 = stages.iter().map(|it| it.histogram(1).unwrap().recorded_sum()).sum();
+    assert_eq!(u128::from(shares), bench.requests().1.as_nanos());
+    for name in ["backend_fetch", "stream_processing"] {
+        assert_eq!(bench.spans.the(name).parent.as_deref(), Some("http.request"));
+    }
+    assert!(bench.spans.the("stream_processing").length >= Duration::from_millis(60));
+}
+
+#[tokio::test]
+async fn the_backend_gets_the_context_of_the_fetch() {
+    let bench = Bench::in_real_time();
+    assert!(bench.engine.set_propagator(Arc::new(Names)));
+    let address = serve(upstream()).await;
+    let client = reqwest::Client::new();
+    let request = client.get(format!("http://{address}/headers"));
+    let response = call(&bench).send(request).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "backend_fetch");
+}
+
+#[tokio::test]
+async fn an_error_status_is_returned_and_counted() {
+    let bench = Bench::in_real_time();
+    let address = serve(upstream()).await;
+    let client = reqwest::Client::new();
+    let response = call(&bench).send(client.get(format!("http://{address}/busy"))).await.unwrap();
+    assert_eq!(response.status(), 429);
+    drop(response);
+    assert_eq!(ended(&bench), ["429 429"]);
+    assert_eq!(bench.spans.the("backend_fetch").field("error.type"), "429");
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    let address = serve(upstream()).await;
+    let limit = Duration::from_millis(50);
+    let client = reqwest::Client::builder().timeout(limit).build().unwrap();
+
+    let bench = Bench::in_real_time();
+    let request = client.get(format!("http://{address}/never"));
+    assert!(call(&bench).send(request).await.unwrap_err().is_timeout());
+    assert_eq!(ended(&bench), ["- timeout"]);
+    assert_eq!(bench.spans.the("backend_fetch").field("error.type"), "timeout");
+
+    let bench = Bench::in_real_time();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let request = client.get(format!("http://{closed}/"));
+    assert!(call(&bench).send(request).await.unwrap_err().is_connect());
+    assert_eq!(ended(&bench), ["- connect"]);
+
+    let bench = Bench::in_real_time();
+    let address = serve_bytes("this is not HTTP\r\n\r\n").await;
+    assert!(call(&bench).send(client.get(format!("http://{address}/"))).await.is_err());
+    assert_eq!(ended(&bench), ["- request"]);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_or_breaks_is_an_error_of_the_stream() {
+    let address = serve(upstream()).await;
+    let limit = Duration::from_millis(50);
+    let client = reqwest::Client::builder().timeout(limit).build().unwrap();
+
+    let bench = Bench::in_real_time();
+    let response = call(&bench).send(client.get(format!("http://{address}/stuck"))).await.unwrap();
+    assert!(response.bytes().await.unwrap_err().is_timeout(), "it is still seen as one");
+    assert_eq!(ended(&bench), ["200 timeout"]);
+    assert_eq!(bench.spans.the("stream_processing").field("error.type"), "timeout");
+
+    let bench = Bench::in_real_time();
+    let address = serve_bytes("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+    let response = call(&bench).send(client.get(format!("http://{address}/"))).await.unwrap();
+    assert!(response.bytes().await.is_err());
+    assert_eq!(ended(&bench), ["200 body"]);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_built_is_not_a_call() {
+    let bench = Bench::in_real_time();
+    let request = reqwest::Client::new().get("not a url");
+    assert!(call(&bench).send(request).await.unwrap_err().is_builder());
+    assert!(ended(&bench).is_empty());
+}

@@ -1,0 +1,333 @@
+//! An engine whose time stands still, the spans that it measures, and what it measured.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use stagelight_core::{
+    Clock, Engine, ManualClock, Point, Series,
+    catalog::{self, Family, Label},
+};
+use stagelight_http::{HttpLayer, ResponseBody};
+use stagelight_testing::ScriptedBody;
+use stagelight_tracing::StageLayer;
+use tower::{BoxError, ServiceExt as _};
+use tower_layer::Layer as _;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{Layer, layer::Context as LayerContext, prelude::*, registry::LookupSpan};
+
+/// All that a test needs. Spans are recorded on the test's thread while it is alive.
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
+    pub(crate) time: ManualClock,
+    pub(crate) spans: Recorder,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+/// Keeps what the subscriber saw.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    clock: Clock,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// One span, or one event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    id: Option<u64>,
+    pub(crate) name: String,
+    /// The name of the span that it is in.
+    pub(crate) parent: Option<String>,
+    pub(crate) fields: BTreeMap<String, String>,
+    /// From its creation to the last time that it was left: what an exported trace span shows.
+    pub(crate) length: Duration,
+    pub(crate) is_closed: bool,
+    created: stagelight_core::Ticks,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let (clock, time) = Clock::manual();
+        Self::with(Engine::with_clock(clock), time)
+    }
+
+    /// For real servers, which need real time; `time` and `pass` do nothing.
+    pub(crate) fn in_real_time() -> Self {
+        Self::with(Engine::new(), Clock::manual().1)
+    }
+
+    fn with(engine: Engine, time: ManualClock) -> Self {
+        let spans = Recorder { clock: engine.clock().clone(), seen: Arc::default() };
+        let subscriber =
+            tracing_subscriber::registry().with(StageLayer::new(&engine)).with(spans.clone());
+        Self { engine, time, spans, _subscriber: subscriber.set_default() }
+    }
+
+    pub(crate) fn layer(&self) -> HttpLayer {
+        HttpLayer::new(&self.engine).with_endpoint(|_| "/x")
+    }
+
+    /// An action for a script: `millis` pass.
+    pub(crate) fn pass(&self, millis: u64) -> impl FnOnce() + Send + Sync + 'static {
+        let time = self.time.clone();
+        move || time.advance(Duration::from_millis(millis))
+    }
+
+    /// Waits until so many requests have ended; 10 s at most.
+    pub(crate) async fn ended(&self, requests: u64) {
+        for _ in 0..2000 {
+            let ended: u64 = self.series(&catalog::REQUEST).iter().map(|it| count(it, 0)).sum();
+            if ended == requests && self.active() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("not {requests} requests ended: {:#?}", self.series(&catalog::REQUEST));
+    }
+
+    /// Returns the one request that ended, as `outcome status error.type duration bytes`.
+    #[track_caller]
+    pub(crate) fn the_request(&self) -> String {
+        let requests = self.series(&catalog::REQUEST);
+        let exchanges = self.series(&catalog::HTTP_SERVER);
+        let ([request], [exchange]) = (&requests[..], &exchanges[..]) else {
+            panic!("not one request, but {requests:?} and {exchanges:?}")
+        };
+        assert_eq!((count(request, 0), count(exchange, 0)), (1, 1), "it ended once");
+        assert_eq!(sum(request, 0), sum(exchange, 0), "both are the time to the last byte");
+        assert_eq!(self.active(), 0);
+        format!(
+            "{} {} {} {}ms {}B",
+            request.value(Label::Outcome),
+            or_dash(exchange.value(Label::HttpResponseStatusCode)),
+            or_dash(exchange.value(Label::ErrorType)),
+            sum(exchange, 0) / 1_000_000,
+            sum(exchange, 2),
+        )
+    }
+
+    /// Returns the requests that ended, as `endpoint outcome status error.type bytes`, and how long they took in all.
+    pub(crate) fn requests(&self) -> (Vec<String>, Duration) {
+        let requests = self.series(&catalog::REQUEST);
+        let exchanges = self.series(&catalog::HTTP_SERVER);
+        let written = requests.iter().zip(&exchanges).map(|(request, exchange)| {
+            format!(
+                "{} {} {} {} {}B",
+                request.value(Label::Endpoint),
+                request.value(Label::Outcome),
+                or_dash(exchange.value(Label::HttpResponseStatusCode)),
+                or_dash(exchange.value(Label::ErrorType)),
+                sum(exchange, 2),
+            )
+        });
+        let nanos = requests.iter().map(|it| sum(it, 0)).sum();
+        (written.collect(), Duration::from_nanos(nanos))
+    }
+
+    /// Returns the calls that ended, as `address port status error.type duration`.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = self.series(&catalog::HTTP_CLIENT);
+        let written = calls.iter().map(|it| {
+            format!(
+                "{} {} {} {} {} {}ms",
+                it.value(Label::HttpRequestMethod),
+                it.value(Label::ServerAddress),
+                it.value(Label::ServerPort),
+                or_dash(it.value(Label::HttpResponseStatusCode)),
+                or_dash(it.value(Label::ErrorType)),
+                sum(it, 0) / 1_000_000,
+            )
+        });
+        written.collect()
+    }
+
+    /// Returns the stages that closed, as `stage error.type duration share`, by stage.
+    pub(crate) fn stages(&self) -> Vec<String> {
+        let errors = self.series(&catalog::STAGE_ERRORS);
+        let mut stages = self.series(&catalog::STAGE);
+        stages.retain(|it| it.value(Label::Stage) != "unattributed");
+        let written = stages.iter().map(|it| {
+            let stage = it.value(Label::Stage);
+            let error = errors.iter().find(|error| error.value(Label::Stage) == stage);
+            format!(
+                "{stage} {} {}ms {}ms",
+                error.map_or("-", |it| it.value(Label::ErrorType)),
+                sum(it, 0) / 1_000_000,
+                sum(it, 1) / 1_000_000,
+            )
+        });
+        written.collect()
+    }
+
+    /// Returns the milliseconds in which no stage was open.
+    pub(crate) fn unattributed(&self) -> u64 {
+        let stages = self.series(&catalog::STAGE);
+        let found = stages.iter().find(|it| it.value(Label::Stage) == "unattributed");
+        found.map_or(0, |it| sum(it, 1) / 1_000_000)
+    }
+
+    pub(crate) fn active(&self) -> i64 {
+        let active = self.series(&catalog::HTTP_SERVER_ACTIVE);
+        active
+            .iter()
+            .map(|it| match it.points[0] {
+                Point::UpDownCounter(value) => value,
+                _ => panic!("active requests are counted up and down"),
+            })
+            .sum()
+    }
+
+    pub(crate) fn series(&self, family: &'static Family) -> Vec<Series> {
+        self.engine.snapshot().of(family).cloned().collect()
+    }
+}
+
+/// Serves one request, to which the handler answers with this.
+pub(crate) async fn answer<B>(
+    layer: HttpLayer,
+    request: Request<ScriptedBody>,
+    response: Response<B>,
+) -> Response<ResponseBody<B>>
+where
+    B: Body<Data = bytes::Bytes, Error: 'static>,
+{
+    let mut response = Some(response);
+    let handler = tower::service_fn(move |_| {
+        std::future::ready(Ok::<_, BoxError>(response.take().expect("one request")))
+    });
+    layer.layer(handler).oneshot(request).await.expect("the handler does not fail")
+}
+
+pub(crate) fn get() -> Request<ScriptedBody> {
+    Request::new(ScriptedBody::new())
+}
+
+/// Polls a body so many times, or to its end, and drops it after `wait`. Returns what it said, with `.` for "not ready".
+pub(crate) fn poll<B>(body: B, polls: usize, wait: impl FnOnce()) -> Vec<String>
+where
+    B: Body<Error: Debug>,
+{
+    let mut body = pin!(body);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut seen = Vec::new();
+    for _ in 0..polls {
+        seen.push(match body.as_mut().poll_frame(&mut cx) {
+            Poll::Pending => ".".to_owned(),
+            Poll::Ready(None) => break,
+            Poll::Ready(Some(Err(error))) => format!("{error:?}"),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => format!("{}B", bytes::Buf::remaining(&data)),
+                Err(_) => "trailers".to_owned(),
+            },
+        });
+    }
+    wait();
+    seen
+}
+
+fn count(series: &Series, position: usize) -> u64 {
+    series.histogram(position).unwrap().count()
+}
+
+fn sum(series: &Series, position: usize) -> u64 {
+    series.histogram(position).unwrap().recorded_sum()
+}
+
+fn or_dash(value: &str) -> &str {
+    if value.is_empty() { "-" } else { value }
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    pub(crate) fn all(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Returns the only span or event of this name.
+    #[track_caller]
+    pub(crate) fn the(&self, name: &str) -> Seen {
+        let all = self.all();
+        let mut found = all.iter().filter(|it| it.name == name);
+        match (found.next(), found.next()) {
+            (Some(one), None) => one.clone(),
+            _ => panic!("not one {name:?} in {all:#?}"),
+        }
+    }
+
+    fn with(&self, id: &Id, change: impl FnOnce(&mut Seen)) {
+        let mut seen = self.seen.lock().unwrap();
+        // The newest: ids are used again.
+        let found = seen.iter_mut().rev().find(|it| it.id == Some(id.into_u64()));
+        change(found.expect("spans are recorded when they are made"));
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
+        let span = context.span(id).unwrap();
+        let mut seen = Seen {
+            id: Some(id.into_u64()),
+            name: span.name().to_owned(),
+            parent: span.parent().map(|it| it.name().to_owned()),
+            created: self.clock.now(),
+            ..Seen::default()
+        };
+        attributes.record(&mut seen);
+        self.seen.lock().unwrap().push(seen);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: LayerContext<'_, S>) {
+        self.with(id, |it| values.record(it));
+    }
+
+    fn on_exit(&self, id: &Id, _: LayerContext<'_, S>) {
+        self.with(id, |it| it.length = self.clock.since(it.created).into());
+    }
+
+    fn on_close(&self, id: Id, _: LayerContext<'_, S>) {
+        self.with(&id, |it| it.is_closed = true);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
+        let mut seen = Seen {
+            name: event.metadata().target().to_owned(),
+            parent: context.event_span(event).map(|it| it.name().to_owned()),
+            ..Seen::default()
+        };
+        event.record(&mut seen);
+        self.seen.lock().unwrap().push(seen);
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    #[track_caller]
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.fields.get(name).unwrap_or_else(|| panic!("no {name:?} in {self:#?}"))
+    }
+}
+
+impl Visit for Seen {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name().to_owned(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.fields.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
