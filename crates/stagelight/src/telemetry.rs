@@ -1,5 +1,7 @@
 //! The handle that a service keeps.
 
+use std::io::IsTerminal;
+
 use opentelemetry::metrics::Meter;
 use stagelight_core::Engine;
 use stagelight_http::HttpLayer;
@@ -67,7 +69,7 @@ pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
         .with(filter)
         .with(telemetry.stage_layer())
         .with(telemetry.trace_layer())
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(logs())
         .try_init()
         .map_err(InitError::SubscriberSet)?;
     // Told now that there is somebody to tell.
@@ -76,6 +78,15 @@ pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
         tracing::warn!(target: "stagelight", "RUST_LOG cannot be used, `info` is: {error}");
     }
     Ok(telemetry)
+}
+
+/// Lines on standard error, in colour if somebody looks.
+fn logs<S>() -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let stderr = std::io::stderr;
+    tracing_subscriber::fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr)
 }
 
 // === impl Telemetry ===
