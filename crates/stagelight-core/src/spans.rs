@@ -71,10 +71,15 @@ impl Engine {
     ///
     /// # Cost
     ///
-    /// One clock read and one relaxed store on the thread that the request began on; elsewhere a mutex that is the request's own.
+    /// One clock read and some relaxed stores on the thread that the request began on; elsewhere a mutex that is the request's own.
     #[must_use]
     pub fn open_stage(&self, parent: SpanKey, stage: StageId) -> SpanKey {
-        let now = self.0.clock.now();
+        self.open_stage_at(parent, stage, self.0.clock.now())
+    }
+
+    /// Opens a stage that began at `now`, for a caller that has read the clock; see [`open_stage`](Self::open_stage).
+    #[must_use]
+    pub fn open_stage_at(&self, parent: SpanKey, stage: StageId, now: Ticks) -> SpanKey {
         local::with(&self.0, |local| {
             let Some(record) = record(&self.0, parent) else {
                 local.writer.drop_one(&self.0.store, Dropped::OutsideRequest);
@@ -92,8 +97,9 @@ impl Engine {
     /// Adds time in which a stage's future was polled, from `entered` to `left`.
     pub fn add_busy(&self, key: SpanKey, entered: Ticks, left: Ticks) {
         let Some(record) = record(&self.0, key).filter(|_| key.is_stage()) else { return };
-        let thread = local::with(&self.0, |local| local.thread);
-        record.add_busy(left.0.saturating_sub(entered.0), key.slot(), thread);
+        let ticks = left.0.saturating_sub(entered.0);
+        // Within, so that two threads that share the spare part do not both take themselves for home at once.
+        local::with(&self.0, |local| record.add_busy(ticks, key.slot(), local.thread));
     }
 
     /// Sets an attribute of an open stage; the last value counts. Nothing for other spans.
@@ -131,12 +137,10 @@ impl Engine {
         local::with(&self.0, |local| {
             if key.is_stage() {
                 record.close(now, key.slot(), &mut context(&self.0, local));
-                return;
+            } else {
+                let outcome = (!record.has_guard()).then_some(Outcome::Ok);
+                release(&self.0, local, key, now, outcome);
             }
-            if !record.has_guard() {
-                record.end(now, Outcome::Ok, &mut context(&self.0, local));
-            }
-            release(&self.0, local, key, now);
         });
     }
 }
@@ -160,15 +164,11 @@ pub(crate) fn start(
 
 /// Ends a request that a guard holds, and gives up the guard's hold.
 pub(crate) fn end_guarded(engine: &Engine, key: SpanKey, now: Ticks, outcome: Outcome) {
-    let engine = &engine.0;
-    let Some(record) = record(engine, key) else { return };
-    local::with(engine, |local| {
-        record.end(now, outcome, &mut context(engine, local));
-        release(engine, local, key, now);
-    });
+    local::with(&engine.0, |local| release(&engine.0, local, key, now, Some(outcome)));
 }
 
 /// Returns the record of an open span. `None` when it is in no request, or the key is stale.
+#[inline]
 pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
     if key.is_none() {
         return None;
@@ -176,13 +176,14 @@ pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
     engine.pool.get(key.record()).filter(|it| key.is_of(it.generation()))
 }
 
-fn release(engine: &Arc<Shared>, local: &mut Local, key: SpanKey, now: Ticks) {
+fn release(engine: &Shared, local: &mut Local, key: SpanKey, now: Ticks, outcome: Option<Outcome>) {
     let Some(record) = record(engine, key) else { return };
-    if record.release(now, &mut context(engine, local)) {
+    if record.release(now, outcome, &mut context(engine, local)) {
         engine.pool.put_back(&mut local.free_records, key.record());
     }
 }
 
+#[inline]
 fn context<'a>(engine: &'a Shared, local: &'a mut Local) -> Context<'a> {
     Context {
         clock: &engine.clock,

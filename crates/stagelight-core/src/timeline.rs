@@ -8,12 +8,15 @@ mod sweep;
 mod edge;
 mod stage_cell;
 mod context;
+mod notes;
+mod ledger;
 mod record;
 mod pool;
 
 pub(crate) use context::Context;
+pub(crate) use ledger::MAX_STAGES;
 pub(crate) use pool::Pool;
-pub(crate) use record::{MAX_STAGES, Record};
+pub(crate) use record::Record;
 pub(crate) use stage_cell::StageLabel;
 
 #[cfg(test)]

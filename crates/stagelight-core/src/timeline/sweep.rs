@@ -6,7 +6,7 @@
 //! division leaves over is carried into the next step, and at last into the unattributed time: nothing is lost or made up, so shares +
 //! unattributed = duration, exactly.
 
-use crate::key::NO_SLOT;
+use crate::{key::NO_SLOT, timeline::ledger};
 
 /// The running state of a request's sweep. All times are nanoseconds since the request's start.
 #[derive(Debug, Default)]
@@ -49,10 +49,10 @@ pub(crate) struct Closed {
 // === impl Sweep ===
 
 impl Sweep {
-    /// Forgets everything, for the next request.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets everything, for the next request; keeps room for `keep` slots at most.
+    pub(crate) fn reset(&mut self, keep: usize) {
         let mut stages = std::mem::take(&mut self.stages);
-        stages.clear();
+        ledger::empty(&mut stages, keep);
         *self = Self { stages, ..Self::default() };
     }
 

@@ -1,0 +1,81 @@
+//! What a request's home thread notes while it runs.
+
+use std::sync::atomic::{
+    AtomicU16, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use crate::{
+    symbol::Symbol,
+    timeline::{edge::Edge, stage_cell::StageCell},
+};
+
+/// Edges that home notes before it sweeps; a request of 32 stages fits.
+const LANE: usize = 64;
+/// Stages that home can have open, or closed and not yet swept, without the mutex.
+pub(super) const HOME_SLOTS: usize = 32;
+
+/// A lane of edges that only home writes, with one relaxed store each, and whoever sweeps reads; and the stages of home's slots.
+#[derive(Debug)]
+pub(super) struct Notes {
+    endpoint: AtomicU16,
+    len: AtomicU32,
+    lane: [AtomicU64; LANE],
+    stages: [StageCell; HOME_SLOTS],
+}
+
+// === impl Notes ===
+
+impl Notes {
+    pub(super) fn new() -> Self {
+        Self {
+            endpoint: AtomicU16::new(0),
+            len: AtomicU32::new(0),
+            lane: [const { AtomicU64::new(0) }; LANE],
+            stages: std::array::from_fn(|_| StageCell::default()),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> Symbol {
+        Symbol(self.endpoint.load(Relaxed))
+    }
+
+    pub(super) fn set_endpoint(&self, endpoint: Symbol) {
+        self.endpoint.store(endpoint.0, Relaxed);
+    }
+
+    /// Returns how many edges are noted. With it come the edges themselves.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Acquire) as usize
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len.load(Relaxed) as usize == LANE
+    }
+
+    /// Notes an edge in a lane that is not full. Home only.
+    #[inline]
+    pub(super) fn push(&self, edge: Edge) {
+        let position = self.len.load(Relaxed);
+        self.lane[position as usize % LANE].store(edge.pack(), Relaxed);
+        self.len.store(position + 1, Release);
+    }
+
+    /// Returns an edge below [`len`](Self::len).
+    #[inline]
+    pub(super) fn edge(&self, position: usize) -> Edge {
+        Edge::unpack(self.lane[position % LANE].load(Relaxed))
+    }
+
+    /// Empties the lane. Home only, with all edges swept and the ledger locked; or before home begins.
+    pub(super) fn clear(&self) {
+        self.len.store(0, Relaxed);
+    }
+
+    /// Returns the stage in one of home's slots; `None` for a slot beyond.
+    #[inline]
+    pub(super) fn stage(&self, slot: usize) -> Option<&StageCell> {
+        self.stages.get(slot)
+    }
+}
