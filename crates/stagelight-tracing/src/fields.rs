@@ -9,23 +9,23 @@ use tracing::{
     span::{Attributes, Record},
 };
 
-use crate::site::{
-    self, ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
-    STAGE_FIELD,
+use crate::{
+    local,
+    site::{ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD},
 };
 
-/// Returns the stage that a new span names; `None` when its `stage` field is empty.
-pub(crate) fn stage(attributes: &Attributes<'_>, engine: &Engine) -> Option<StageId> {
-    let mut visitor = StageName { metadata: attributes.metadata(), engine, stage: None };
+/// Returns the stage that a new span names in its `field`; `None` when that is empty.
+pub(crate) fn stage(attributes: &Attributes<'_>, field: usize, engine: &Engine) -> Option<StageId> {
+    let mut visitor = StageName { metadata: attributes.metadata(), field, engine, stage: None };
     attributes.record(&mut visitor);
     visitor.stage
 }
 
-/// Hands a new request span's endpoint, or `unmatched` when the field is empty, to `f`.
-pub(crate) fn with_endpoint<R>(attributes: &Attributes<'_>, f: impl FnOnce(&str) -> R) -> R {
-    let mut visitor = Endpoint::default();
+/// Opens the request of a new request span, with the endpoint that it names, or `unmatched` when the field is empty.
+pub(crate) fn open_request(attributes: &Attributes<'_>, engine: &Engine) -> SpanKey {
+    let mut visitor = Endpoint { engine, opened: None };
     attributes.record(&mut visitor);
-    f(visitor.0.as_deref().unwrap_or("unmatched"))
+    visitor.opened.unwrap_or_else(|| engine.open_request_span("unmatched"))
 }
 
 /// Passes on what a new stage tells of itself besides its name.
@@ -45,13 +45,16 @@ pub(crate) fn recorded(values: &Record<'_>, engine: &Engine, key: SpanKey) {
 
 struct StageName<'a> {
     metadata: &'static Metadata<'static>,
+    field: usize,
     engine: &'a Engine,
     stage: Option<StageId>,
 }
 
-/// Allocates, once a request, for a request that no middleware opened.
-#[derive(Default)]
-struct Endpoint(Option<String>);
+/// Opens the request while it sees the endpoint, which it would have to copy to hand out.
+struct Endpoint<'a> {
+    engine: &'a Engine,
+    opened: Option<SpanKey>,
+}
 
 struct StageFields<'a> {
     engine: &'a Engine,
@@ -68,26 +71,33 @@ struct Text {
 
 // === impl StageName ===
 
+impl StageName<'_> {
+    fn named(&mut self, name: &str) {
+        let stage = local::with(|it| it.sites.stage(self.metadata, self.engine, name));
+        self.stage = Some(stage.unwrap_or_else(|| self.engine.stage_id(name)));
+    }
+}
+
 impl Visit for StageName<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == STAGE_FIELD {
-            self.stage = Some(site::stage(self.metadata, self.engine, value));
+        if field.index() == self.field {
+            self.named(value);
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == STAGE_FIELD {
-            Text::of(value, |value| self.record_str(field, value));
+        if field.index() == self.field {
+            Text::of(value, |value| self.named(value));
         }
     }
 }
 
 // === impl Endpoint ===
 
-impl Visit for Endpoint {
+impl Visit for Endpoint<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == ENDPOINT_FIELD {
-            self.0 = Some(value.to_owned());
+        if field.name() == ENDPOINT_FIELD && self.opened.is_none() {
+            self.opened = Some(self.engine.open_request_span(value));
         }
     }
 

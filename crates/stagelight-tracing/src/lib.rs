@@ -32,8 +32,9 @@
 //! callbacks, not the Registry's storage.
 
 mod site;
-mod fields;
 mod frames;
+mod local;
+mod fields;
 mod table;
 mod layer;
 pub mod outcome_of;

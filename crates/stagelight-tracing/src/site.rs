@@ -1,7 +1,5 @@
 //! What a callsite's spans are, worked out once for each thread.
 
-use std::cell::RefCell;
-
 use stagelight_core::{Engine, StageId};
 use tracing::Metadata;
 
@@ -27,9 +25,17 @@ const REMEMBERED: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
-    Stage { has_attributes: bool },
+    Stage {
+        /// Which of the callsite's fields holds the stage's name.
+        field: usize,
+        has_attributes: bool,
+    },
     Request,
 }
+
+/// The callsites whose spans a thread made lately.
+#[derive(Debug)]
+pub(crate) struct Sites(Vec<Site>);
 
 /// A callsite, as one thread remembers it.
 #[derive(Clone, Debug)]
@@ -41,71 +47,74 @@ struct Site {
     last: Option<(u64, Box<str>, StageId)>,
 }
 
-thread_local! {
-    static SITES: RefCell<Vec<Site>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Returns what the spans of a callsite are.
-///
-/// # Cost
-///
-/// One comparison when the thread remembers the callsite, else a search through its field names.
-#[inline]
-pub(crate) fn kind(metadata: &'static Metadata<'static>) -> Kind {
-    with(metadata, |site| site.kind).unwrap_or_else(|| classify(metadata))
-}
-
-/// Returns the stage of a name that a span of this callsite gave.
-///
-/// # Cost
-///
-/// One comparison when it is the name that the last span gave, which for a literal it is; else a hash look-up.
-#[inline]
-pub(crate) fn stage(metadata: &'static Metadata<'static>, engine: &Engine, name: &str) -> StageId {
-    let remembered = with(metadata, |site| match &site.last {
-        Some((id, last, stage)) if *id == engine.id() && **last == *name => *stage,
-        _ => {
-            let stage = engine.stage_id(name);
-            site.last = Some((engine.id(), name.into(), stage));
-            stage
-        }
-    });
-    remembered.unwrap_or_else(|| engine.stage_id(name))
-}
-
 /// Returns whether the spans of a callsite are stages or requests: what must not be filtered out.
 #[must_use]
 pub fn is_measured(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && classify(metadata) != Kind::Plain
 }
 
-fn classify(metadata: &Metadata<'_>) -> Kind {
+/// Works out what the spans of a callsite are.
+pub(crate) fn classify(metadata: &Metadata<'_>) -> Kind {
     let has = |name| metadata.fields().field(name).is_some();
     if has(ENDPOINT_FIELD) {
-        Kind::Request
-    } else if has(STAGE_FIELD) {
-        let attributes = [GROUP_FIELD, PROVIDER_FIELD, MODEL_FIELD, ERROR_FIELD];
-        Kind::Stage { has_attributes: attributes.into_iter().any(has) }
-    } else {
-        Kind::Plain
+        return Kind::Request;
     }
+    let Some(field) = metadata.fields().field(STAGE_FIELD) else { return Kind::Plain };
+    let attributes = [GROUP_FIELD, PROVIDER_FIELD, MODEL_FIELD, ERROR_FIELD];
+    Kind::Stage { field: field.index(), has_attributes: attributes.into_iter().any(has) }
 }
 
-/// Runs `f` with the site, unless the thread is being torn down.
-#[inline]
-fn with<R>(metadata: &'static Metadata<'static>, f: impl FnOnce(&mut Site) -> R) -> Option<R> {
-    let address = std::ptr::from_ref(metadata).addr();
-    let found = SITES.try_with(|sites| {
-        let mut sites = sites.try_borrow_mut().ok()?;
-        if sites.is_empty() {
-            sites.resize(REMEMBERED, Site { metadata: 0, kind: Kind::Plain, last: None });
+// === impl Sites ===
+
+impl Sites {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Returns what the spans of a callsite are.
+    ///
+    /// # Cost
+    ///
+    /// One comparison when the thread remembers the callsite, else a search through its field names.
+    #[inline]
+    pub(crate) fn kind(&mut self, metadata: &'static Metadata<'static>) -> Kind {
+        self.site(metadata).kind
+    }
+
+    /// Returns the stage of a name that a span of this callsite gave.
+    ///
+    /// # Cost
+    ///
+    /// One comparison when it is the name that the last span gave, which for a literal it is; else a hash look-up.
+    #[inline]
+    pub(crate) fn stage(
+        &mut self,
+        metadata: &'static Metadata<'static>,
+        engine: &Engine,
+        name: &str,
+    ) -> StageId {
+        let site = self.site(metadata);
+        match &site.last {
+            Some((id, last, stage)) if *id == engine.id() && **last == *name => *stage,
+            _ => {
+                let stage = engine.stage_id(name);
+                site.last = Some((engine.id(), name.into(), stage));
+                stage
+            }
         }
+    }
+
+    #[inline]
+    fn site(&mut self, metadata: &'static Metadata<'static>) -> &mut Site {
+        if self.0.is_empty() {
+            self.0.resize(REMEMBERED, Site { metadata: 0, kind: Kind::Plain, last: None });
+        }
+        let address = std::ptr::from_ref(metadata).addr();
         // Metadata are some 100 bytes, so their low bits say little.
-        let site = &mut sites[(address >> 5 ^ address >> 11) % REMEMBERED];
+        let site = &mut self.0[(address >> 5 ^ address >> 11) % REMEMBERED];
         if site.metadata != address {
             *site = Site { metadata: address, kind: classify(metadata), last: None };
         }
-        Some(f(site))
-    });
-    found.ok().flatten()
+        site
+    }
 }
