@@ -1,7 +1,7 @@
 //! The `stagelight` command.
 //!
-//! It knows the library as any user of it does, and the catalogue. It must never know OpenTelemetry's types: what is exported, and how, is the
-//! library's business.
+//! It knows the library as any user of it does, and the catalogue. It must never know OpenTelemetry's types: what is
+//! exported, and how, is the library's business.
 
 mod catalog;
 mod demo;

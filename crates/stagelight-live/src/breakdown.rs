@@ -18,9 +18,9 @@
 //!
 //! # What adds up
 //!
-//! For each endpoint the stages' shares and `unattributed` are the requests' time, to the nanosecond: times are whole nanoseconds ([`Nanos`](stagelight_core::Nanos))
-//! until they are written as seconds. That holds for a snapshot taken while no request was being recorded. Durations of stages add up to more
-//! where stages nest or overlap.
+//! For each endpoint the stages' shares and `unattributed` are the requests' time, to the nanosecond: times are whole
+//! nanoseconds ([`Nanos`](stagelight_core::Nanos)) until they are written as seconds. That holds for a snapshot taken
+//! while no request was being recorded. Durations of stages add up to more where stages nest or overlap.
 
 mod seconds;
 mod document;

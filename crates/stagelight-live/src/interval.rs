@@ -10,7 +10,8 @@ type Key<'a> = (usize, &'a [Arc<str>]);
 /// Returns `later` less what `earlier` held already: what was recorded in between.
 ///
 /// Histograms and counters are subtracted; up-down counters and gauges keep their later value, which is what
-/// holds at the end of the interval. Series that `earlier` does not have are taken whole. Both must be of the same engine.
+/// holds at the end of the interval. Series that `earlier` does not have are taken whole. Both must be of the same
+/// engine.
 #[must_use]
 pub fn since(later: &Snapshot, earlier: &Snapshot) -> Snapshot {
     let before: HashMap<Key<'_>, &Series> = earlier.series.iter().map(|it| (key(it), it)).collect();

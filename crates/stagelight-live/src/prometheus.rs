@@ -1,7 +1,7 @@
 //! The catalogue's metrics as Prometheus text.
 //!
-//! [`text`] writes any [`Snapshot`](stagelight_core::Snapshot); a [`MetricsPage`] takes one of its engine on each reading and adds `stage.percentage`.
-//! With the feature `axum`, [`router`] serves a page at `GET /metrics`.
+//! [`text()`] writes any [`Snapshot`](stagelight_core::Snapshot); a [`MetricsPage`] takes one of its engine on each
+//! reading and adds `stage.percentage`. With the feature `axum`, `router` serves a page at `GET /metrics`.
 //!
 //! ```
 //! use stagelight_core::Engine;

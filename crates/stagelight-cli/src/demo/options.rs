@@ -12,9 +12,9 @@ const IN_FLIGHT: u32 = 200;
 
 /// Run a gateway and a simulated language model under load, and show where the time goes.
 ///
-/// Nothing but this program is needed. The table (or, with `--format json`, one document) goes to standard output; addresses
-/// and notes go to standard error. In a terminal the table of the last seconds is shown while the demo runs. Ctrl-c ends it with the result so far; a
-/// second one does not wait for the requests under way.
+/// Nothing but this program is needed. The table (or, with `--format json`, one document) goes to standard output;
+/// addresses and notes go to standard error. In a terminal the table of the last seconds is shown while the demo
+/// runs. Ctrl-c ends it with the result so far; a second one does not wait for the requests under way.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
     /// How long to send requests, such as 30s or 2m; 0 is until ctrl-c.
@@ -25,8 +25,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
 
-    /// Requests a second on average, sent at random moments (Poisson) whether or not earlier ones are answered; without it, each of `--concurrency`
-    /// clients sends its next request when it has the answer to its last.
+    /// Requests a second on average, sent at random moments (Poisson) whether or not earlier ones are answered;
+    /// without it, each of `--concurrency` clients sends its next request when it has the answer to its last.
     #[arg(long, value_name = "REQ_PER_S", value_parser = rate)]
     pub(super) rate: Option<f64>,
 
@@ -50,7 +50,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
 
-    /// Export metrics and traces there, such as http://127.0.0.1:4318, as the OTEL_EXPORTER_OTLP_* variables say; without it nothing is exported.
+    /// Export metrics and traces there, such as http://127.0.0.1:4318, as the OTEL_EXPORTER_OTLP_* variables say;
+    /// without it nothing is exported.
     #[arg(long, value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
 }

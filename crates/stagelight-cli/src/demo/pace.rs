@@ -44,7 +44,8 @@ impl Pace {
 
     /// Waits until the next request is to be sent. May be dropped and called again.
     ///
-    /// An arrival that finds no slot free is skipped and counted, never sent late: a late one would hide how long it would have waited.
+    /// An arrival that finds no slot free is skipped and counted, never sent late: a late one would hide how long it
+    /// would have waited.
     pub(super) async fn next(&mut self) -> Slot {
         loop {
             let Some(arrivals) = &mut self.arrivals else {

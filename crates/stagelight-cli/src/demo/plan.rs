@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 /// What one request is.
 ///
-/// Of 100 requests about 5 list the models, 3 have a wrong key, 3 an invalid field, 1 an unknown model. The others ask for a completion, 3 of 4 as a
-/// stream, and of the streams 1 of 12 is left in the middle.
+/// Of 100 requests about 5 list the models, 3 have a wrong key, 3 an invalid field, 1 an unknown model. The others
+/// ask for a completion, 3 of 4 as a stream, and of the streams 1 of 12 is left in the middle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Asks which models there are.

@@ -32,7 +32,8 @@ impl Breakdown {
     /// Tells where the time of each endpoint in `snapshot` went.
     ///
     /// `measured` is how long it took to gather. `group_of` tells the group of a stage; with an engine at hand it is
-    /// [`Engine::group_of`](stagelight_core::Engine::group_of), without one [`Group::of_well_known`]. An endpoint is there once a request or a stage of it has ended.
+    /// [`Engine::group_of`](stagelight_core::Engine::group_of), without one [`Group::of_well_known`]. An endpoint is
+    /// there once a request or a stage of it has ended.
     #[must_use]
     pub fn of(snapshot: &Snapshot, measured: Duration, group_of: impl Fn(&str) -> Group) -> Self {
         let endpoints = gather(snapshot, group_of).into_iter();

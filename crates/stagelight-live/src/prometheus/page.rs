@@ -10,8 +10,9 @@ const HEAD: &str = "# Instruments of your own OpenTelemetry Meter are not on thi
 
 /// A page of metrics that reads one engine.
 ///
-/// It keeps its own [`Percentages`]: `stage.percentage` is told for the time since the page was last rendered, whatever interval other readers have. Two servers
-/// that scrape one page therefore see shorter intervals each, and nothing else of each other.
+/// It keeps its own [`Percentages`]: `stage.percentage` is told for the time since the page was last rendered,
+/// whatever interval other readers have. Two servers that scrape one page therefore see shorter intervals each, and
+/// nothing else of each other.
 #[derive(Debug)]
 pub struct MetricsPage {
     engine: Engine,
@@ -42,7 +43,8 @@ impl MetricsPage {
     ///
     /// # Cost
     ///
-    /// Sums all threads' shards and allocates the text: for a scrape, not for a request. Two readings of one page wait for each other.
+    /// Sums all threads' shards and allocates the text: for a scrape, not for a request. Two readings of one page
+    /// wait for each other.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
         // Locked before the snapshot is taken: a second reader must not bring in an older one after it.

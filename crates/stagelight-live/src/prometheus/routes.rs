@@ -15,10 +15,11 @@ use super::{Format, MetricsPage};
 
 /// Makes a router with one route, `GET /metrics`, which answers with the engine's metrics.
 ///
-/// To be merged into a service's own router or served on an address of its own; the latter keeps it from whoever can reach the
-/// service. Add it after the HTTP layer, or scrapes are counted as requests.
+/// To be merged into a service's own router or served on an address of its own; the latter keeps it from whoever can
+/// reach the service. Add it after the HTTP layer, or scrapes are counted as requests.
 ///
-/// It holds every metric of the catalogue. Instruments of your own OpenTelemetry `Meter` travel by OTLP only and are not on it.
+/// It holds every metric of the catalogue. Instruments of your own OpenTelemetry `Meter` travel by OTLP only and are
+/// not on it.
 ///
 /// ```
 /// use stagelight_core::Engine;

@@ -11,8 +11,8 @@ use super::escape::{Help, LabelValue, Number};
 
 /// Writes a snapshot in the text exposition format 0.0.4.
 ///
-/// Ends with a line feed, or is empty when nothing was recorded. `stage.percentage` is there only if a reader has added it, as
-/// [`MetricsPage`](super::MetricsPage) does.
+/// Ends with a line feed, or is empty when nothing was recorded. `stage.percentage` is there only if a reader has
+/// added it, as [`MetricsPage`](super::MetricsPage) does.
 ///
 /// # Cost
 ///
