@@ -103,3 +103,6 @@ pub(crate) fn shell_status(status: ExitStatus) -> u8 {
     let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests;
