@@ -1,8 +1,7 @@
 //! The runtime that exports run on.
 
-use std::{io, mem};
+use std::{cell::Cell, io};
 
-use opentelemetry::Context;
 use tokio::runtime::{Builder, Runtime};
 
 /// A Tokio runtime of our own, with one worker thread.
@@ -22,7 +21,7 @@ impl Background {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("stagelight-export")
-            .on_thread_start(suppress_telemetry)
+            .on_thread_start(|| IS_OURS.set(true))
             .enable_all()
             .build()?;
         Ok(Self { runtime: Some(runtime) })
@@ -44,11 +43,17 @@ impl Drop for Background {
     }
 }
 
-/// Keeps what h2 or hyper trace on this thread out of the traces, or each export would give rise to spans for the next.
+thread_local! {
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the current thread is one that exports.
 ///
-/// OpenTelemetry's own means for it. A thread-local `NoSubscriber` would do as well, but as soon as any thread has a
-/// default of its own, `tracing` looks for one on every thread, for every span; and it would swallow our own reports.
-fn suppress_telemetry() {
-    // Never to be undone on this thread.
-    mem::forget(Context::enter_telemetry_suppressed_scope());
+/// What h2 and hyper trace there must not become spans, or each export would give rise to spans for the next.
+///
+/// Asked by the sampler. OpenTelemetry's own means, a suppressing context, is lost under spans without a parent, which h2 makes. A
+/// thread-local `NoSubscriber` would swallow our own reports; and as soon as any thread has a default of its own, `tracing`
+/// looks for one on every thread, for every span.
+pub(crate) fn is_export_thread() -> bool {
+    IS_OURS.get()
 }

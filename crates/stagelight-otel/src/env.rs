@@ -31,7 +31,7 @@ type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// A variable whose value could not be used.
 ///
-/// Its `Display` names the variable, the value (unless it may hold a secret), what is allowed, and what is used instead.
+/// Its `Display` names the variable, the value (unless it may hold a secret), and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnvProblem {
@@ -100,12 +100,13 @@ impl EnvProblem {
 
 impl fmt::Display for EnvProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, value, allowed, used } = self;
+        // What is used instead is for those who go on; in an error nothing is.
+        let Self { name, value, allowed, used: _ } = self;
         match value {
             Some(value) => write!(f, "{name}={value:?}")?,
             None => write!(f, "{name} (value not shown)")?,
         }
-        write!(f, " cannot be used: allowed is {allowed}; using {used}")
+        write!(f, " cannot be used: allowed is {allowed}")
     }
 }
 

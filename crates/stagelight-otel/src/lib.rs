@@ -53,6 +53,7 @@ mod destination;
 mod counts;
 mod background;
 mod worker;
+mod span_sampler;
 mod span_queue;
 mod span_export;
 mod instruments;

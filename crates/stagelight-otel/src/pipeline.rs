@@ -114,7 +114,7 @@ impl Pipeline {
     /// Not done by [`start`](Self::start), which is usually called before there is a subscriber that would show them.
     pub fn report_problems(&self) {
         for problem in &self.problems {
-            warn!(target: "stagelight", "{problem}");
+            warn!(target: "stagelight", "{problem}; using {}", problem.used);
         }
     }
 

@@ -17,7 +17,9 @@ pub enum StartError {
         problems: Vec<EnvProblem>,
     },
     /// The settings ask for something that this program was built without.
-    #[error("{wanted} needs stagelight-otel's feature `{feature}`, which is off")]
+    #[error(
+        "{wanted} needs the feature `{feature}` of stagelight (or stagelight-otel), which is off"
+    )]
     FeatureOff {
         /// What is asked for.
         wanted: String,

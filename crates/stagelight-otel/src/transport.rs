@@ -62,7 +62,10 @@ pub(crate) fn open(
         return Err(StartError::FeatureOff { wanted: uri.to_string(), feature: "tls" });
     }
     if otlp.compression == Compression::Gzip && !cfg!(feature = "gzip") {
-        return Err(StartError::FeatureOff { wanted: "compression".to_owned(), feature: "gzip" });
+        return Err(StartError::FeatureOff {
+            wanted: "compression with gzip".to_owned(),
+            feature: "gzip",
+        });
     }
     let mut headers = otlp.headers.clone();
     let agent = concat!("stagelight-otel/", env!("CARGO_PKG_VERSION"));

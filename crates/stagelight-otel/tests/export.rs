@@ -1,10 +1,20 @@
 //! What arrives at a collector.
+#![cfg(all(feature = "grpc", feature = "http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::{
+    thread,
+    time::{Duration, SystemTime},
+};
+
 use expect_test::{Expect, expect};
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest, metrics::v1::metric::Data,
+};
 use stagelight_core::{Engine, catalog};
 use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
-use stagelight_testing::{OtlpSink, metric_lines, resource_lines};
+use stagelight_testing::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
+use tracing_subscriber::Registry;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 
@@ -88,4 +98,146 @@ fn who_speaks() -> Expect {
             telemetry.sdk.name=opentelemetry
             telemetry.sdk.version=0.33.1
         "#]]
+}
+
+fn own_lines(sink: &OtlpSink) -> Vec<String> {
+    let lines = sink.last_metric_lines().into_iter().filter(|it| it.starts_with("otel.sdk."));
+    let without_ports = lines.map(|it| {
+        let (port_grpc, port_http) = sink.ports();
+        it.replace(&format!("int {port_grpc}"), "PORT").replace(&format!("int {port_http}"), "PORT")
+    });
+    without_ports.collect()
+}
+
+#[test]
+fn the_export_itself_is_measured() {
+    let sink = OtlpSink::start().unwrap();
+    let pipeline = Pipeline::start(&Engine::new(), config(&sink, Protocol::Grpc)).unwrap();
+    sink.answer(SinkAnswer::Refuse);
+    pipeline.flush().unwrap_err();
+    sink.answer(SinkAnswer::Reject(2));
+    pipeline.flush().unwrap_err();
+    sink.answer(SinkAnswer::Take);
+    pipeline.flush().unwrap();
+    expect![[r#"
+        otel.sdk.exporter.metric_data_point.exported [{data_point}] {error.type=InvalidArgument, otel.component.name=otlp_grpc_metric_exporter/0, otel.component.type=otlp_grpc_metric_exporter, server.address=127.0.0.1, server.port=PORT} counter int 5
+        otel.sdk.exporter.metric_data_point.exported [{data_point}] {error.type=rejected, otel.component.name=otlp_grpc_metric_exporter/0, otel.component.type=otlp_grpc_metric_exporter, server.address=127.0.0.1, server.port=PORT} counter int 2
+        otel.sdk.exporter.metric_data_point.exported [{data_point}] {otel.component.name=otlp_grpc_metric_exporter/0, otel.component.type=otlp_grpc_metric_exporter, server.address=127.0.0.1, server.port=PORT} counter int 4
+        otel.sdk.exporter.span.exported [{span}] {otel.component.name=otlp_grpc_span_exporter/0, otel.component.type=otlp_grpc_span_exporter, server.address=127.0.0.1, server.port=PORT} counter int 0
+        otel.sdk.processor.span.processed [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} counter int 0
+        otel.sdk.processor.span.queue.capacity [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} updowncounter int 2048
+        otel.sdk.processor.span.queue.size [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} updowncounter int 0
+    "#]].assert_eq(&text(&own_lines(&sink)));
+}
+
+#[test]
+fn values_are_cumulative_since_the_engine_was_made() {
+    let before = unix_nanos();
+    let engine = engine();
+    let made = unix_nanos();
+    let sink = OtlpSink::start().unwrap();
+    let pipeline = Pipeline::start(&engine, config(&sink, Protocol::HttpProtobuf)).unwrap();
+    pipeline.flush().unwrap();
+    engine.record(&catalog::FRONTEND, &["/v1/chat"], &[(0, MILLI)]);
+    pipeline.flush().unwrap();
+    pipeline.flush().unwrap();
+
+    let requests = sink.metrics();
+    let counts: Vec<_> = requests.iter().map(|it| frontend_points(it).len()).collect();
+    assert_eq!(counts, [0, 1, 1]);
+    let (start, end) = frontend_points(&requests[2])[0];
+    // The counter of the processor and the calendar's clock drift apart a little.
+    let slack = 10 * MILLI;
+    assert!((before - slack..made + slack).contains(&start), "{before} {start} {made}");
+    assert!(made < end);
+}
+
+fn unix_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_nanos()).unwrap()
+}
+
+/// Returns start and end of each data point of `frontend.processing`.
+fn frontend_points(request: &ExportMetricsServiceRequest) -> Vec<(u64, u64)> {
+    let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
+    let metrics = scopes.flat_map(|it| &it.metrics).filter(|it| it.name == "frontend.processing");
+    let histograms = metrics.filter_map(|it| match &it.data {
+        Some(Data::Histogram(histogram)) => Some(&histogram.data_points),
+        _ => None,
+    });
+    histograms.flatten().map(|it| (it.start_time_unix_nano, it.time_unix_nano)).collect()
+}
+
+#[test]
+fn metrics_are_exported_at_the_interval() {
+    let sink = OtlpSink::start().unwrap();
+    let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(50));
+    let _pipeline = Pipeline::start(&engine(), config).unwrap();
+    assert!(sink.wait_until(|it| 3 <= it.metrics().len()));
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn headers_and_compression_are_as_configured() {
+    for protocol in PROTOCOLS {
+        let sink = OtlpSink::start().unwrap();
+        let config = config(&sink, protocol)
+            .with_header("x-api-key", "secret")
+            .unwrap()
+            .with_compression(stagelight_otel::Compression::Gzip);
+        Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
+        let [head] = &sink.heads()[..] else { panic!("one request") };
+        let encoding = match protocol {
+            Protocol::Grpc => "grpc-encoding",
+            _ => "content-encoding",
+        };
+        let headers = ["x-api-key", encoding].map(|it| head.headers[it].as_str());
+        assert_eq!(headers, ["secret", "gzip"]);
+        assert!(head.headers["user-agent"].starts_with("stagelight-otel/"));
+        assert!(!sink.last_metric_lines().is_empty());
+    }
+}
+
+#[test]
+fn http_requests_go_to_the_configured_path() {
+    let sink = OtlpSink::start().unwrap();
+    let endpoint = format!("{}/otlp/", sink.http_endpoint());
+    let config = config(&sink, Protocol::HttpProtobuf).with_endpoint(&endpoint).unwrap();
+    Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
+    assert_eq!(sink.heads()[0].path, "/otlp/v1/metrics");
+}
+
+#[test]
+fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
+    let callbacks: [fn(); 2] =
+        [|| panic!("on purpose"), || thread::sleep(Duration::from_secs(3600))];
+    for callback in callbacks {
+        let sink = OtlpSink::start().unwrap();
+        let config = config(&sink, Protocol::Grpc).with_shutdown_timeout(Duration::from_secs(1));
+        let pipeline = Pipeline::start(&engine(), config).unwrap();
+        let meter = pipeline.meter("app");
+        let _gauge =
+            meter.u64_observable_gauge("app.gauge").with_callback(move |_| callback()).build();
+        for _ in 0..2 {
+            pipeline.flush().unwrap();
+            let lines = sink.last_metric_lines();
+            assert!(lines.iter().any(|it| it.starts_with("request.stage.duration")), "{lines:?}");
+        }
+        assert_eq!(sink.metrics().len(), 2);
+    }
+}
+
+#[test]
+fn a_disabled_pipeline_exports_nothing_and_the_engine_works_on() {
+    let sink = OtlpSink::start().unwrap();
+    let engine = engine();
+    let config = config(&sink, Protocol::Grpc).with_disabled(true);
+    let pipeline = Pipeline::start(&engine, config).unwrap();
+    pipeline.meter("app").u64_counter("app.tokens").build().add(1, &[]);
+    assert!(pipeline.tracing_layer::<Registry>().is_none());
+    assert!(engine.propagator().is_none());
+    pipeline.flush().unwrap();
+    pipeline.shutdown().unwrap();
+    assert!(sink.heads().is_empty());
+    assert_eq!(engine.snapshot().of(&catalog::STAGE).count(), 2);
 }

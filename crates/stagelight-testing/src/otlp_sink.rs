@@ -6,7 +6,7 @@ mod lines;
 
 use std::{
     collections::BTreeMap,
-    io,
+    io, mem,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
     thread,
@@ -20,6 +20,7 @@ use opentelemetry_proto::tonic::{
 };
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
+use tracing::{Dispatch, dispatcher};
 
 pub use lines::{metric_lines, resource_lines, span_lines};
 
@@ -91,7 +92,11 @@ impl OtlpSink {
         let grpc = listen(grpc_port)?;
         let http = listen(http_port)?;
         let received = Arc::new(Received::default());
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .on_thread_start(trace_nothing)
+            .enable_all()
+            .build()?;
         let addresses = (grpc.local_addr()?, http.local_addr()?);
         let _context = runtime.enter();
         let grpc = tokio::net::TcpListener::from_std(grpc)?;
@@ -186,6 +191,11 @@ impl Drop for OtlpSink {
             drop(closing.join());
         }
     }
+}
+
+/// Keeps what the sink's own server traces away from the subscriber under test.
+fn trace_nothing() {
+    mem::forget(dispatcher::set_default(&Dispatch::none()));
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {

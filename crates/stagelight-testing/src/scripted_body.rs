@@ -110,6 +110,12 @@ impl ScriptedBody {
         self
     }
 
+    /// Makes the size hint say nothing, as that of a compressed body.
+    pub fn hiding_its_size(mut self) -> Self {
+        self.hides_its_size = true;
+        self
+    }
+
     /// Makes the size hint exact: the sum of the data frames still to come.
     pub fn with_exact_size(mut self) -> Self {
         self.hides_its_size = false;

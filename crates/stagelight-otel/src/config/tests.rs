@@ -1,1 +1,325 @@
+use expect_test::{Expect, expect};
+
 use super::*;
+
+fn read(pairs: &[(&str, &str)]) -> Config {
+    Config::from_env(&Environment::from_pairs(pairs.iter().copied()))
+}
+
+/// Returns where a signal is sent, or why it is not.
+fn address(config: &Config, signal: Signal) -> String {
+    let OtlpConfig { protocol, endpoint, insecure, .. } = config.otlp(signal).clone();
+    let endpoint = endpoint.unwrap_or_else(|| Endpoint::default_for(protocol));
+    match endpoint.resolve(protocol, insecure, signal) {
+        Ok(uri) => uri.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn grpc_method(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    }
+}
+
+#[track_caller]
+fn check_addresses(pairs: &[(&str, &str)], traces: &str, metrics: &str) {
+    let config = read(pairs);
+    assert!(config.problems().is_empty(), "{:?}", config.problems());
+    for (signal, expected) in [(Signal::Traces, traces), (Signal::Metrics, metrics)] {
+        let expected = match config.otlp(signal).protocol {
+            Protocol::Grpc => format!("{expected}{}", grpc_method(signal)),
+            Protocol::HttpProtobuf => expected.to_owned(),
+        };
+        assert_eq!(address(&config, signal), expected, "{pairs:?}");
+    }
+}
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+const HTTP: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+
+#[test]
+fn the_defaults_are_the_specifications() {
+    check_addresses(&[HTTP], "http://localhost:4318/v1/traces", "http://localhost:4318/v1/metrics");
+    check_addresses(&[GRPC], "http://localhost:4317", "http://localhost:4317");
+    let config = read(&[]);
+    assert_eq!(config.export_interval, Duration::from_secs(60));
+    assert_eq!(config.export_timeout, Duration::from_secs(30));
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(5));
+    assert_eq!(config.traces.timeout, Duration::from_secs(10));
+    assert_eq!(config.sampler, Sampler::ParentBasedAlwaysOn);
+    assert_eq!(config.propagation, [Propagation::TraceContext, Propagation::Baggage]);
+    assert_eq!(config.spans, SpanLimits::default());
+    assert!(!config.strict && !config.disabled);
+}
+
+#[test]
+fn http_appends_the_signals_path_to_the_base() {
+    for (base, traces, metrics) in [
+        ("http://c:4318", "http://c:4318/v1/traces", "http://c:4318/v1/metrics"),
+        ("http://c:4318/", "http://c:4318/v1/traces", "http://c:4318/v1/metrics"),
+        ("https://c/otlp", "https://c/otlp/v1/traces", "https://c/otlp/v1/metrics"),
+        ("https://c/otlp/", "https://c/otlp/v1/traces", "https://c/otlp/v1/metrics"),
+    ] {
+        check_addresses(&[HTTP, (ENDPOINT, base)], traces, metrics);
+    }
+}
+
+#[test]
+fn a_signals_own_endpoint_is_used_as_it_is() {
+    check_addresses(
+        &[HTTP, (ENDPOINT, "http://c:1"), (TRACES_ENDPOINT, "http://t:2/here")],
+        "http://t:2/here",
+        "http://c:1/v1/metrics",
+    );
+    check_addresses(
+        &[HTTP, (METRICS_ENDPOINT, "http://m:3")],
+        "http://localhost:4318/v1/traces",
+        "http://m:3/",
+    );
+}
+
+#[test]
+fn grpc_needs_no_path_and_no_scheme() {
+    check_addresses(&[GRPC, (ENDPOINT, "http://c:1/ignored")], "http://c:1", "http://c:1");
+    check_addresses(&[GRPC, (ENDPOINT, "c:1")], "https://c:1", "https://c:1");
+    check_addresses(
+        &[GRPC, (ENDPOINT, "c:1"), ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "true")],
+        "http://c:1",
+        "https://c:1",
+    );
+}
+
+#[test]
+fn each_signal_has_its_own_form_of_each_variable() {
+    let config = read(&[
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "77"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=all,region=eu"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=traces%20only"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+        ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "/metrics-ca.pem"),
+    ]);
+    assert_eq!(config.problems(), []);
+    let headers = |otlp: &OtlpConfig| {
+        let pairs =
+            otlp.headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap()));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort();
+        pairs.join(",")
+    };
+    let Config { traces, metrics, .. } = &config;
+    assert_eq!((traces.protocol, metrics.protocol), (Protocol::Grpc, Protocol::default()));
+    assert_eq!(metrics.timeout, Duration::from_millis(77));
+    assert_eq!(headers(traces), "key=traces only,region=eu");
+    assert_eq!(headers(metrics), "key=all,region=eu");
+    assert_eq!((traces.compression, metrics.compression), (Compression::Gzip, Compression::None));
+    let authorities = |it: &OtlpConfig| it.tls.authorities.clone().unwrap();
+    assert_eq!(authorities(traces).to_str(), Some("/ca.pem"));
+    assert_eq!(authorities(metrics).to_str(), Some("/metrics-ca.pem"));
+}
+
+#[test]
+fn a_header_is_never_printed() {
+    let config = read(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2")]);
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_service_name_goes_before_the_attribute() {
+    let config = read(&[
+        ("OTEL_SERVICE_NAME", "right"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=wrong,deployment.environment.name=a%20b"),
+    ]);
+    let resource = crate::resource::build(&config.resource);
+    let get =
+        |name: &'static str| resource.get(&opentelemetry::Key::new(name)).unwrap().to_string();
+    assert_eq!(get("service.name"), "right");
+    assert_eq!(get("deployment.environment.name"), "a b");
+}
+
+#[test]
+fn samplers_are_named_as_in_the_specification() {
+    for (name, expected) in [
+        ("always_on", Sampler::AlwaysOn),
+        ("always_off", Sampler::AlwaysOff),
+        ("traceidratio", Sampler::Ratio(0.25)),
+        ("parentbased_always_on", Sampler::ParentBasedAlwaysOn),
+        ("parentbased_always_off", Sampler::ParentBasedAlwaysOff),
+        ("parentbased_traceidratio", Sampler::ParentBasedRatio(0.25)),
+    ] {
+        let config = read(&[("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]);
+        assert_eq!((config.problems(), config.sampler), (&[][..], expected));
+    }
+    assert_eq!(read(&[("OTEL_TRACES_SAMPLER", "traceidratio")]).sampler, Sampler::Ratio(1.0));
+}
+
+#[test]
+fn propagators_are_taken_once_and_none_means_none() {
+    let ways = |list| read(&[("OTEL_PROPAGATORS", list)]).propagation;
+    assert_eq!(ways("none"), []);
+    assert_eq!(ways("baggage"), [Propagation::Baggage]);
+    let twice = ways("tracecontext, baggage ,tracecontext");
+    assert_eq!(twice, [Propagation::TraceContext, Propagation::Baggage]);
+}
+
+#[test]
+fn numbers_and_switches_are_read() {
+    let config = read(&[
+        ("OTEL_SDK_DISABLED", "TRUE"),
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "1"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "2"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "3"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "4"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "5"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "6"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "7"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "0"),
+        ("STAGELIGHT_SHUTDOWN_TIMEOUT", "8"),
+        ("STAGELIGHT_STRICT", "1"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Cumulative"),
+    ]);
+    assert_eq!(config.problems(), []);
+    assert!(config.disabled && config.strict);
+    let exporters = (config.traces_exporter, config.metrics_exporter);
+    assert_eq!(exporters, (Exporter::Console, Exporter::None));
+    let millis = [
+        config.export_interval,
+        config.export_timeout,
+        config.spans.delay,
+        config.spans.timeout,
+        config.shutdown_timeout,
+    ];
+    assert_eq!(millis.map(|it| it.as_millis()), [1, 2, 3, 5, 8]);
+    let SpanLimits { queue, batch, attributes, events, links, .. } = config.spans;
+    // The default batch does not fit the queue; that is nobody's fault.
+    assert_eq!((queue, batch, attributes, events, links), (4, 4, 6, 7, 0));
+}
+
+#[track_caller]
+fn check_problems(pairs: &[(&str, &str)], expected: &Expect) {
+    let config = read(pairs);
+    let lines = config.problems().iter().map(|it| format!("{it}; using {}", it.used));
+    let lines: Vec<_> = lines.collect();
+    expected.assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn what_cannot_be_used_is_reported_one_by_one() {
+    check_problems(
+        &[
+            ("OTEL_SDK_DISABLED", "1"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "no-equals-sign"),
+            ("OTEL_TRACES_EXPORTER", "zipkin"),
+            ("OTEL_METRICS_EXPORTER", "otlp,console"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+            (ENDPOINT, "ftp://c"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=hunter2"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+            ("OTEL_EXPORTER_OTLP_INSECURE", "yes"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
+            (METRICS_ENDPOINT, "localhost"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "-5"),
+            ("OTEL_METRIC_EXPORT_TIMEOUT", "soon"),
+            ("STAGELIGHT_SHUTDOWN_TIMEOUT", "0"),
+            ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+            ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+            ("OTEL_BSP_SCHEDULE_DELAY", ""),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+            ("OTEL_PROPAGATORS", "tracecontext,b3"),
+            ("STAGELIGHT_STRICT", "maybe"),
+        ],
+        &expect![[r#"
+            OTEL_SDK_DISABLED="1" cannot be used: allowed is `true` or `false`; using false
+            OTEL_RESOURCE_ATTRIBUTES="no-equals-sign" cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded; using none
+            OTEL_TRACES_EXPORTER="zipkin" cannot be used: allowed is `otlp`, `console` or `none`; using otlp
+            OTEL_METRICS_EXPORTER="otlp,console" cannot be used: allowed is `otlp`, `console` or `none`; using otlp
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/json" cannot be used: allowed is `grpc` or `http/protobuf`; using http/protobuf (grpc if the feature `http` is off)
+            OTEL_EXPORTER_OTLP_ENDPOINT="ftp://c" cannot be used: allowed is `http://HOST[:PORT][/PATH]` or `https://…`, for grpc also `HOST:PORT`, without user name; using http://localhost:4318, for grpc http://localhost:4317
+            OTEL_EXPORTER_OTLP_HEADERS (value not shown) cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded, that are valid HTTP headers; using none
+            OTEL_EXPORTER_OTLP_TIMEOUT="10s" cannot be used: allowed is a whole number of milliseconds above 0; using 10000
+            OTEL_EXPORTER_OTLP_COMPRESSION="zstd" cannot be used: allowed is `gzip` or `none`; using none
+            OTEL_EXPORTER_OTLP_INSECURE="yes" cannot be used: allowed is `true` or `false`; using false
+            OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="0" cannot be used: allowed is a whole number of milliseconds above 0; using what holds for all signals
+            OTEL_EXPORTER_OTLP_METRICS_ENDPOINT="localhost" cannot be used: allowed is `http://HOST[:PORT][/PATH]` or `https://…`, for grpc also `HOST:PORT`, without user name; using what holds for all signals
+            OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta" cannot be used: allowed is `cumulative`; using cumulative
+            OTEL_METRIC_EXPORT_INTERVAL="-5" cannot be used: allowed is a whole number of milliseconds above 0; using 60000
+            OTEL_METRIC_EXPORT_TIMEOUT="soon" cannot be used: allowed is a whole number of milliseconds above 0; using 30000
+            STAGELIGHT_SHUTDOWN_TIMEOUT="0" cannot be used: allowed is a whole number of milliseconds above 0; using 5000
+            OTEL_TRACES_SAMPLER_ARG="1.5" cannot be used: allowed is a number from 0 to 1; using 1.0
+            OTEL_TRACES_SAMPLER="jaeger_remote" cannot be used: allowed is `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`; using parentbased_always_on
+            OTEL_BSP_MAX_QUEUE_SIZE="many" cannot be used: allowed is a whole number above 0; using 2048
+            OTEL_BSP_MAX_EXPORT_BATCH_SIZE="4096" cannot be used: allowed is a whole number above 0, and not above OTEL_BSP_MAX_QUEUE_SIZE; using 2048
+            OTEL_PROPAGATORS="tracecontext,b3" cannot be used: allowed is `tracecontext` and `baggage`, separated by commas, or `none`; using tracecontext,baggage
+            STAGELIGHT_STRICT="maybe" cannot be used: allowed is `1`, `true`, `0` or `false`; using false
+        "#]],
+    );
+}
+
+#[test]
+fn every_variable_that_can_be_wrong_is_reported() {
+    // Any text is right for these.
+    let lenient = ["SERVICE_NAME", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"];
+    for variable in crate::env::variables::ALL {
+        let any = lenient.iter().any(|it| variable.name.ends_with(it));
+        let forms = if variable.per_signal {
+            Signal::ALL.iter().map(|&it| variable.name_for(it)).collect()
+        } else {
+            Vec::new()
+        };
+        for name in forms.into_iter().chain([variable.name.to_owned()]) {
+            let problems = read(&[(&name, "\u{1}=\u{2}")]).problems;
+            let names: Vec<_> = problems.iter().map(|it| it.name.as_str()).collect();
+            let expected =
+                if any || name == "OTEL_RESOURCE_ATTRIBUTES" { vec![] } else { vec![&*name] };
+            assert_eq!(names, expected);
+        }
+    }
+}
+
+#[test]
+fn a_call_goes_before_the_environment() {
+    let config = read(&[
+        ("OTEL_SERVICE_NAME", "environment"),
+        (TRACES_ENDPOINT, "http://environment:1"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "key=environment"),
+    ]);
+    let config = config
+        .with_service_name("call")
+        .with_timeout(Duration::from_secs(2))
+        .with_protocol(Protocol::HttpProtobuf)
+        .with_endpoint("http://call:2")
+        .unwrap()
+        .with_header("Key", "call")
+        .unwrap();
+    assert_eq!(config.resource.last().unwrap().1, "call");
+    assert_eq!(config.traces.timeout, Duration::from_secs(2));
+    assert_eq!(address(&config, Signal::Traces), "http://call:2/v1/traces");
+    assert_eq!(config.metrics.headers.get_all("key").iter().collect::<Vec<_>>(), ["call"]);
+}
+
+#[test]
+fn a_wrong_call_says_what_is_allowed() {
+    let endpoint = |it| read(&[]).with_endpoint(it).unwrap_err().to_string();
+    expect![[r#"endpoint "unix:/socket" is not an address: allowed is http://HOST[:PORT][/PATH], https://… or, for gRPC, HOST:PORT"#]]
+        .assert_eq(&endpoint("unix:/socket"));
+    expect!["an endpoint must not hold a user name or password: give them as a header"]
+        .assert_eq(&endpoint("http://me:hunter2@host"));
+    let header = read(&[]).with_header("a b", "hunter2").unwrap_err().to_string();
+    expect![[r#"header "a b" is not allowed in HTTP: in the name letters, digits and `-`, in the value printable ASCII"#]]
+        .assert_eq(&header);
+    let config = read(&[]).with_protocol(Protocol::HttpProtobuf).with_endpoint("c:1").unwrap();
+    expect![[r#"endpoint "c:1" has no scheme: http/protobuf needs http:// or https:// before it"#]]
+        .assert_eq(&address(&config, Signal::Traces));
+}

@@ -28,6 +28,7 @@ use crate::{
     resource,
     span_export::SpanExport,
     span_queue::{QueueProcessor, SpanQueue},
+    span_sampler::SpanSampler,
     start_error::StartError,
     worker::Commands,
 };
@@ -81,7 +82,7 @@ impl Parts {
 fn tracers(config: &Config, resource: &Resource) -> TracerProviderBuilder {
     SdkTracerProvider::builder()
         .with_resource(resource.clone())
-        .with_sampler(config.sampler.to_sdk())
+        .with_sampler(SpanSampler(config.sampler.to_sdk()))
         .with_max_attributes_per_span(config.spans.attributes)
         .with_max_events_per_span(config.spans.events)
         .with_max_links_per_span(config.spans.links)

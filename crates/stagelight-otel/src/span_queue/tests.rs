@@ -1,1 +1,106 @@
+use std::{sync::Arc, time::SystemTime};
+
+use opentelemetry::{
+    InstrumentationScope, SpanId, TraceFlags, TraceId,
+    trace::{SpanContext, SpanKind, Status, TraceState},
+};
+use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+
 use super::*;
+
+fn span(name: &'static str, flags: TraceFlags) -> SpanData {
+    let (trace, id) = (TraceId::from(1), SpanId::from(1));
+    SpanData {
+        span_context: SpanContext::new(trace, id, flags, false, TraceState::NONE),
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: name.into(),
+        start_time: SystemTime::UNIX_EPOCH,
+        end_time: SystemTime::UNIX_EPOCH,
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: InstrumentationScope::default(),
+    }
+}
+
+fn queue(capacity: usize, batch: usize, names: &[&'static str]) -> Arc<SpanQueue> {
+    let queue = Arc::new(SpanQueue::new(capacity, batch));
+    for name in names {
+        queue.push(span(name, TraceFlags::SAMPLED));
+    }
+    queue
+}
+
+fn names(batch: &[SpanData]) -> Vec<&str> {
+    batch.iter().map(|it| &*it.name).collect()
+}
+
+#[test]
+fn batches_are_taken_in_order() {
+    let queue = queue(9, 2, &["a", "b", "c"]);
+    assert_eq!(names(&queue.take()), ["a", "b"]);
+    assert_eq!(names(&queue.take()), ["c"]);
+    assert!(queue.take().is_empty());
+    assert_eq!(queue.handed_over(), 3);
+}
+
+#[test]
+fn a_full_queue_drops_and_counts() {
+    let queue = queue(2, 2, &["a", "b", "c", "d"]);
+    assert_eq!((queue.pending(), queue.queue_full()), (2, 2));
+    assert_eq!(names(&queue.take()), ["a", "b"]);
+}
+
+#[test]
+fn a_batch_on_its_way_keeps_its_place() {
+    let queue = queue(2, 2, &["a", "b"]);
+    let batch = queue.take();
+    queue.push(span("c", TraceFlags::SAMPLED));
+    assert_eq!((queue.pending(), queue.queue_full()), (2, 1));
+    queue.put_back(batch);
+    assert_eq!((queue.pending(), queue.handed_over()), (2, 0));
+    assert_eq!(names(&queue.take()), ["a", "b"]);
+}
+
+#[test]
+fn a_batch_that_comes_back_goes_first() {
+    let queue = queue(9, 1, &["a"]);
+    let batch = queue.take();
+    queue.push(span("b", TraceFlags::SAMPLED));
+    queue.put_back(batch);
+    assert_eq!(names(&queue.take()), ["a"]);
+}
+
+#[test]
+fn delivered_spans_make_room() {
+    let queue = queue(1, 1, &["a"]);
+    let batch = queue.take();
+    queue.settle(batch.len());
+    queue.push(span("b", TraceFlags::SAMPLED));
+    assert_eq!((queue.pending(), queue.queue_full()), (1, 0));
+}
+
+#[test]
+fn after_the_end_spans_are_counted_only() {
+    let queue = queue(9, 9, &["a"]);
+    QueueProcessor(Arc::clone(&queue)).shutdown().unwrap();
+    queue.push(span("b", TraceFlags::SAMPLED));
+    assert_eq!((queue.pending(), queue.after_shutdown()), (1, 1));
+}
+
+#[test]
+fn a_span_that_is_not_sampled_is_not_queued() {
+    let queue = queue(9, 9, &[]);
+    QueueProcessor(Arc::clone(&queue)).on_end(span("a", TraceFlags::NOT_SAMPLED));
+    assert_eq!(queue.pending(), 0);
+}
+
+#[tokio::test]
+async fn a_full_batch_is_told_to_one_who_comes_later() {
+    let queue = queue(9, 2, &["a", "b"]);
+    queue.full_batch().await;
+}

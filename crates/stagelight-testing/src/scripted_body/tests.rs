@@ -56,6 +56,10 @@ fn end_and_size_are_shown_unless_hidden() {
     assert!(body.is_end_stream());
     assert_eq!(body.data("abc").size_hint().exact(), Some(3));
 
+    let unsized_body = ScriptedBody::new().hiding_its_size();
+    assert!(unsized_body.is_end_stream());
+    assert_eq!(unsized_body.size_hint().exact(), None);
+
     let hidden = ScriptedBody::new().data("abc").hiding_its_end();
     assert_eq!(hidden.size_hint().exact(), None);
     assert_eq!(hidden.with_exact_size().size_hint().exact(), Some(3));

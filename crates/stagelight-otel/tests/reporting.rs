@@ -1,0 +1,96 @@
+//! What a user's log says of exports. One test, because it needs the process' subscriber.
+#![cfg(all(feature = "grpc", feature = "http"))]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use expect_test::expect;
+use stagelight_core::Engine;
+use stagelight_otel::{Config, Environment, Pipeline, Protocol};
+use stagelight_testing::OtlpSink;
+use tracing::{Event, Level, Subscriber, field::Visit};
+use tracing_subscriber::{Layer, layer::Context, prelude::*};
+
+/// Keeps the events of the levels that a service logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+#[derive(Default)]
+struct Fields(String);
+
+// === impl Log ===
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() <= Level::INFO {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let line = format!("{} {}:{}", metadata.level(), metadata.target(), fields.0);
+            self.0.lock().unwrap().push(line);
+        }
+    }
+}
+
+// === impl Fields ===
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        self.0 += &format!(" {}={value:?}", field.name());
+    }
+}
+
+#[test]
+fn a_failure_is_told_once_its_end_once_and_exports_make_no_spans() {
+    let log = Log::default();
+    let sink = OtlpSink::start().unwrap();
+    let (grpc, http) = sink.ports();
+    let endpoint = sink.grpc_endpoint();
+    drop(sink);
+
+    let environment = Environment::from_pairs([
+        ("OTEL_METRIC_EXPORT_INTERVAL", "20"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "50"),
+        ("OTEL_TRACES_SAMPLER", "all"),
+    ]);
+    let config = Config::from_env(&environment)
+        .with_protocol(Protocol::Grpc)
+        .with_endpoint(&endpoint)
+        .unwrap();
+    let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
+    // All levels: h2 and hyper make spans at the lower ones.
+    tracing_subscriber::registry().with(pipeline.tracing_layer()).with(log.clone()).init();
+    pipeline.report_problems();
+    tracing::info_span!("work").in_scope(|| {});
+
+    // Some tens of failures for each signal.
+    thread::sleep(Duration::from_secs(2));
+    let sink = OtlpSink::start_at(grpc, http).unwrap();
+    assert!(sink.wait_until(|it| 5 <= it.metrics().len() && !it.spans().is_empty()));
+    pipeline.shutdown().unwrap();
+
+    let names: BTreeSet<_> = sink.spans().into_iter().map(|it| it.name).collect();
+    assert_eq!(names, BTreeSet::from(["work".to_owned()]));
+    let lines: Vec<_> =
+        log.0.lock().unwrap().iter().map(|it| same_on_every_run(it, grpc)).collect();
+    expect![[r#"
+        WARN stagelight: message=OTEL_TRACES_SAMPLER="all" cannot be used: allowed is `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`; using parentbased_always_on
+        WARN stagelight: message=telemetry cannot be delivered; trying on, and saying so when it works again endpoint="http://127.0.0.1:PORT" signal=traces error=…
+        INFO stagelight: message=telemetry is delivered again endpoint="http://127.0.0.1:PORT" signal=traces
+    "#]].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+/// Which signal fails or works first is chance, and so is how.
+fn same_on_every_run(line: &str, port: u16) -> String {
+    let line = line.replace(&port.to_string(), "PORT");
+    let line = line.replace("signal=metrics", "signal=traces");
+    let (start, rest) = line.split_once(" error=").unwrap_or((&line, ""));
+    if rest.is_empty() { line.clone() } else { format!("{start} error=…") }
+}

@@ -1,0 +1,131 @@
+//! What keeps a pipeline from being started, and what does not.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use expect_test::{Expect, expect};
+use stagelight_core::Engine;
+use stagelight_otel::{Config, Environment, Exporter, Pipeline, StartError};
+
+const BAD: [(&str, &str); 3] = [
+    ("OTEL_METRIC_EXPORT_INTERVAL", "1m"),
+    ("OTEL_TRACES_SAMPLER", "sometimes"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+];
+
+fn config(pairs: &[(&str, &str)]) -> Config {
+    Config::from_env(&Environment::from_pairs(pairs.iter().copied()))
+        .with_traces_exporter(Exporter::None)
+}
+
+#[track_caller]
+fn check_error(config: Config, expected: &Expect) {
+    let error = Pipeline::start(&Engine::new(), config).unwrap_err();
+    expected.assert_eq(&format!("{error}\n"));
+}
+
+#[test]
+fn a_bad_environment_is_no_error_unless_it_is_to_be_one() {
+    let quiet = |pairs: &[_]| config(pairs).with_metrics_exporter(Exporter::None);
+    let pipeline = Pipeline::start(&Engine::new(), quiet(&BAD)).unwrap();
+    let names: Vec<_> = pipeline.problems().iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_TRACES_SAMPLER"]
+    );
+
+    let strict = [&BAD[..], &[("STAGELIGHT_STRICT", "1")]].concat();
+    check_error(
+        quiet(&strict),
+        &expect![[r#"
+            OTEL_EXPORTER_OTLP_HEADERS (value not shown) cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded, that are valid HTTP headers; OTEL_METRIC_EXPORT_INTERVAL="1m" cannot be used: allowed is a whole number of milliseconds above 0; OTEL_TRACES_SAMPLER="sometimes" cannot be used: allowed is `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`
+        "#]],
+    );
+    let by_call = Pipeline::start(&Engine::new(), quiet(&BAD).with_strict(true));
+    assert!(matches!(by_call, Err(StartError::Environment { problems }) if problems.len() == 3));
+    Pipeline::start(&Engine::new(), quiet(&strict).with_strict(false)).unwrap();
+    Pipeline::start(&Engine::new(), quiet(&strict[3..])).unwrap();
+}
+
+#[test]
+fn an_address_that_does_not_go_with_the_protocol_is_an_error() {
+    let by_call = config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
+    check_error(
+        by_call.with_endpoint("collector:4318").unwrap(),
+        &expect![[r#"
+        endpoint "collector:4318" has no scheme: http/protobuf needs http:// or https:// before it
+    "#]],
+    );
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn tls_needs_its_feature() {
+    check_error(
+        config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")]),
+        &expect![[r#"
+            https://c:1/v1/metrics needs the feature `tls` of stagelight (or stagelight-otel), which is off
+        "#]],
+    );
+}
+
+#[cfg(not(feature = "gzip"))]
+#[test]
+fn compression_needs_its_feature() {
+    check_error(
+        config(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]),
+        &expect![[r#"
+            compression with gzip needs the feature `gzip` of stagelight (or stagelight-otel), which is off
+        "#]],
+    );
+}
+
+#[cfg(not(feature = "grpc"))]
+#[test]
+fn grpc_needs_its_feature() {
+    check_error(
+        config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
+        &expect![[r#"
+            the protocol grpc needs the feature `grpc` of stagelight (or stagelight-otel), which is off
+        "#]],
+    );
+}
+
+#[cfg(not(feature = "http"))]
+#[test]
+fn http_needs_its_feature() {
+    check_error(
+        config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
+        &expect![[r#"
+            the protocol http/protobuf needs the feature `http` of stagelight (or stagelight-otel), which is off
+        "#]],
+    );
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_that_is_not_there_is_an_error() {
+    let pairs = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem"),
+    ];
+    check_error(
+        config(&pairs),
+        &expect![[r#"
+        cannot take a certificate or key from /no/such/file.pem: a PEM file is needed
+    "#]],
+    );
+}
+
+#[test]
+fn the_console_and_none_need_no_collector() {
+    let mut count = 0;
+    for traces in [Exporter::Console, Exporter::None] {
+        for metrics in [Exporter::Console, Exporter::None] {
+            let config = config(&[]).with_traces_exporter(traces).with_metrics_exporter(metrics);
+            let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
+            pipeline.flush().unwrap();
+            pipeline.shutdown().unwrap();
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4);
+}

@@ -1,0 +1,241 @@
+//! A collector that is not there, or does not answer, and how little that matters.
+#![cfg(all(feature = "grpc", feature = "http"))]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::disallowed_methods, reason = "how long a call blocks is what is tested")]
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use stagelight_core::{Engine, catalog};
+use stagelight_otel::{
+    Config, DeliveryError, Environment, Pipeline, Protocol, ShutdownError, Signal,
+};
+use stagelight_testing::{OtlpSink, SinkAnswer};
+use tracing_subscriber::prelude::*;
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
+const BOUND: Duration = Duration::from_millis(800);
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(2);
+
+fn config(endpoint: &str, protocol: Protocol) -> Config {
+    Config::from_env(&Environment::from_pairs([("", "")]))
+        .with_protocol(protocol)
+        .with_endpoint(endpoint)
+        .unwrap()
+        .with_shutdown_timeout(BOUND)
+}
+
+/// Listens and accepts, as the kernel does it without us, and never answers.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+/// Returns an address where nobody listens.
+fn closed() -> String {
+    silent().1
+}
+
+/// Starts a pipeline and makes a span and a value; neither may take long.
+fn used(config: Config) -> Pipeline {
+    let started = Instant::now();
+    let engine = Engine::new();
+    let begun = Instant::now();
+    let pipeline = Pipeline::start(&engine, config).unwrap();
+    let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || tracing::info_span!("work").in_scope(|| {}));
+    engine.record(&catalog::FRONTEND, &["/"], &[(0, 1)]);
+    assert!(begun.elapsed() < SLACK, "{:?}", started.elapsed());
+    pipeline
+}
+
+#[track_caller]
+fn check_undelivered(outcome: Result<(), ShutdownError>, kind: &str) {
+    let error = outcome.unwrap_err();
+    let lost: Vec<_> = error.undelivered.iter().map(|it| (it.signal, it.spans)).collect();
+    assert_eq!(lost, [(Signal::Traces, 1), (Signal::Metrics, 0)], "{error}");
+    for lost in &error.undelivered {
+        assert_eq!(lost.error.kind(), kind, "{error}");
+    }
+}
+
+#[test]
+fn a_collector_that_never_answers_delays_the_end_by_the_bound_only() {
+    for protocol in PROTOCOLS {
+        let (_listener, endpoint) = silent();
+        let pipeline = used(config(&endpoint, protocol));
+        let begun = Instant::now();
+        let outcome = pipeline.shutdown();
+        assert!((BOUND..BOUND + SLACK).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        check_undelivered(outcome, "timeout");
+    }
+}
+
+#[test]
+fn a_collector_that_is_not_there_is_not_waited_for() {
+    for protocol in PROTOCOLS {
+        let pipeline =
+            used(config(&closed(), protocol).with_shutdown_timeout(Duration::from_secs(60)));
+        let begun = Instant::now();
+        let outcome = pipeline.shutdown();
+        assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
+        let text = outcome.as_ref().unwrap_err().to_string();
+        assert!(
+            text.starts_with("not delivered: 1 spans (no connection to http://127.0.0.1:"),
+            "{text}"
+        );
+        assert!(text.contains("Connection refused"), "{text}");
+        check_undelivered(outcome, "connection");
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_told() {
+    let pipeline = used(config("http://collector.invalid:4317", Protocol::Grpc));
+    let error = pipeline.shutdown().unwrap_err();
+    let is_expected = |it: &DeliveryError| ["connection", "timeout"].contains(&it.kind());
+    assert!(error.undelivered.iter().all(|it| is_expected(&it.error)), "{error}");
+}
+
+#[test]
+fn dropping_is_bounded_too_and_quiet() {
+    let (_listener, endpoint) = silent();
+    let pipeline = used(config(&endpoint, Protocol::Grpc));
+    let begun = Instant::now();
+    drop(pipeline);
+    assert!(begun.elapsed() < BOUND + SLACK, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn dropping_delivers() {
+    let sink = OtlpSink::start().unwrap();
+    drop(used(config(&sink.grpc_endpoint(), Protocol::Grpc)));
+    assert_eq!((sink.spans().len(), sink.metrics().len()), (1, 1));
+}
+
+#[test]
+fn an_export_under_way_does_not_lengthen_the_end() {
+    let (_listener, endpoint) = silent();
+    let config =
+        config(&endpoint, Protocol::HttpProtobuf).with_export_interval(Duration::from_millis(10));
+    let pipeline = used(config);
+    // Time to get stuck in.
+    thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    let error = pipeline.shutdown().unwrap_err();
+    assert!(begun.elapsed() < BOUND + SLACK, "{:?}", begun.elapsed());
+    assert_eq!(error.undelivered.len(), 2, "{error}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn blocking_on_a_current_thread_runtime_does_not_deadlock() {
+    let sink = OtlpSink::start().unwrap();
+    let pipeline = used(config(&sink.grpc_endpoint(), Protocol::Grpc));
+    pipeline.flush().unwrap();
+    pipeline.shutdown().unwrap();
+    assert_eq!(sink.spans().len(), 1);
+
+    let (_listener, endpoint) = silent();
+    let pipeline = used(config(&endpoint, Protocol::Grpc));
+    check_undelivered(pipeline.shutdown(), "timeout");
+    drop(used(config(&endpoint, Protocol::Grpc)));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn waiting_lets_other_tasks_go_on() {
+    let (_listener, endpoint) = silent();
+    let pipeline = used(config(&endpoint, Protocol::Grpc));
+    let (done, mut is_done) = tokio::sync::oneshot::channel();
+    let other = tokio::spawn(async move {
+        let mut turns = 0;
+        while is_done.try_recv().is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            turns += 1;
+        }
+        turns
+    });
+    check_undelivered(pipeline.shutdown_async().await, "timeout");
+    done.send(()).unwrap();
+    assert!(10 < other.await.unwrap());
+}
+
+#[test]
+fn the_end_works_after_the_users_runtime_is_gone() {
+    let sink = OtlpSink::start().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pipeline =
+        runtime.block_on(async { used(config(&sink.http_endpoint(), Protocol::HttpProtobuf)) });
+    drop(runtime);
+    pipeline.shutdown().unwrap();
+    assert_eq!(sink.spans().len(), 1);
+}
+
+#[test]
+fn an_answer_that_may_change_is_asked_for_again() {
+    for protocol in PROTOCOLS {
+        let sink = OtlpSink::start().unwrap();
+        let endpoint = match protocol {
+            Protocol::Grpc => sink.grpc_endpoint(),
+            _ => sink.http_endpoint(),
+        };
+        sink.answer(SinkAnswer::Unavailable);
+        let pipeline =
+            used(config(&endpoint, protocol).with_shutdown_timeout(Duration::from_secs(30)));
+        thread::scope(|scope| {
+            let flushing = scope.spawn(|| pipeline.flush());
+            assert!(sink.wait_until(|it| 2 <= it.heads().len()));
+            sink.answer(SinkAnswer::Take);
+            flushing.join().unwrap().unwrap();
+        });
+        assert_eq!((sink.spans().len(), sink.metrics().len()), (1, 1));
+    }
+}
+
+#[test]
+fn an_answer_that_will_not_change_is_not() {
+    for protocol in PROTOCOLS {
+        let sink = OtlpSink::start().unwrap();
+        let (endpoint, kind) = match protocol {
+            Protocol::Grpc => (sink.grpc_endpoint(), "InvalidArgument"),
+            _ => (sink.http_endpoint(), "400"),
+        };
+        sink.answer(SinkAnswer::Refuse);
+        let outcome = used(config(&endpoint, protocol)).shutdown();
+        let text = outcome.as_ref().unwrap_err().to_string();
+        assert!(text.contains(&format!("answered with {kind}: no, thank you")), "{text}");
+        check_undelivered(outcome, kind);
+        assert_eq!(sink.heads().len(), 2);
+    }
+}
+
+#[test]
+fn nothing_is_lost_while_a_collector_restarts() {
+    let sink = OtlpSink::start().unwrap();
+    let (grpc, http) = sink.ports();
+    let endpoint = sink.grpc_endpoint();
+    let config = config(&endpoint, Protocol::Grpc);
+    let pipeline = used(config.with_shutdown_timeout(Duration::from_secs(20)));
+    pipeline.flush().unwrap();
+    drop(sink);
+
+    let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || tracing::info_span!("later").in_scope(|| {}));
+    let (ended, end) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| ended.send(pipeline.flush()).unwrap());
+        // Long enough for a try that fails.
+        end.recv_timeout(Duration::from_millis(300)).unwrap_err();
+        let sink = OtlpSink::start_at(grpc, http).unwrap();
+        end.recv().unwrap().unwrap();
+        let names: Vec<_> = sink.spans().into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["later"]);
+        let lines = sink.last_metric_lines();
+        assert!(lines.iter().any(|it| it.starts_with("frontend.processing")), "{lines:?}");
+    });
+}
