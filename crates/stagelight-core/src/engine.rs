@@ -34,6 +34,8 @@ static GLOBAL: OnceLock<Engine> = OnceLock::new();
 pub struct Engine(pub(crate) Arc<Shared>);
 
 #[derive(Debug)]
+// Apart from the reference counts before it, which every guarded request changes: all that is here is read with every edge.
+#[repr(align(128))]
 pub(crate) struct Shared {
     id: u64,
     pub(crate) clock: Clock,

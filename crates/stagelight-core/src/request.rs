@@ -17,6 +17,13 @@ pub struct Request {
     ended: Option<Nanos>,
 }
 
+/// While it lives, a request waits on this thread for its span.
+struct Waiting<'a> {
+    engine: &'a Engine,
+    /// Who waited before, and does so again afterwards.
+    outer: SpanKey,
+}
+
 // === impl Request ===
 
 impl Request {
@@ -32,18 +39,19 @@ impl Request {
     /// Runs `make_span`, and makes the first request span that it makes on this thread this request's own.
     ///
     /// A request span is one with the field `stagelight.endpoint`. Stages below it are this request's stages. Without a
-    /// `StageLayer` nothing is linked, and all of the request's time is unattributed.
+    /// `StageLayer` nothing is linked, and all of the request's time is unattributed. Links nothing once the request has ended.
     pub fn link<R>(&self, make_span: impl FnOnce() -> R) -> R {
-        local::with(&self.engine.0, |local| local.pending = self.key);
-        let span = make_span();
-        // Nobody took it: no layer, or the span is disabled.
-        local::with(&self.engine.0, |local| local.pending = SpanKey::NONE);
-        span
+        // An ended request has given up its hold: its record may be another's by now.
+        let _waiting = (!self.is_ended()).then(|| Waiting::begin(&self.engine, self.key));
+        make_span()
     }
 
-    /// Changes the endpoint. What was recorded under the old one stays there: stages of a request with more than some
+    /// Changes the endpoint, until the end. What was recorded under the old one stays there: stages of a request with more than some
     /// thirty of them may have been.
     pub fn set_endpoint(&self, endpoint: &str) {
+        if self.is_ended() {
+            return;
+        }
         local::with(&self.engine.0, |local| {
             let endpoint = local.writer.symbol(&self.engine.0.store, Label::Endpoint, endpoint);
             if let Some(record) = spans::record(&self.engine.0, self.key) {
@@ -60,9 +68,10 @@ impl Request {
             return ended;
         }
         let now = self.engine.clock().now();
-        let duration = self.engine.clock().between(self.started, now);
+        let measured = spans::end_guarded(&self.engine, self.key, now, outcome);
+        let duration =
+            measured.map_or_else(|| self.engine.clock().between(self.started, now), Nanos::new);
         self.ended = Some(duration);
-        spans::end_guarded(&self.engine, self.key, now, outcome);
         duration
     }
 
@@ -83,5 +92,21 @@ impl Drop for Request {
     fn drop(&mut self) {
         let is_panic = std::thread::panicking();
         self.end(if is_panic { Outcome::Panic } else { Outcome::Cancelled });
+    }
+}
+
+// === impl Waiting ===
+
+impl<'a> Waiting<'a> {
+    fn begin(engine: &'a Engine, key: SpanKey) -> Self {
+        let outer = local::with(&engine.0, |local| std::mem::replace(&mut local.pending, key));
+        Self { engine, outer }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    /// Also when making the span panics. That nobody took the request is no error: there is no layer, or the span is disabled.
+    fn drop(&mut self) {
+        local::with(&self.engine.0, |local| local.pending = self.outer);
     }
 }

@@ -162,9 +162,14 @@ pub(crate) fn start(
     SpanKey::request(index, record.generation())
 }
 
-/// Ends a request that a guard holds, and gives up the guard's hold.
-pub(crate) fn end_guarded(engine: &Engine, key: SpanKey, now: Ticks, outcome: Outcome) {
-    local::with(&engine.0, |local| release(&engine.0, local, key, now, Some(outcome)));
+/// Ends a request that a guard holds, and gives up the guard's hold. Returns how many nanoseconds it took; `None` when it is not measured.
+pub(crate) fn end_guarded(
+    engine: &Engine,
+    key: SpanKey,
+    now: Ticks,
+    outcome: Outcome,
+) -> Option<u64> {
+    local::with(&engine.0, |local| release(&engine.0, local, key, now, Some(outcome)))
 }
 
 /// Returns the record of an open span. `None` when it is in no request, or the key is stale.
@@ -176,11 +181,18 @@ pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
     engine.pool.get(key.record()).filter(|it| key.is_of(it.generation()))
 }
 
-fn release(engine: &Shared, local: &mut Local, key: SpanKey, now: Ticks, outcome: Option<Outcome>) {
-    let Some(record) = record(engine, key) else { return };
-    if record.release(now, outcome, &mut context(engine, local)) {
+fn release(
+    engine: &Shared,
+    local: &mut Local,
+    key: SpanKey,
+    now: Ticks,
+    outcome: Option<Outcome>,
+) -> Option<u64> {
+    let released = record(engine, key)?.release(now, outcome, &mut context(engine, local));
+    if released.is_last {
         engine.pool.put_back(&mut local.free_records, key.record());
     }
+    released.duration
 }
 
 #[inline]

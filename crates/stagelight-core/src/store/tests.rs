@@ -34,6 +34,22 @@ fn series_beyond_the_cap_are_counted_in_one_and_nothing_is_lost() {
 }
 
 #[test]
+fn counting_what_is_dropped_works_when_others_have_used_up_the_reasons() {
+    let engine = Engine::new();
+    for number in 0..50 {
+        engine.add(&catalog::DROPPED, &[&format!("reason {number}")], 0, 1);
+    }
+    let stage = engine.open_stage(crate::SpanKey::NONE, engine.stage_id("lost"));
+    engine.close(stage);
+    let snapshot = engine.snapshot();
+    let reason = |name| snapshot.of(&catalog::DROPPED).find(|it| it.value(Label::Reason) == name);
+    assert!(matches!(reason("outside_request").unwrap().points[0], Point::Counter(1)));
+    // 16 values fit, of which this crate has taken five.
+    assert!(matches!(reason("label_limit").unwrap().points[0], Point::Counter(39)));
+    assert!(matches!(reason("other").unwrap().points[0], Point::Counter(39)));
+}
+
+#[test]
 fn a_shard_outlives_its_thread_and_serves_the_next() {
     let engine = Engine::new();
     for _ in 0..20 {

@@ -105,19 +105,20 @@ impl Ledger {
         self.swept = 0;
     }
 
-    /// Ends the request at `offset`: settles its shares and records them. Returns `false`, and does nothing, the second time.
+    /// Ends the request at `offset`: settles its shares and records them. Returns how long it took; does nothing the second time.
     pub(super) fn end(
         &mut self,
         offset: u64,
         outcome: Outcome,
         notes: &Notes,
         cx: &mut Context<'_>,
-    ) -> bool {
+    ) -> Option<u64> {
         if self.sweep.is_ended() {
-            return false;
+            return None;
         }
         self.drain(notes, offset, cx);
-        let duration = cx.nanos(offset);
+        // Between the caller's look at the clock and the mutex, another thread may have swept later edges.
+        let duration = cx.nanos(offset).max(self.sweep.now());
         let Self { sweep, settled, spilled, .. } = self;
         let unattributed = sweep.end(duration, |slot, share| {
             let cell = notes.stage(slot).or_else(|| spilled.get(slot.checked_sub(HOME_SLOTS)?));
@@ -129,7 +130,7 @@ impl Ledger {
         let endpoint = notes.endpoint();
         cx.record_shares(settled, endpoint);
         cx.record_request(endpoint, outcome, duration, self.frontend);
-        true
+        Some(duration)
     }
 
     /// Empties everything for the next request. Keeps what was allocated, up to what a usual request needs: all records

@@ -47,6 +47,15 @@ pub(crate) struct Record {
     ledger: Mutex<Ledger>,
 }
 
+/// What came of giving up a holder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Released {
+    /// It was the last, so the record is free.
+    pub(crate) is_last: bool,
+    /// How long the request took, if this ended it.
+    pub(crate) duration: Option<u64>,
+}
+
 // === impl Record ===
 
 impl Record {
@@ -154,37 +163,41 @@ impl Record {
         self.with_stage(slot, |stage| stage.set_label(label, value));
     }
 
-    /// Ends the request: settles its shares and records them. Does nothing the second time.
-    pub(crate) fn end(&self, now: Ticks, outcome: Outcome, cx: &mut Context<'_>) {
-        self.end_in(&mut self.ledger.lock(), now, outcome, cx);
+    /// Ends the request: settles its shares and records them. Returns how long it took; does nothing the second time.
+    pub(crate) fn end(&self, now: Ticks, outcome: Outcome, cx: &mut Context<'_>) -> Option<u64> {
+        self.end_in(&mut self.ledger.lock(), now, outcome, cx)
     }
 
-    /// Gives up one holder, which with an `outcome` first ends the request. Returns whether it was the last, so that the record is free.
+    /// Gives up one holder, which with an `outcome` first ends the request.
     pub(crate) fn release(
         &self,
         now: Ticks,
         outcome: Option<Outcome>,
         cx: &mut Context<'_>,
-    ) -> bool {
+    ) -> Released {
         let ledger = &mut *self.ledger.lock();
-        if let Some(outcome) = outcome {
-            self.end_in(ledger, now, outcome, cx);
-        }
+        let duration = outcome.and_then(|outcome| self.end_in(ledger, now, outcome, cx));
         // Acquire: what the other holder's threads noted comes before its own release.
-        if self.holders.fetch_sub(1, AcqRel) != 1 {
-            return false;
+        let is_last = self.holders.fetch_sub(1, AcqRel) == 1;
+        if is_last {
+            self.end_in(ledger, now, Outcome::Cancelled, cx);
+            ledger.drain(&self.notes, u64::MAX, cx);
+            ledger.reset();
+            self.generation.store(self.generation().wrapping_add(1), Relaxed);
         }
-        self.end_in(ledger, now, Outcome::Cancelled, cx);
-        ledger.drain(&self.notes, u64::MAX, cx);
-        ledger.reset();
-        self.generation.store(self.generation().wrapping_add(1), Relaxed);
-        true
+        Released { is_last, duration }
     }
 
-    fn end_in(&self, ledger: &mut Ledger, now: Ticks, outcome: Outcome, cx: &mut Context<'_>) {
-        if ledger.end(self.offset(now), outcome, &self.notes, cx) {
-            self.is_ended.store(true, Release);
-        }
+    fn end_in(
+        &self,
+        ledger: &mut Ledger,
+        now: Ticks,
+        outcome: Outcome,
+        cx: &mut Context<'_>,
+    ) -> Option<u64> {
+        let duration = ledger.end(self.offset(now), outcome, &self.notes, cx)?;
+        self.is_ended.store(true, Release);
+        Some(duration)
     }
 
     /// Notes an edge in the lane. Home only.

@@ -60,6 +60,11 @@ impl Sweep {
         self.ended
     }
 
+    /// Returns the time of the latest edge.
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
     pub(crate) fn is_open(&self, slot: usize) -> bool {
         self.stages.get(slot).is_some_and(|it| it.is_open)
     }
