@@ -9,7 +9,7 @@ use tracing::{Span, field::Empty};
 
 use super::{body::MeasuredBody, call::Call, target::Target};
 use crate::{
-    conventions::{has_no_body, method_label, version_label},
+    conventions::{method_label, version_label},
     failure::Failure,
     in_stage::record_error,
     open::{End, Ending, Open},
@@ -34,7 +34,6 @@ pub struct Exchange {
 #[must_use = "dropping it ends the call"]
 pub struct Answer {
     open: Open<Stream>,
-    has_no_body: bool,
 }
 
 /// The end of a call that got no response.
@@ -127,8 +126,7 @@ impl Exchange {
             model = &*self.call.model,
             error.type = Empty,
         );
-        let has_no_body = record.as_ref().is_some_and(|it| has_no_body(it.method, status));
-        Answer { open: Open { span, ending: record.map(Stream), bytes: 0 }, has_no_body }
+        Answer { open: Open { span, ending: record.map(Stream), bytes: 0 } }
     }
 
     /// Ends the call without a response, for this reason.
@@ -152,10 +150,7 @@ impl Answer {
     /// Measures `body` to its last byte, error or drop, which ends the call.
     ///
     /// A body whose size hint is exact ends with the last of those bytes, as nobody need poll it again.
-    pub fn body<B: Body>(mut self, body: B) -> MeasuredBody<B> {
-        if self.has_no_body {
-            self.open.end(End::Complete);
-        }
+    pub fn body<B: Body>(self, body: B) -> MeasuredBody<B> {
         MeasuredBody::new(body, self.open)
     }
 }

@@ -1,6 +1,13 @@
 //! Calls to backends: two stages, one metric, the caller's trace; on scripted bodies.
 
-use std::{future::pending, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::poll as poll_once;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
@@ -200,10 +207,20 @@ fn the_spans_are_siblings_and_tell_no_secrets() {
     );
     let stream = bench.spans.the("stream_processing");
     assert_eq!(stream.length, Duration::from_millis(6));
+    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
     for span in [fetch, stream] {
         assert_eq!(span.parent.as_deref(), Some("http.request"));
         assert!(span.is_closed);
     }
+}
+
+#[test]
+fn the_stream_belongs_where_the_call_began() {
+    let bench = Bench::new();
+    let exchange = in_request(&bench, || begin(&bench));
+    drop(exchange.head(StatusCode::OK, Version::HTTP_11));
+    let stream = bench.spans.the("stream_processing");
+    assert_eq!(stream.parent.as_deref(), Some("http.request"));
 }
 
 #[test]
@@ -247,12 +264,18 @@ async fn the_layer_measures_a_tower_client() {
     let client = tower::service_fn(move |request: Request<ScriptedBody>| {
         assert_eq!(request.headers()["traceparent"], "backend_fetch");
         wait.take().unwrap()();
-        std::future::ready(Ok::<_, BoxError>(response.take().unwrap()))
+        let mut response = response.take();
+        let held = Span::current();
+        poll_fn(move |_| {
+            assert!(!held.is_none());
+            Poll::Ready(Ok::<_, BoxError>(response.take().unwrap()))
+        })
     });
     let response = layer(&bench).layer(client).oneshot(to_backend()).await.unwrap();
     assert!(bench.spans.the("backend_fetch").is_closed, "it ended with the head");
     poll(response.into_body(), 1, || ());
     assert_eq!(bench.calls(), ["GET localhost 8080 200 - 10ms"]);
+    assert!(bench.spans.the("stream_processing").beside.is_empty());
 }
 
 #[tokio::test]

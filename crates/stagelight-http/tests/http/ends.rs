@@ -1,6 +1,13 @@
 //! When a request ends, row by row of the crate's table, on scripted bodies.
 
-use std::{convert::Infallible, future::pending, io, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{pending, poll_fn},
+    io,
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::poll as poll_once;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
@@ -11,7 +18,7 @@ use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 
-use crate::support::{Bench, answer, get, poll};
+use crate::support::{Bench, Dropped, answer, get, poll};
 
 /// Serves the response, whose body is polled so many times and dropped 5 ms later.
 async fn ends(
@@ -48,6 +55,17 @@ async fn a_body_that_knows_its_end_ends_with_its_last_frame() {
     let bench = Bench::new();
     let body = ScriptedBody::new().data("ab").run(bench.pass(2)).data("cde");
     assert_eq!(body_ends(&bench, body, 2).await, "ok 200 - 2ms 5B");
+}
+
+#[tokio::test]
+async fn a_body_that_knows_its_end_need_not_know_its_length() {
+    let bench = Bench::new();
+    let body = ScriptedBody::new().run(bench.pass(2)).data("ab").hiding_its_size();
+    assert_eq!(body_ends(&bench, body, 1).await, "ok 200 - 2ms 2B");
+
+    let bench = Bench::new();
+    let body = ScriptedBody::new().hiding_its_size();
+    assert_eq!(body_ends(&bench, body, 0).await, "ok 200 - 0ms 0B");
 }
 
 #[tokio::test]
@@ -189,6 +207,37 @@ async fn a_stage_inside_the_body_closes_before_its_request_when_the_client_goes_
     assert_eq!(poll(response.into_body(), 2, bench.pass(5)), ["2B", "."]);
     assert_eq!(bench.the_request(), "cancelled 200 - 5ms 2B");
     assert_eq!(bench.stages(), ["render - 5ms 5ms"]);
+}
+
+#[tokio::test]
+async fn what_an_unread_body_holds_is_dropped_inside_its_request() {
+    let bench = Bench::new();
+    let held = Dropped(bench.time.clone());
+    let body = ScriptedBody::new().data("a").run(move || drop(held)).data("b");
+    assert_eq!(body_ends(&bench, body, 1).await, "cancelled 200 - 6ms 1B");
+    assert_eq!(bench.spans.the("dropped").parent.as_deref(), Some("http.request"));
+}
+
+#[tokio::test]
+async fn what_a_handler_holds_is_dropped_inside_its_request() {
+    for is_answered in [true, false] {
+        let bench = Bench::new();
+        let mut held = Some(Dropped(bench.time.clone()));
+        let handler = tower::service_fn(move |_| {
+            let held = held.take();
+            poll_fn(move |_| match (is_answered, &held) {
+                (true, _) => Poll::Ready(Ok::<_, Infallible>(Response::new(ScriptedBody::new()))),
+                (false, _) => Poll::Pending,
+            })
+        });
+        {
+            let mut response = pin!(bench.layer().layer(handler).oneshot(get()));
+            assert_eq!(poll_once!(response.as_mut()).is_ready(), is_answered);
+        }
+        let expected = if is_answered { "ok 200 - 1ms 0B" } else { "cancelled - - 1ms 0B" };
+        assert_eq!(bench.the_request(), expected);
+        assert_eq!(bench.spans.the("dropped").parent.as_deref(), Some("http.request"));
+    }
 }
 
 #[tokio::test]

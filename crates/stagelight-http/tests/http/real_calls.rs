@@ -34,6 +34,17 @@ impl Propagator for Names {
     }
 }
 
+/// Knows no name, and says when it was asked.
+#[derive(Debug)]
+struct NoNames;
+
+impl reqwest::dns::Resolve for NoNames {
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        tracing::info!(target: "resolving", "seen");
+        Box::pin(std::future::ready(Err("no such name".into())))
+    }
+}
+
 fn chunks() -> Body {
     Body::from_stream(stream::iter(0..3).then(|_| async {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -148,7 +159,9 @@ async fn fetch_and_stream_take_their_own_time() {
     for name in ["backend_fetch", "stream_processing"] {
         assert_eq!(bench.spans.the(name).parent.as_deref(), Some("http.request"));
     }
-    assert!(bench.spans.the("stream_processing").length >= Duration::from_millis(60));
+    let stream = bench.spans.the("stream_processing");
+    assert!(stream.length >= Duration::from_millis(60));
+    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
 }
 
 #[tokio::test]
@@ -160,6 +173,15 @@ async fn the_backend_gets_the_context_of_the_fetch() {
     let request = client.get(format!("http://{address}/headers"));
     let response = call(&bench).send(request).await.unwrap();
     assert_eq!(response.text().await.unwrap(), "backend_fetch");
+}
+
+#[tokio::test]
+async fn the_request_is_sent_inside_the_fetch() {
+    let bench = Bench::in_real_time();
+    let client = reqwest::Client::builder().dns_resolver(NoNames).build().unwrap();
+    let error = call(&bench).send(client.get("http://backend.invalid/")).await.unwrap_err();
+    assert!(error.is_connect());
+    assert_eq!(bench.spans.the("resolving").parent.as_deref(), Some("backend_fetch"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 
-use crate::support::{Bench, get, poll};
+use crate::support::{Bench, Dropped, get, poll};
 
 /// Runs `work` within a request that lasts as long as it does.
 fn in_request<R>(bench: &Bench, work: impl FnOnce() -> R) -> R {
@@ -125,6 +125,29 @@ fn a_stream_is_a_stage_to_its_end() {
     });
     assert_eq!(seen, [1, 2, 3]);
     assert_eq!(bench.stages(), ["count - 2ms 2ms"]);
+}
+
+#[test]
+fn a_stream_that_is_over_closes_its_stage_before_it_is_dropped() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let mut staged = pin!(stream::iter([1]).in_stage("count"));
+        assert_eq!(staged.next().now_or_never().unwrap(), Some(1));
+        assert!(!bench.spans.the("stage").is_closed);
+        assert_eq!(staged.next().now_or_never().unwrap(), None);
+        assert!(bench.spans.the("stage").is_closed);
+    });
+}
+
+#[test]
+fn what_an_unread_stream_holds_is_dropped_inside_its_stage() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let held = Dropped(bench.time.clone());
+        drop(stream::iter([held]).in_stage("hold"));
+    });
+    assert_eq!(bench.spans.the("dropped").parent.as_deref(), Some("stage"));
+    assert_eq!(bench.stages(), ["hold - 1ms 1ms"]);
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub(crate) struct Bench {
     _subscriber: tracing::subscriber::DefaultGuard,
 }
 
+/// Writes an event and lets 1 ms pass when it is dropped.
+pub(crate) struct Dropped(pub(crate) ManualClock);
+
 /// Keeps what the subscriber saw.
 #[derive(Clone)]
 pub(crate) struct Recorder {
@@ -53,6 +56,8 @@ pub(crate) struct Seen {
     /// From its creation to the last time that it was left: what an exported trace span shows.
     pub(crate) length: Duration,
     pub(crate) is_closed: bool,
+    /// The names of the spans that were open when it was made.
+    pub(crate) beside: Vec<String>,
     created: stagelight_core::Ticks,
 }
 
@@ -250,6 +255,15 @@ fn or_dash(value: &str) -> &str {
     if value.is_empty() { "-" } else { value }
 }
 
+// === impl Dropped ===
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        tracing::info!(target: "dropped", "seen");
+        self.0.advance(Duration::from_millis(1));
+    }
+}
+
 // === impl Recorder ===
 
 impl Recorder {
@@ -287,7 +301,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
             ..Seen::default()
         };
         attributes.record(&mut seen);
-        self.seen.lock().unwrap().push(seen);
+        let mut all = self.seen.lock().unwrap();
+        let open = all.iter().filter(|it| it.id.is_some() && !it.is_closed);
+        seen.beside = open.map(|it| it.name.clone()).collect();
+        all.push(seen);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, _: LayerContext<'_, S>) {
