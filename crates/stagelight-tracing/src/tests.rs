@@ -127,6 +127,118 @@ fn a_span_entered_twice_is_busy_once() {
 }
 
 #[test]
+fn as_for_the_registry_a_span_entered_again_is_nobody_s_parent() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let first = info_span!("first", stagelight.endpoint = "first");
+        let _outer = first.enter();
+        let second = info_span!("second", stagelight.endpoint = "second").entered();
+        let again = first.enter();
+        let stage = info_span!("stage", stage = "stage");
+        bench.advance(5);
+        drop((again, second, stage));
+    });
+    let snapshot = bench.engine.snapshot();
+    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
+    // The Registry keeps `second` open for as long as `stage` is, so its request must be the stage's.
+    assert_eq!(stage.value(Label::Endpoint), "second");
+    assert_eq!(stage.histogram(catalog::STAGE_DURATION).unwrap().recorded_sum(), 5);
+}
+
+#[test]
+fn work_between_a_stage_s_start_and_its_first_poll_is_busy_and_waiting_is_not() {
+    let bench = Bench::new();
+    bench.run(|| {
+        let request = info_span!("request", stagelight.endpoint = "/chat");
+        // The thread stays in the request: it works.
+        request.in_scope(|| {
+            let worked = info_span!("worked", stage = "worked");
+            bench.advance(3);
+            worked.in_scope(|| bench.advance(10));
+        });
+        // The thread leaves the request: what comes until the poll is a wait.
+        let waited = request.in_scope(|| info_span!("waited", stage = "waited"));
+        bench.advance(50);
+        waited.in_scope(|| bench.advance(20));
+        // The thread was not in the request: nobody knows what it did.
+        let unknown = info_span!(parent: &request, "unknown", stage = "unknown");
+        bench.advance(70);
+        unknown.in_scope(|| bench.advance(30));
+        // Nor is it known when something else was entered in between.
+        request.in_scope(|| {
+            let other = info_span!("other", stage = "other");
+            info_span!("plain").in_scope(|| bench.advance(90));
+            other.in_scope(|| bench.advance(40));
+        });
+    });
+    let busy = [("worked", 1, 13), ("waited", 1, 20), ("unknown", 1, 30), ("other", 1, 40)];
+    bench.check(catalog::STAGE_BUSY, &busy);
+}
+
+#[test]
+fn a_copy_of_a_layer_may_go_to_another_subscriber() {
+    let left = Bench::new();
+    let layer = StageLayer::new(&left.engine);
+    let [one, other] =
+        [layer.clone(), layer].map(|it| Dispatch::new(tracing_subscriber::registry().with(it)));
+    // Both Registries give their first span the same id.
+    let open = |dispatch: &Dispatch, endpoint: &'static str| {
+        dispatcher::with_default(dispatch, || info_span!("request", stagelight.endpoint = endpoint))
+    };
+    let (first, second) = (open(&one, "first"), open(&other, "second"));
+    assert_eq!(first.id(), second.id());
+    let stage =
+        dispatcher::with_default(&other, || info_span!(parent: &second, "stage", stage = "stage"));
+    left.advance(7);
+    // The Registry lets go of a parent through the subscriber that is the thread's just then.
+    dispatcher::with_default(&other, || drop((stage, second)));
+    dispatcher::with_default(&one, || drop(first));
+    let snapshot = left.engine.snapshot();
+    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
+    assert_eq!(stage.value(Label::Endpoint), "second");
+}
+
+#[test]
+fn spans_made_and_dropped_while_a_thread_ends_do_no_harm() {
+    /// Makes a request and a stage when the thread's other thread-locals are gone.
+    struct Late(Engine, Dispatch);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            dispatcher::with_default(&self.1, || {
+                let request = info_span!("request", stagelight.endpoint = "/late");
+                let stage = info_span!(parent: &request, "stage", stage = "stage");
+                stage.in_scope(|| {});
+                drop((stage, request));
+            });
+            let mut guarded = self.0.start_request("/guarded");
+            guarded.end(Outcome::Ok);
+        }
+    }
+    thread_local! {
+        static LATE: std::cell::OnceCell<Late> = const { std::cell::OnceCell::new() };
+    }
+    let bench = Bench::new();
+    let used = || bench.run(|| drop(info_span!("used", stagelight.endpoint = "/used").entered()));
+    let late = || LATE.with(|it| it.set(Late(bench.engine.clone(), bench.dispatch.clone())).ok());
+    // Thread-locals go in the order in which they were first used, or the other way round.
+    for late_first in [true, false] {
+        let run = || {
+            late_first.then(late);
+            used();
+            (!late_first).then(late);
+        };
+        // Joined by hand: a scope does not wait for its threads' thread-locals to be gone.
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+    }
+    let snapshot = bench.engine.snapshot();
+    let counts: BTreeMap<_, _> = snapshot
+        .of(&catalog::REQUEST)
+        .map(|it| (it.value(Label::Endpoint).to_owned(), it.histogram(0).unwrap().count()))
+        .collect();
+    assert_eq!((counts["/guarded"], counts["/used"]), (2, 2));
+}
+
+#[test]
 fn stages_open_and_close_on_any_thread() {
     let bench = Bench::new();
     for _ in 0..100 {
