@@ -59,7 +59,7 @@ pub enum DeliveryError {
 pub struct Undelivered {
     /// The kind of telemetry.
     pub signal: Signal,
-    /// How many spans are lost; zero for metrics, of which the last values are.
+    /// How many spans did not arrive; zero for metrics, of which the last values did not.
     pub spans: usize,
     /// The last error.
     pub error: DeliveryError,
