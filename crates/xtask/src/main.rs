@@ -47,9 +47,9 @@ enum Task {
 struct StackArgs {
     /// Run this shell command when all are ready, then stop and return its exit status.
     ///
-    /// It finds the addresses in STAGELIGHT_STACK_{GATEWAY,UPSTREAM,PROMETHEUS,COLLECTOR_GRPC,
-    /// COLLECTOR_HTTP,METRICS}_URL and a key in STAGELIGHT_STACK_API_KEY. Standard output is its
-    /// alone.
+    /// It finds addresses in STAGELIGHT_STACK_<SERVER>_URL, where <SERVER> is GATEWAY, METRICS,
+    /// UPSTREAM, PROMETHEUS, COLLECTOR_GRPC or COLLECTOR_HTTP, and a key for the gateway in
+    /// STAGELIGHT_STACK_API_KEY. Standard output is its alone.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// Keep the servers' logs in this folder.
