@@ -28,8 +28,10 @@ static GLOBAL: OnceLock<Engine> = OnceLock::new();
 ///
 /// # Memory
 ///
-/// Bounded: a series takes about 0.6 KiB a thread and metric that keeps quantiles and 0.2 KiB otherwise; a family keeps 2,000
-/// series apart; requests being measured take 1.8 KiB each, 16,384 at most, and are never given back to the system.
+/// Bounded. On each thread that recorded it, a series takes 160 bytes for each metric of its family; a metric that keeps quantiles takes 560
+/// more, and 256 for each power of two in which it had a value, of which there are 34. A family keeps 2,000 series apart.
+/// A request takes 1.9 KiB while it runs and some 0.4 KiB for its results, up to 100 KiB if it has a thousand stages at once; its memory serves the next
+/// request and is never given back to the system, but shrinks to 8 KiB in between. There are 16,384 requests at most.
 #[derive(Clone, Debug)]
 pub struct Engine(pub(crate) Arc<Shared>);
 
@@ -123,7 +125,8 @@ impl Engine {
     ///
     /// # Cost
     ///
-    /// Two clock reads a request, no lock and no allocation in the steady state.
+    /// Two clock reads a request. No allocation in the steady state, and no lock but the request's own, which is taken at its end and by
+    /// stages on other threads.
     #[must_use]
     pub fn start_request(&self, endpoint: &str) -> Request {
         Request::start(self, endpoint)
@@ -149,8 +152,8 @@ impl Engine {
     ///
     /// # Cost
     ///
-    /// One hash look-up for each label and one for the series; no lock and no allocation unless this thread
-    /// meets a value or series for the first time.
+    /// One hash look-up for each label, and a comparison for the series if it was used lately, else a look-up too; no lock and no allocation
+    /// unless this thread meets a value, a series or a new power of two for the first time, or a limit is passed.
     pub fn record(&self, family: &'static Family, labels: &[&str], values: &[(usize, u64)]) {
         local::with(&self.0, |local| {
             let key = local.writer.key(&self.0.store, family, labels);

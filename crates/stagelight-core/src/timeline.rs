@@ -1,8 +1,8 @@
 //! One request's edges, and what they add up to.
 //!
-//! While a request runs, its stages' starts and ends (*edges*) are only noted down, with the time; see [`record`]. When it ends
-//! they are gone through once, in order of time, and every instant is given to the innermost stages open in it; see
-//! [`sweep`]. Records are made in pages and used again; see [`pool`].
+//! While a request runs, its stages' starts and ends (*edges*) are only noted down, with the time, by the thread that it began on
+//! ([`notes`]) or by any other ([`ledger`]); [`record`] decides which. When it ends they are gone through once, in order of time, and
+//! every instant is given to the innermost stages open in it; see [`sweep`]. Records are made in pages and used again; see [`pool`].
 
 mod sweep;
 mod edge;

@@ -20,6 +20,8 @@ pub const OUTCOME_FIELD: &str = "outcome";
 
 /// Callsites that a thread remembers; two that meet in one place are worked out in turns.
 const REMEMBERED: usize = 64;
+/// The longest stage name that is remembered: the engine keeps none that is longer.
+const MAX_NAME_BYTES: usize = 256;
 
 /// What the spans of a callsite are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,9 @@ struct Site {
     metadata: usize,
     kind: Kind,
     /// The stage that its last span named, and in which engine.
-    last: Option<(u64, Box<str>, StageId)>,
+    last: Option<(u64, StageId)>,
+    /// That stage's name; kept for its capacity where names take turns.
+    name: String,
 }
 
 /// Returns whether the spans of a callsite are stages or requests: what must not be filtered out.
@@ -94,26 +98,39 @@ impl Sites {
         name: &str,
     ) -> StageId {
         let site = self.site(metadata);
-        match &site.last {
-            Some((id, last, stage)) if *id == engine.id() && **last == *name => *stage,
-            _ => {
-                let stage = engine.stage_id(name);
-                site.last = Some((engine.id(), name.into(), stage));
-                stage
-            }
+        if let Some((id, stage)) = site.last
+            && id == engine.id()
+            && site.name == name
+        {
+            return stage;
         }
+        let stage = engine.stage_id(name);
+        if name.len() <= MAX_NAME_BYTES {
+            site.last = Some((engine.id(), stage));
+            site.name.clear();
+            site.name.push_str(name);
+        }
+        stage
     }
 
     #[inline]
     fn site(&mut self, metadata: &'static Metadata<'static>) -> &mut Site {
         if self.0.is_empty() {
-            self.0.resize(REMEMBERED, Site { metadata: 0, kind: Kind::Plain, last: None });
+            self.0.resize(
+                REMEMBERED,
+                Site { metadata: 0, kind: Kind::Plain, last: None, name: String::new() },
+            );
         }
         let address = std::ptr::from_ref(metadata).addr();
         // Metadata are some 100 bytes, so their low bits say little.
         let site = &mut self.0[(address >> 5 ^ address >> 11) % REMEMBERED];
         if site.metadata != address {
-            *site = Site { metadata: address, kind: classify(metadata), last: None };
+            *site = Site {
+                metadata: address,
+                kind: classify(metadata),
+                last: None,
+                name: std::mem::take(&mut site.name),
+            };
         }
         site
     }

@@ -12,7 +12,7 @@ use tracing::span::Id;
 
 /// Threads that `sharded-slab`, which makes the Registry's ids, tells apart: 13 bits.
 const THREADS: usize = 1 << 13;
-/// Page `n` of a thread holds 64 × 2^n spans, so these hold two million.
+/// Page `n` of a thread holds 64 × 2^n spans, so these hold four million.
 const PAGES: usize = 16;
 const FIRST_PAGE: u64 = 64;
 
@@ -24,7 +24,8 @@ const FIRST_PAGE: u64 = 64;
 ///
 /// # Memory
 ///
-/// 16 bytes for each span at the largest number that was open at once, for each thread that ever made one, and 64 KiB.
+/// 128 KiB, and for each thread that ever made a span 16 to 32 bytes for each of its spans at the largest number that was open at once
+/// (at least 64).
 #[derive(Debug)]
 pub(crate) struct Table {
     threads: Box<[OnceLock<Box<Pages>>]>,

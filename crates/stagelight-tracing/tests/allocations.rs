@@ -11,7 +11,7 @@ struct Nothing;
 
 impl<S: Subscriber> Layer<S> for Nothing {}
 
-/// Runs five stages, as five functions of a handler would.
+/// Runs eight stages, as functions of a handler would.
 fn stages() {
     info_span!("parse", stage = "request_parsing").in_scope(|| {});
     info_span!("auth", stage = "auth_validation").in_scope(|| {
@@ -22,6 +22,9 @@ fn stages() {
     fetch.record("model", "m");
     fetch.in_scope(|| {});
     drop(fetch);
+    for name in ["one", "another", "one more"] {
+        info_span!("any", stage = name).in_scope(|| {});
+    }
     info_span!("stream", stage = "stream_processing", error.type = %"timeout").in_scope(|| {});
 }
 

@@ -48,7 +48,7 @@ pub enum Instrument {
     Histogram {
         /// The classic bounds.
         buckets: &'static Buckets,
-        /// Whether fine buckets are kept too, for quantiles within 2 %.
+        /// Whether fine buckets are kept too, for quantiles within 1.1 %.
         quantiles: bool,
     },
     /// A sum that only grows.
@@ -62,7 +62,7 @@ pub enum Instrument {
 // === impl Metric ===
 
 impl Metric {
-    /// A histogram of times with classic buckets and quantiles within 2 %.
+    /// A histogram of times with classic buckets and quantiles within 1.1 %.
     pub(super) const fn quantiles(
         name: &'static str,
         buckets: &'static Buckets,

@@ -97,7 +97,7 @@ fn an_absent_attribute_is_not_listed() {
 }
 
 #[test]
-fn quantiles_are_within_two_percent() {
+fn quantiles_are_within_the_documented_error() {
     let engine = Engine::new();
     for millis in 1..=1000_u64 {
         engine.record(&catalog::FRONTEND, &["/chat"], &[(0, millis * 1_000_000)]);
@@ -108,7 +108,7 @@ fn quantiles_are_within_two_percent() {
         [(0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (0.999, 0.999), (0.0, 0.001), (1.0, 1.0)]
     {
         let actual = histogram.quantile(q).unwrap();
-        assert!((actual / expected - 1.0).abs() < 0.02, "q{q}: {actual}, not {expected}");
+        assert!((actual / expected - 1.0).abs() < 0.011, "q{q}: {actual}, not {expected}");
     }
 }
 
@@ -123,7 +123,7 @@ fn a_difference_holds_what_was_recorded_in_between() {
     let [before, after] = [&before, &after].map(|it| it.series[0].histogram(0).unwrap());
     let between = after.since(before);
     assert_eq!((between.count(), between.recorded_sum()), (1, 800_000_000));
-    assert!((between.quantile(0.5).unwrap() / 0.8 - 1.0).abs() < 0.02);
+    assert!((between.quantile(0.5).unwrap() / 0.8 - 1.0).abs() < 0.011);
 }
 
 #[test]
