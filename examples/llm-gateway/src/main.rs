@@ -92,9 +92,12 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     println!("{}", json!({"listen": gateway.url(), "metrics": metrics_url}));
 
     stop_signal().await?;
-    // Telemetry ends last, so that it has what the last requests measured.
+    // Telemetry ends last, so that it has what the last requests measured. A collector that is gone
+    // is no failure of the gateway's.
     let drained = gateway.shutdown(DRAIN).await;
-    telemetry.shutdown()?;
+    if let Err(error) = telemetry.shutdown() {
+        tracing::warn!("{error}");
+    }
     Ok(drained?)
 }
 

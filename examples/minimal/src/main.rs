@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     axum::serve(listener, app)
         .with_graceful_shutdown(async { drop(signal::ctrl_c().await) })
         .await?;
-    telemetry.shutdown()?; // sends what is left
+    telemetry.shutdown().unwrap_or_else(|error| tracing::warn!("{error}")); // sends what is left
     Ok(())
 }
 

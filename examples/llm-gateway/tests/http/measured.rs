@@ -1,6 +1,6 @@
 //! What is measured of the gateway's requests.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use llm_gateway::{Server, Slow, upstream::Upstream};
 use serde_json::json;
@@ -11,7 +11,9 @@ use stagelight::{
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::support::{ask, chat, client, config, post, serve, telemetry, until, upstream};
+use crate::support::{
+    TELEMETRY, ask, chat, client, config, post, serve, telemetry, until, upstream,
+};
 
 /// A gateway and its upstream, with measurements of their own.
 ///
@@ -28,6 +30,7 @@ struct Measured {
 
 impl Measured {
     async fn start(slow: &[&str]) -> Self {
+        LazyLock::force(&TELEMETRY);
         let telemetry = telemetry();
         let subscriber = tracing_subscriber::registry().with(telemetry.stage_layer());
         let subscriber = tracing::subscriber::set_default(subscriber);
@@ -62,7 +65,7 @@ fn millis(millis: u64) -> Nanos {
 
 #[tokio::test]
 async fn a_completion_has_each_of_the_five_stages_once() {
-    let sim = "ttft=60ms,tokens=3,token-interval=20ms";
+    let sim = "ttft=60ms,tokens=3,token-interval=70ms";
     for is_stream in [true, false] {
         let measured = Measured::start(&[]).await;
         let request = chat(&measured.gateway, sim, &ask(json!({"stream": is_stream})));
@@ -75,8 +78,9 @@ async fn a_completion_has_each_of_the_five_stages_once() {
             let stage = stage(&endpoint, name);
             assert_eq!((stage.count, stage.errors), (1, 0), "{name}");
         }
-        // Before the head of a whole reply, its last token is made too.
-        let (fetch, stream) = if is_stream { (60, 40) } else { (100, 0) };
+        // Before the head of a whole reply, its last token is made too. Tokens are due so long after
+        // the head was sent, which on a busy machine is some time before it arrived.
+        let (fetch, stream) = if is_stream { (60, 70) } else { (200, 0) };
         assert!(millis(fetch) <= stage(&endpoint, "backend_fetch").duration.sum);
         assert!(millis(stream) <= stage(&endpoint, "stream_processing").duration.sum);
     }
@@ -121,7 +125,7 @@ async fn a_silent_provider_is_a_timeout() {
 async fn a_caller_that_goes_away_is_measured_until_then() {
     let measured = Measured::start(&[]).await;
     let body = ask(json!({"stream": true}));
-    let request = chat(&measured.gateway, "tokens=600,token-interval=20ms", &body);
+    let request = chat(&measured.gateway, "tokens=600,token-interval=70ms", &body);
     let mut response = request.send().await.unwrap();
     for _ in 0..3 {
         assert!(response.chunk().await.unwrap().is_some());
@@ -132,7 +136,7 @@ async fn a_caller_that_goes_away_is_measured_until_then() {
     let endpoint = measured.completions().await;
     assert_eq!(endpoint.outcomes["cancelled"], 1);
     let streamed = stage(&endpoint, "stream_processing").duration.sum;
-    assert!(millis(40) <= streamed && streamed < millis(2_000), "{streamed:?}");
+    assert!(millis(70) <= streamed && streamed < millis(2_000), "{streamed:?}");
 }
 
 #[tokio::test]

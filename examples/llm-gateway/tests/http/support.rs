@@ -9,9 +9,17 @@ use llm_gateway::{
 use serde_json::{Value, json};
 use stagelight::{Config, Environment, Exporter, Telemetry};
 use tokio::net::TcpListener;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
-/// For all tests that do not look at it.
-static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(telemetry);
+/// For all tests that do not look at it, with the process' subscriber.
+///
+/// Needed before any span is made: `tracing` may keep for good that nobody wants a span, if that is
+/// so while the first subscriber is being set.
+pub(crate) static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
+    let telemetry = telemetry();
+    tracing_subscriber::registry().with(telemetry.stage_layer()).init();
+    telemetry
+});
 
 /// The model that most tests ask for; it never fails by chance.
 pub(crate) const MODEL: &str = "northwind-mini";
@@ -75,7 +83,7 @@ pub(crate) async fn gateway(upstream: &str) -> Server {
 
 pub(crate) fn config(upstream: &str) -> GatewayConfig {
     let config = format!(
-        "timeout = '200ms'\nbody_limit = 10_000\nforward_headers = ['x-sim']\n\
+        "timeout = '500ms'\nbody_limit = 10_000\nforward_headers = ['x-sim']\n\
          [providers.northwind]\nbase_url = '{upstream}'\napi_key = 'provider-key'\n\
          models = ['{MODEL}']"
     );
