@@ -1,7 +1,5 @@
 //! Layers of other projects see the same spans with stagelight's beside them, and stagelight measures the same.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use sentry_core::{
     ClientOptions, Envelope,
     protocol::{EnvelopeItem, Transaction},
@@ -19,7 +17,7 @@ fn serve() {
     info!(answer = 42, "parsed");
 }
 
-fn transactions(envelopes: Vec<Envelope>) -> Vec<Transaction<'static>> {
+fn transactions(envelopes: &[Envelope]) -> Vec<Transaction<'static>> {
     let transaction = |item: &EnvelopeItem| match item {
         EnvelopeItem::Transaction(transaction) => Some((**transaction).clone()),
         _ => None,
@@ -36,7 +34,7 @@ fn seen_by_sentry(engine: Option<&Engine>) -> String {
         || tracing::subscriber::with_default(subscriber, serve),
         options,
     );
-    let transactions = transactions(envelopes);
+    let transactions = transactions(&envelopes);
     assert_eq!(transactions.len(), 1);
     let spans = transactions[0].spans.iter().map(|it| format!("{:?} {:?}", it.op, it.data));
     format!("{:?} {:?}", transactions[0].name, spans.collect::<Vec<_>>())
