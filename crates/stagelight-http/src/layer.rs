@@ -24,8 +24,9 @@ use crate::{endpoint::EndpointOf, exchange::Config, service::HttpService};
 ///
 /// # Cost
 ///
-/// Per request: one span, one allocation for the request's id if the caller gave none, one for the
-/// request's body if there is one, and what the `http` crate takes to add a header and an extension.
+/// Per request: one span; allocations for its state, for its id if the caller gave none, and for the request's body if there
+/// is one; and what the `http` crate takes to add a header to each side and an extension. About 0.7 µs without a subscriber
+/// and 0.9 µs with a Registry and a `StageLayer`, on top of what axum takes.
 #[derive(Clone, Debug)]
 pub struct HttpLayer {
     config: Arc<Config>,

@@ -6,6 +6,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,8 +56,8 @@ impl RequestId {
 
     #[expect(clippy::expect_used, reason = "hexadecimal digits are a valid header value")]
     fn random() -> Self {
-        let digits = hex(random_bits());
-        Self(HeaderValue::from_bytes(&digits).expect("digits are visible ASCII"))
+        let digits = Bytes::from_owner(hex(random_bits()));
+        Self(HeaderValue::from_maybe_shared(digits).expect("digits are visible ASCII"))
     }
 }
 
