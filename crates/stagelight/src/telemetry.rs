@@ -159,23 +159,43 @@ impl Telemetry {
 
     /// Sends what has been measured so far, without stopping.
     ///
-    /// Blocks for the shutdown timeout (5 s by default) at most.
+    /// Blocks for the shutdown timeout (5 s by default) at most; in async code [`flush_async`](Self::flush_async) lets other tasks
+    /// go on.
     ///
     /// # Errors
     ///
-    /// Tells what could not be delivered.
+    /// Tells what could not be delivered. It is not lost: the next export carries it.
     pub fn flush(&self) -> Result<(), ShutdownError> {
         self.pipeline.flush()
     }
 
-    /// Sends what is left and stops exporting. Recording goes on, to no effect. Later calls do nothing.
+    /// Does what [`flush`](Self::flush) does, without blocking the thread. Works in any runtime.
     ///
-    /// Blocks for the shutdown timeout (5 s by default) at most; in async code that is as good as the process' last act.
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub async fn flush_async(&self) -> Result<(), ShutdownError> {
+        self.pipeline.flush_async().await
+    }
+
+    /// Sends what is left and stops exporting. Recording goes on, for other readers. Later calls do nothing.
+    ///
+    /// Blocks for the shutdown timeout (5 s by default) at most, which as the last act of a program is safe in async code, too;
+    /// elsewhere [`shutdown_async`](Self::shutdown_async) lets other tasks go on.
     ///
     /// # Errors
     ///
     /// Tells what could not be delivered.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
         self.pipeline.shutdown()
+    }
+
+    /// Does what [`shutdown`](Self::shutdown) does, without blocking the thread. Works in any runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown`](Self::shutdown).
+    pub async fn shutdown_async(&self) -> Result<(), ShutdownError> {
+        self.pipeline.shutdown_async().await
     }
 }
