@@ -5,6 +5,7 @@
 //! program without instruments still exports.
 
 use std::{
+    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -21,8 +22,8 @@ use opentelemetry_sdk::{
         exporter::PushMetricExporter,
     },
 };
-use parking_lot::Mutex;
 use tokio::{
+    sync::Mutex,
     task::spawn_blocking,
     time::{Instant, timeout_at},
 };
@@ -38,12 +39,13 @@ const COLLECT_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Instruments {
     provider: SdkMeterProvider,
     gathered: Gathered,
-    is_collecting: Arc<AtomicBool>,
+    /// Held while the callbacks run, by whoever waits for them or by nobody.
+    turn: Arc<Mutex<()>>,
     is_failing: AtomicBool,
 }
 
 /// What the reader collected last, encoded.
-type Gathered = Arc<Mutex<Vec<ScopeMetrics>>>;
+type Gathered = Arc<parking_lot::Mutex<Vec<ScopeMetrics>>>;
 
 /// The exporter that the SDK sees: it only keeps what it is given.
 ///
@@ -60,12 +62,7 @@ impl Instruments {
         let reader = PeriodicReader::builder(gatherer).with_interval(NEVER).build();
         let provider =
             SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build();
-        Self {
-            provider,
-            gathered,
-            is_collecting: Arc::default(),
-            is_failing: AtomicBool::new(false),
-        }
+        Self { provider, gathered, turn: Arc::default(), is_failing: AtomicBool::new(false) }
     }
 
     pub(crate) const fn provider(&self) -> &SdkMeterProvider {
@@ -76,20 +73,9 @@ impl Instruments {
     ///
     /// Returns nothing for this turn if they take longer than half the time to `deadline`.
     pub(crate) async fn collect(&self, deadline: Instant) -> Vec<ScopeMetrics> {
-        // One that hangs is waited for in the background, and not joined by more.
-        if self.is_collecting.swap(true, Relaxed) {
-            return Vec::new();
-        }
-        self.gathered.lock().clear();
-        let (provider, is_collecting) = (self.provider.clone(), Arc::clone(&self.is_collecting));
-        let collecting = spawn_blocking(move || {
-            let result = provider.force_flush();
-            is_collecting.store(false, Relaxed);
-            result
-        });
         let now = Instant::now();
-        let limit = COLLECT_LIMIT.min((deadline - now) / 2);
-        let is_ok = matches!(timeout_at(now + limit, collecting).await, Ok(Ok(Ok(()))));
+        let limit = now + COLLECT_LIMIT.min((deadline - now) / 2);
+        let is_ok = self.collect_by(limit).await;
         if is_ok {
             self.is_failing.store(false, Relaxed);
         } else if !self.is_failing.swap(true, Relaxed) {
@@ -98,7 +84,27 @@ impl Instruments {
                 "the program's own instruments cannot be collected: a callback of theirs hangs or has panicked; stage metrics are not affected"
             );
         }
-        std::mem::take(&mut *self.gathered.lock())
+        mem::take(&mut *self.gathered.lock())
+    }
+
+    async fn collect_by(&self, limit: Instant) -> bool {
+        // The turn before this one may go on although nobody waits for it any more: it was given up for a flush, and will
+        // end soon, or it hangs, and is not to be waited for each time.
+        let turn = Arc::clone(&self.turn);
+        let turn = if self.is_failing.load(Relaxed) {
+            turn.try_lock_owned().ok()
+        } else {
+            timeout_at(limit, turn.lock_owned()).await.ok()
+        };
+        let Some(turn) = turn else { return false };
+        self.gathered.lock().clear();
+        let provider = self.provider.clone();
+        let collecting = spawn_blocking(move || {
+            let result = provider.force_flush();
+            drop(turn);
+            result
+        });
+        matches!(timeout_at(limit, collecting).await, Ok(Ok(Ok(()))))
     }
 
     /// Ends the SDK's thread, waiting for it for 5 s at most on a thread for waiting.

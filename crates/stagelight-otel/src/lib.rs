@@ -14,7 +14,7 @@
 //! # Promises
 //!
 //! - A slow or dead collector delays nothing but its own data: spans wait in a bounded queue, exports run on a thread of our own, and the
-//!   end of the program waits for [`STAGELIGHT_SHUTDOWN_TIMEOUT`](variables) at most.
+//!   end of the program waits for [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables) at most.
 //! - Nothing recorded is lost by a failed export. Metrics are cumulative. Spans stay in the queue while there is room; those that are
 //!   dropped are counted, and the count is exported.
 //! - A collector that cannot be reached is reported once, and once more when it can.
@@ -38,7 +38,7 @@
 
 // In reading order: the settings, what is sent and where, the background tasks, all of it together.
 mod signal;
-mod env;
+pub mod env;
 mod config;
 mod start_error;
 mod delivery;
@@ -65,10 +65,7 @@ pub use config::{
     Compression, Config, EndpointError, Exporter, HeaderError, Propagation, Protocol, Sampler,
 };
 pub use delivery::{DeliveryError, ShutdownError, Undelivered};
-pub use env::{
-    EnvProblem, EnvReader, Environment, parse_bool, parse_count, parse_millis, parse_pairs,
-    parse_switch, variables,
-};
+pub use env::{EnvProblem, Environment};
 pub use opentelemetry;
 pub use pipeline::Pipeline;
 pub use propagation::current_trace_id;

@@ -69,7 +69,7 @@ impl OwnSpanMetrics {
         let with = |error: Option<&str>, count: u64| {
             number(of_queue(error), period, Number::AsInt(integer(count)))
         };
-        let mut processed = vec![with(None, queue.handed_over())];
+        let mut processed = vec![with(None, queue.settled())];
         for (error, count) in
             [("queue_full", queue.queue_full()), ("already_shutdown", queue.after_shutdown())]
         {
@@ -82,7 +82,7 @@ impl OwnSpanMetrics {
             sum(
                 "otel.sdk.processor.span.processed",
                 "{span}",
-                "Spans that went to the exporter, or by error.type were dropped before it.",
+                "Spans that the exporter is done with, or by error.type were dropped before it.",
                 true,
                 processed,
             ),

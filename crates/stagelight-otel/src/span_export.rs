@@ -37,6 +37,14 @@ pub(crate) struct SpanExport {
     pub(crate) limits: SpanLimits,
 }
 
+/// What became of a batch that was not delivered.
+enum Setback {
+    /// It is back in the queue.
+    PutBack(DeliveryError),
+    /// So many of its spans are lost.
+    Lost(usize, DeliveryError),
+}
+
 // === impl SpanExport ===
 
 impl SpanExport {
@@ -75,12 +83,11 @@ impl SpanExport {
             }
             match self.export(batch, deadline).await {
                 Ok(()) => {}
-                Err(Loss { spans: 0, error }) => {
-                    // It came back into the queue; the next one would fare no better.
-                    let spans = lost + self.queue.pending();
-                    return Err(Loss { spans, error });
+                // The next batch would fare no better.
+                Err(Setback::PutBack(error)) => {
+                    return Err(Loss { spans: lost + self.queue.pending(), error });
                 }
-                Err(Loss { spans, error }) => {
+                Err(Setback::Lost(spans, error)) => {
                     lost += spans;
                     failure = Some(error);
                 }
@@ -89,16 +96,16 @@ impl SpanExport {
         failure.map_or(Ok(()), |error| Err(Loss { spans: lost, error }))
     }
 
-    async fn export(&self, batch: Vec<SpanData>, deadline: Instant) -> Result<(), Loss> {
+    async fn export(&self, batch: Vec<SpanData>, deadline: Instant) -> Result<(), Setback> {
         let count = batch.len();
         let outcome = self.destination.spans(&self.request(batch.clone()), deadline).await;
         if outcome.as_ref().is_err_and(DeliveryError::is_transient) {
             self.queue.put_back(batch);
-            return outcome.map_err(|error| Loss { spans: 0, error });
+            return outcome.map_err(Setback::PutBack);
         }
         let lost = self.counts.count(u64::try_from(count).unwrap_or(u64::MAX), &outcome);
         self.queue.settle(count);
-        outcome.map_err(|error| Loss { spans: usize::try_from(lost).unwrap_or(count), error })
+        outcome.map_err(|error| Setback::Lost(usize::try_from(lost).unwrap_or(count), error))
     }
 
     fn request(&self, batch: Vec<SpanData>) -> ExportTraceServiceRequest {

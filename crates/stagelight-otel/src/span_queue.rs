@@ -27,7 +27,7 @@ pub(crate) struct SpanQueue {
     full_batch: Notify,
     queue_full: AtomicU64,
     after_shutdown: AtomicU64,
-    handed_over: AtomicU64,
+    settled: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl SpanQueue {
             full_batch: Notify::new(),
             queue_full: AtomicU64::new(0),
             after_shutdown: AtomicU64::new(0),
-            handed_over: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
         }
     }
 
@@ -88,8 +88,6 @@ impl SpanQueue {
         let rest = waiting.spans.split_off(count);
         let batch = mem::replace(&mut waiting.spans, rest);
         waiting.in_flight += batch.len();
-        drop(waiting);
-        self.handed_over.fetch_add(u64::try_from(batch.len()).unwrap_or(u64::MAX), Relaxed);
         batch
     }
 
@@ -97,11 +95,12 @@ impl SpanQueue {
     pub(crate) fn settle(&self, count: usize) {
         let mut waiting = self.waiting.lock();
         waiting.in_flight = waiting.in_flight.saturating_sub(count);
+        drop(waiting);
+        self.settled.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Takes back a batch that could not be delivered now. There is room: its place was kept.
     pub(crate) fn put_back(&self, mut batch: Vec<SpanData>) {
-        self.handed_over.fetch_sub(u64::try_from(batch.len()).unwrap_or(u64::MAX), Relaxed);
         let mut waiting = self.waiting.lock();
         waiting.in_flight = waiting.in_flight.saturating_sub(batch.len());
         batch.append(&mut waiting.spans);
@@ -138,9 +137,9 @@ impl SpanQueue {
         self.after_shutdown.load(Relaxed)
     }
 
-    /// Returns how many spans went on to the exporter.
-    pub(crate) fn handed_over(&self) -> u64 {
-        self.handed_over.load(Relaxed)
+    /// Returns how many spans are delivered, or lost for good; it never shrinks.
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled.load(Relaxed)
     }
 }
 

@@ -187,12 +187,21 @@ fn headers_and_compression_are_as_configured() {
             .with_compression(stagelight_otel::Compression::Gzip);
         Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
         let [head] = &sink.heads()[..] else { panic!("one request") };
-        let encoding = match protocol {
-            Protocol::Grpc => "grpc-encoding",
-            _ => "content-encoding",
+        let headers = |names: &[&str]| -> Vec<_> {
+            names.iter().map(|it| head.headers[*it].clone()).collect()
         };
-        let headers = ["x-api-key", encoding].map(|it| head.headers[it].as_str());
-        assert_eq!(headers, ["secret", "gzip"]);
+        assert_eq!(headers(&["x-api-key"]), ["secret"]);
+        match protocol {
+            // A collector answers compressed, too.
+            Protocol::Grpc => {
+                let [sent, accepted] = &headers(&["grpc-encoding", "grpc-accept-encoding"])[..]
+                else {
+                    panic!("two headers")
+                };
+                assert_eq!((&**sent, accepted.split(',').next()), ("gzip", Some("gzip")));
+            }
+            _ => assert_eq!(headers(&["content-encoding"]), ["gzip"]),
+        }
         assert!(head.headers["user-agent"].starts_with("stagelight-otel/"));
         assert!(!sink.last_metric_lines().is_empty());
     }

@@ -2,7 +2,7 @@
 
 use opentelemetry_sdk::trace::Sampler as SdkSampler;
 
-/// Decides which traces are recorded.
+/// Decides which traces are recorded. A ratio outside 0 to 1 counts as the nearer of the two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Sampler {

@@ -8,6 +8,15 @@ use crate::{
 };
 
 /// Reads variables and collects the [`EnvProblem`]s.
+///
+/// ```
+/// use stagelight_otel::env::{EnvReader, Environment, parse_millis, variables};
+///
+/// let environment = Environment::from_pairs([("OTEL_METRIC_EXPORT_INTERVAL", "10s")]);
+/// let mut reader = EnvReader::new(&environment);
+/// assert_eq!(reader.read(&variables::EXPORT_INTERVAL, parse_millis), None);
+/// assert_eq!(reader.into_problems()[0].name, "OTEL_METRIC_EXPORT_INTERVAL");
+/// ```
 #[derive(Debug)]
 pub struct EnvReader<'a> {
     environment: &'a Environment,

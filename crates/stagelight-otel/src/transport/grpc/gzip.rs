@@ -4,5 +4,6 @@ use tonic::{client::Grpc, codec::CompressionEncoding};
 
 /// Has tonic compress each message.
 pub(super) fn enable<T>(grpc: Grpc<T>) -> Grpc<T> {
-    grpc.send_compressed(CompressionEncoding::Gzip)
+    // A server in Go answers in the encoding that it was asked in, whether it is told to be acceptable or not.
+    grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip)
 }
