@@ -12,7 +12,8 @@ const PAGE: u32 = 256;
 const PAGES: u32 = 64;
 /// How many free records a thread takes at a time.
 const BATCH: usize = 16;
-/// How many free records a thread keeps before it gives some back: requests may end on another thread than they began on.
+/// How many free records a thread keeps before it gives some back: requests may end on another thread than they began on. What idle threads keep,
+/// others do not have.
 const KEEP: usize = 48;
 
 /// All records, in pages that are made when first needed.

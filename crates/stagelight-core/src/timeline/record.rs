@@ -117,7 +117,7 @@ impl Record {
             && let Some((slot, cell)) = self.take_home_slot(cx)
         {
             cell.start(stage, parent);
-            self.note(Edge { offset, slot, is_close: false }, cx);
+            self.notes.push(Edge { offset, slot, is_close: false });
             return Some(slot);
         }
         let ledger = &mut *self.ledger.lock();
@@ -220,9 +220,11 @@ impl Record {
         self.home_slots.store(open.fold(0, |slots, slot| slots | 1 << slot), Relaxed);
     }
 
+    /// Takes one of home's slots, with room in the lane for its start. `None` when all are open. Home only.
     #[inline]
     fn take_home_slot(&self, cx: &mut Context<'_>) -> Option<(u16, &StageCell)> {
-        if self.home_slots.load(Relaxed) == u32::MAX {
+        // A full lane too, now: folding frees every slot whose start has not been noted, and so would free the one taken here.
+        if self.home_slots.load(Relaxed) == u32::MAX || self.notes.is_full() {
             self.fold(cx);
         }
         let taken = self.home_slots.load(Relaxed);

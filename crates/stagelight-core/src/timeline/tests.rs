@@ -397,6 +397,24 @@ fn a_request_ends_no_earlier_than_what_was_swept_of_it() {
 }
 
 #[test]
+fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
+    for edges in 60..66 {
+        let mut bench = Bench::new();
+        // Stages of others, closed at home: edges in its lane that take none of its slots. 64 fill it.
+        let open = || (0..edges).map(|_| bench.open(bench.root, "theirs")).collect::<Vec<_>>();
+        on(true, open).into_iter().for_each(|it| bench.engine.close(it));
+        let ours = ["first", "second", "third"].map(|it| bench.open(bench.root, it));
+        bench.advance(10);
+        ours.into_iter().for_each(|it| bench.engine.close(it));
+        bench.end();
+        bench.check(
+            catalog::STAGE_DURATION,
+            &[("first", 10), ("second", 10), ("theirs", 0), ("third", 10)],
+        );
+    }
+}
+
+#[test]
 fn an_unusual_request_leaves_no_memory_behind() {
     let mut list: Vec<u64> = (0..10_000).collect();
     ledger::empty(&mut list, 64);
