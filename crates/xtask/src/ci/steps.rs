@@ -23,6 +23,14 @@ pub(crate) struct Step {
     pub(crate) action: Action,
 }
 
+/// The published crates that have features, with their features.
+const FEATURES: &[(&str, &[&str])] = &[
+    ("stagelight-http", &["axum", "reqwest", "timeout"]),
+    ("stagelight-live", &["axum"]),
+    ("stagelight-otel", &["grpc", "http", "grpc,tls", "http,gzip"]),
+    ("stagelight", &["axum", "reqwest", "grpc", "http"]),
+];
+
 /// How a step is done.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -47,6 +55,7 @@ pub(crate) const STEPS: &[Step] = &[
             "--locked",
             "--workspace",
             "--all-targets",
+            "--all-features",
             "--",
             "-Dwarnings",
         ]),
@@ -54,7 +63,18 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "build",
         what: "every library, program, example, test and benchmark compiles",
-        action: Action::Cargo(&["build", "--locked", "--workspace", "--all-targets"]),
+        action: Action::Cargo(&[
+            "build",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+        ]),
+    },
+    Step {
+        name: "features",
+        what: "the published crates compile with no feature and with each alone",
+        action: Action::Task(features),
     },
     Step { name: "doc", what: "the documentation has no warning", action: Action::Task(doc) },
     Step {
@@ -91,9 +111,23 @@ impl Action {
     }
 }
 
+/// Checks what no other step compiles: the others have all features on.
+fn features(workspace: &Workspace) -> Result<()> {
+    let check = |package: &str, features: &str| {
+        run(cargo()
+            .args(["clippy", "--locked", "--no-default-features", "--package", package])
+            .args(["--features", features, "--", "-Dwarnings"])
+            .current_dir(workspace.root()))
+    };
+    FEATURES.iter().try_for_each(|(package, features)| {
+        check(package, "")?;
+        features.iter().try_for_each(|it| check(package, it))
+    })
+}
+
 fn doc(workspace: &Workspace) -> Result<()> {
     run(cargo()
-        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .args(["doc", "--locked", "--workspace", "--no-deps", "--all-features"])
         .current_dir(workspace.root())
         .env("RUSTDOCFLAGS", "-Dwarnings"))
 }
@@ -112,7 +146,7 @@ fn test(workspace: &Workspace) -> Result<()> {
     let metadata: Metadata =
         serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")?;
     run(cargo()
-        .args(["test", "--locked", "--workspace"])
+        .args(["test", "--locked", "--workspace", "--all-features"])
         .current_dir(workspace.root())
         .env(GatewaySource::VARIABLE, metadata.target_directory.join("debug/llm-gateway")))
 }
