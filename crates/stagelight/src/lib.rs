@@ -64,6 +64,7 @@ pub use stagelight_core::{
 };
 pub use stagelight_http::{
     HttpLayer, RequestId, StageBody, StageBodyExt, StageSpan, StageStream, StageStreamExt, client,
+    stage_span,
 };
 pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};
