@@ -39,7 +39,10 @@ pub(crate) async fn chat(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    gateway.authenticate(&head.headers).await?;
+    if let Err(refused) = gateway.authenticate(&head.headers).await {
+        gateway.discard(body).await;
+        return Err(refused);
+    }
     let (body, request) = gateway.read(body).await?;
     let outgoing = gateway.prepare(&head.headers, body, &request).await?;
     gateway.relay(outgoing).await
@@ -48,6 +51,15 @@ pub(crate) async fn chat(
 // === impl Gateway ===
 
 impl Gateway {
+    /// Reads the body of a caller that is refused, within the limits for any other, and throws it away.
+    ///
+    /// A connection with a body that was not read is closed; the caller may still be sending, or send its next request into it.
+    async fn discard(&self, body: Body) {
+        let read = collect(body, self.config.body_limit);
+        // However it ends, the answer is the same.
+        drop(tokio::time::timeout(self.config.timeout, read).await);
+    }
+
     /// Reads and checks the body. What it does not know in it is left to the provider.
     #[stage("request_parsing")]
     async fn read(&self, body: Body) -> Result<(Bytes, ChatRequest), ApiError> {

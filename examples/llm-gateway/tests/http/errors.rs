@@ -42,6 +42,26 @@ async fn without_a_valid_key_nothing_is_served() {
 }
 
 #[tokio::test]
+async fn a_caller_that_is_refused_can_use_its_connection_again() {
+    let gateway = gateway("http://127.0.0.1:1").await;
+    let mut socket = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // It is told to go on when the gateway asks for the body.
+    let mut started = [0; 12];
+    socket.read_exact(&mut started).await.unwrap();
+    assert_eq!(&started, b"HTTP/1.1 100");
+
+    socket.write_all(b"{}").await.unwrap();
+    let next = b"GET /v1/models HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+    socket.write_all(next).await.unwrap();
+
+    let mut answers = String::new();
+    socket.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 401 ").count(), 2, "{answers}");
+}
+
+#[tokio::test]
 async fn a_bad_request_is_told_which_field() {
     let gateway = gateway("http://127.0.0.1:1").await;
     let request = chat(&gateway, "", &ask(json!({"temperature": 3})));
