@@ -146,7 +146,12 @@ impl Ending for Box<Exchange> {
         let error_type = error_type(status.as_ref(), end, outcome);
         let request_bytes = self.request_bytes.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
 
-        self.record(error_type, &[(0, duration.get()), (1, request_bytes), (2, bytes)]);
+        let values = [
+            (catalog::HTTP_SERVER_DURATION, duration.get()),
+            (catalog::HTTP_SERVER_REQUEST_BODY, request_bytes),
+            (catalog::HTTP_SERVER_RESPONSE_BODY, bytes),
+        ];
+        self.record(error_type, &values);
         span.record("outcome", outcome.as_str());
         if let Some(error_type) = error_type {
             span.record("error.type", error_type);
