@@ -1,6 +1,10 @@
 //! Exports metrics: the stage store's, the user's, and those about the export itself, in one request.
 
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
@@ -10,7 +14,7 @@ use opentelemetry_proto::tonic::{
 use stagelight_core::{Engine, Percentages};
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 
 use crate::{
@@ -40,6 +44,16 @@ pub(crate) struct MetricExport {
     pub(crate) timeout: Duration,
 }
 
+/// What there is to do.
+enum Turn {
+    /// It is time to export.
+    Tick,
+    /// Somebody wants an export now.
+    Asked(Command),
+    /// Nobody is there any more.
+    Over,
+}
+
 // === impl MetricExport ===
 
 impl MetricExport {
@@ -48,29 +62,51 @@ impl MetricExport {
         let mut ticks = interval_at(Instant::now() + self.interval, self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let mut command = tokio::select! {
-                _ = ticks.tick() => None,
-                command = commands.recv() => Some(command),
+            let mut turn = tokio::select! {
+                _ = ticks.tick() => Turn::Tick,
+                command = commands.recv() => command.into(),
             };
-            if command.is_none() {
-                // A command does not wait for the export under way: its own carries the same values, and later ones.
-                command = tokio::select! {
-                    _ = self.export(Instant::now() + self.timeout) => None,
-                    command = commands.recv() => Some(command),
-                };
+            if matches!(turn, Turn::Tick) {
+                turn = self.export_until(&mut commands).await;
             }
-            let Some(command) = command else { continue };
-            let Some(Command { deadline, is_last, done }) = command else { return };
-            let outcome = self.export(deadline).await;
-            if is_last {
-                self.instruments.shut_down(deadline).await;
-            }
-            // Whoever asked may have stopped waiting.
-            drop(done.send(outcome.map_err(|error| Loss { spans: 0, error })));
-            if is_last {
-                return;
+            match turn {
+                Turn::Tick => {}
+                Turn::Asked(command) => {
+                    let is_last = command.is_last;
+                    self.obey(command).await;
+                    if is_last {
+                        return;
+                    }
+                }
+                Turn::Over => return,
             }
         }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        let Command { deadline, is_last, done } = command;
+        let outcome = self.export(deadline).await;
+        if is_last {
+            self.instruments.shut_down(deadline).await;
+        }
+        // Whoever asked may have stopped waiting.
+        drop(done.send(outcome.map_err(|error| Loss { spans: 0, error })));
+    }
+
+    /// Exports, and returns what came in the meantime, or another tick if nothing did.
+    async fn export_until(&mut self, commands: &mut mpsc::Receiver<Command>) -> Turn {
+        let mut exporting = pin!(self.export(Instant::now() + self.timeout));
+        let turn = tokio::select! {
+            _ = &mut exporting => return Turn::Tick,
+            command = commands.recv() => Turn::from(command),
+        };
+        // It is given half the time, so that values arrive in their order, and no more, because the command's own export
+        // carries the same values and later ones.
+        if let Turn::Asked(Command { deadline, .. }) = &turn {
+            let now = Instant::now();
+            drop(timeout_at(now + (*deadline - now) / 2, exporting).await);
+        }
+        turn
     }
 
     async fn export(&mut self, deadline: Instant) -> Result<(), DeliveryError> {
@@ -97,6 +133,14 @@ impl MetricExport {
                 ..Default::default()
             }],
         }
+    }
+}
+
+// === impl Turn ===
+
+impl From<Option<Command>> for Turn {
+    fn from(received: Option<Command>) -> Self {
+        received.map_or(Self::Over, Self::Asked)
     }
 }
 

@@ -176,6 +176,26 @@ fn metrics_are_exported_at_the_interval() {
     assert!(sink.wait_until(|it| 3 <= it.metrics().len()));
 }
 
+#[test]
+fn the_last_values_arrive_whatever_is_under_way() {
+    for _ in 0..30 {
+        let sink = OtlpSink::start().unwrap();
+        let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(1));
+        let engine = Engine::new();
+        let pipeline = Pipeline::start(&engine, config).unwrap();
+        let counter = pipeline.meter("app").u64_counter("app.counter").build();
+        for _ in 0..1000 {
+            counter.add(1, &[]);
+            engine.record(&catalog::FRONTEND, &["/"], &[(0, MILLI)]);
+        }
+        pipeline.shutdown().unwrap();
+        let lines = sink.last_metric_lines();
+        let find = |name: &str| lines.iter().find(|it| it.starts_with(name)).cloned().unwrap();
+        assert!(find("app.counter").ends_with("int 1000"), "{lines:?}");
+        assert!(find("frontend.processing").contains("count=1000 sum=1 "), "{lines:?}");
+    }
+}
+
 #[cfg(feature = "gzip")]
 #[test]
 fn headers_and_compression_are_as_configured() {
