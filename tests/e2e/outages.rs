@@ -18,6 +18,17 @@ use crate::{
 const LOST: &str = "telemetry cannot be delivered";
 const FOUND: &str = "telemetry is delivered again";
 
+/// Tells threads to end when it is dropped.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+// === impl EndOnDrop ===
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 /// A request that takes no time worth speaking of.
 fn quick() -> Chat {
     Chat::streamed("northwind-mini", "ttft=0s,tokens=3,token-interval=2ms")
@@ -33,53 +44,59 @@ fn send_quick(caller: &Caller, times: usize) {
 #[test]
 fn counts_are_exact_when_the_collector_is_killed_and_started_again_under_load() {
     let bench = Bench::start(&options());
-    let (sent, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (streamed, whole) = (AtomicU64::new(0), AtomicU64::new(0));
+    let is_over = AtomicBool::new(false);
+    let send = |chat: Chat, sent: &AtomicU64| {
+        while !is_over.load(SeqCst) {
+            let answer = bench.caller.chat(&chat);
+            assert!(answer.status == 200 && answer.is_whole, "{answer:?}");
+            sent.fetch_add(1, SeqCst);
+        }
+    };
     let sent_more = |more| {
-        let until = sent.load(SeqCst) + more;
-        eventually(|| match sent.load(SeqCst) {
-            so_far if until <= so_far => Ok(()),
-            so_far => Err(format!("{so_far} requests")),
-        });
+        let sent = || streamed.load(SeqCst) + whole.load(SeqCst);
+        let until = sent() + more;
+        eventually(|| if until <= sent() { Ok(()) } else { Err(sent()) });
     };
 
     thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !is_over.load(SeqCst) {
-                    send_quick(&bench.caller, 1);
-                    sent.fetch_add(1, SeqCst);
-                }
-            });
-        }
+        scope.spawn(|| send(quick(), &streamed));
+        scope.spawn(|| send(Chat { is_stream: false, ..quick() }, &whole));
+        // Or else a failure in here would wait for them for ever.
+        let _end = EndOnDrop(&is_over);
+
         // Some of it has been through the collector before, some comes while it is away.
         bench.settle(OTLP);
         bench.stack.collector().kill_hard();
         let log = bench.gateway_log(0).len();
         sent_more(20);
-        eventually(|| contains_one(&bench.gateway_log(log), LOST));
+        eventually(|| contains(&bench.gateway_log(log), LOST));
         bench.stack.collector().restart().unwrap();
         sent_more(20);
-        eventually(|| contains_one(&bench.gateway_log(log), FOUND));
-        is_over.store(true, SeqCst);
+        eventually(|| contains(&bench.gateway_log(log), FOUND));
     });
 
-    let expected = sent.load(SeqCst) as f64;
-    for metric in ["request_duration_seconds", "http_server_request_duration_seconds"] {
-        bench.prometheus.wait_for(&format!("sum({metric}_count)"), expected);
-    }
     bench.settle(OTLP);
+    check_counts(&bench, (streamed.load(SeqCst) + whole.load(SeqCst)) as f64);
+    // Whole replies tell what they used, and the gateway counts it with an instrument of its own.
+    let prompts = "sum(gateway_tokens_total{type=\"prompt\"})";
+    assert_eq!(bench.prometheus.number(prompts), Some(whole.load(SeqCst) as f64 * 3.0));
+}
+
+/// Checks that everything has been counted so many times.
+#[track_caller]
+fn check_counts(bench: &Bench, expected: f64) {
     for metric in [
-        "request_duration_seconds",
-        "http_server_request_duration_seconds",
-        "http_client_request_duration_seconds",
-        "frontend_processing_seconds",
-        "backend_ttfb_seconds",
-        "streaming_duration_seconds",
-        "request_stage_duration_seconds{stage=\"auth_validation\"}",
-        "request_stage_share_seconds{stage=\"unattributed\"}",
+        "request_duration_seconds_count",
+        "http_server_request_duration_seconds_count",
+        "http_client_request_duration_seconds_count",
+        "frontend_processing_seconds_count",
+        "backend_ttfb_seconds_count",
+        "streaming_duration_seconds_count",
+        "request_stage_duration_seconds_count{stage=\"auth_validation\"}",
+        "request_stage_share_seconds_count{stage=\"unattributed\"}",
     ] {
-        let (name, labels) = metric.split_at(metric.find('{').unwrap_or(metric.len()));
-        let query = format!("sum({name}_count{labels})");
+        let query = format!("sum({metric})");
         assert_eq!(bench.prometheus.number(&query), Some(expected), "{query}");
     }
 }
@@ -112,7 +129,7 @@ fn a_gateway_without_a_collector_serves_as_ever_and_says_once_what_is_wrong() {
     assert!(starting.elapsed() < Duration::from_secs(5), "{:?}", starting.elapsed());
     eventually(|| {
         send_quick(&bench.caller, 1);
-        contains_one(&bench.gateway_log(log), LOST)
+        contains(&bench.gateway_log(log), LOST)
     });
     // Time for several more failures to export.
     let without_collector = (0..5).map(|_| seconds_for(&bench, 20)).fold(f64::MAX, f64::min);
@@ -122,7 +139,7 @@ fn a_gateway_without_a_collector_serves_as_ever_and_says_once_what_is_wrong() {
     );
 
     bench.stack.collector().restart().unwrap();
-    eventually(|| contains_one(&bench.gateway_log(log), FOUND));
+    eventually(|| contains(&bench.gateway_log(log), FOUND));
     let said = bench.gateway_log(log);
     assert_eq!((said.matches(LOST).count(), said.matches(FOUND).count()), (1, 1), "{said}");
     assert_eq!(said.matches(" WARN ").count(), 1, "{said}");
@@ -162,6 +179,6 @@ fn seconds_for(bench: &Bench, requests: usize) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-fn contains_one(log: &str, line: &str) -> Result<(), String> {
+fn contains(log: &str, line: &str) -> Result<(), String> {
     if log.contains(line) { Ok(()) } else { Err(log.to_owned()) }
 }
