@@ -37,9 +37,12 @@ mod local;
 mod fields;
 mod table;
 mod layer;
+mod registry;
+mod downcast;
 pub mod outcome_of;
 
 pub use layer::StageLayer;
+pub use registry::{Registry, registry};
 pub use site::{
     ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
     STAGE_FIELD, is_measured,

@@ -35,14 +35,15 @@
 //!
 //! # Composing it yourself
 //!
-//! [`init`] installs a subscriber with logs, traces and stages. With a `tracing` registry of your own, add the layers to it:
+//! [`init`] installs a subscriber with logs, traces and stages. To put one together yourself, add the layers to [`registry()`], or to
+//! `tracing_subscriber::registry()`, which is the same but slower with several threads:
 //!
 //! ```no_run
 //! use stagelight::{Config, Environment, Telemetry};
 //! use tracing_subscriber::prelude::*;
 //!
 //! let telemetry = Telemetry::start(Config::from_env(&Environment::process()))?;
-//! tracing_subscriber::registry()
+//! stagelight::registry()
 //!     .with(telemetry.stage_layer())
 //!     .with(telemetry.trace_layer())
 //!     .with(tracing_subscriber::fmt::layer())
@@ -72,7 +73,7 @@ pub use stagelight_otel::{
     Compression, Config, EnvProblem, Environment, Exporter, Propagation, Protocol, Sampler,
     ShutdownError, StartError, current_trace_id,
 };
-pub use stagelight_tracing::{StageLayer, outcome_of::ErrorType};
+pub use stagelight_tracing::{Registry, StageLayer, outcome_of::ErrorType, registry};
 pub use telemetry::{InitError, Telemetry, init, init_with};
 
 /// The README's snippets, compiled.

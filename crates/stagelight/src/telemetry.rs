@@ -65,7 +65,7 @@ pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
     let directives = Environment::process().get("RUST_LOG");
     let (filter, bad_directive) = LogFilter::new(directives.as_deref());
     let telemetry = Telemetry::start(config)?;
-    tracing_subscriber::registry()
+    stagelight_tracing::registry()
         .with(filter)
         .with(telemetry.stage_layer())
         .with(telemetry.trace_layer())

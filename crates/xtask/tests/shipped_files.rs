@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use xtask::{Cache, GatewaySource, Stack, StackOptions, Tools, Workspace};
@@ -11,7 +12,7 @@ fn tools() -> Tools {
 }
 
 /// Runs the program with nothing in its environment.
-fn run(program: &std::path::Path, arguments: &[&str]) -> Output {
+fn run(program: &Path, arguments: &[&str]) -> Output {
     Command::new(program)
         .args(arguments)
         .current_dir(Workspace::find().root())
@@ -72,4 +73,31 @@ fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
         })
         .collect();
     assert_eq!(warnings, Vec::<&str>::new());
+}
+
+/// Returns the Rust files below a folder whose text has `part`.
+fn rust_files_with(folder: &Path, part: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files_with(&path, part));
+        } else if path.extension().is_some_and(|it| it == "rs")
+            && fs::read_to_string(&path).unwrap().contains(part)
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn one_file_has_unsafe_code() {
+    let root = Workspace::find();
+    // In two parts, so that this file is not found.
+    let lint = concat!("unsafe", "_code");
+    let folders = ["crates", "examples", "tests", "bench"];
+    let found: Vec<_> =
+        folders.iter().flat_map(|it| rust_files_with(&root.path(it), lint)).collect();
+    assert_eq!(found, [root.path("crates/stagelight-tracing/src/downcast.rs")]);
 }
