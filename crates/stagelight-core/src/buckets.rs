@@ -43,6 +43,16 @@ impl Buckets {
         Self::scaled(bounds, 1.0)
     }
 
+    /// Makes buckets for a number of things.
+    ///
+    /// # Panics
+    ///
+    /// When the bounds break the invariant; in a `const`, that is a compile error.
+    #[must_use]
+    pub const fn counts(bounds: &'static [f64]) -> Self {
+        Self::scaled(bounds, 1.0)
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

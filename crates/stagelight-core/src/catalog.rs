@@ -6,11 +6,17 @@
 
 mod label;
 mod metric;
+mod streams;
 
 use crate::buckets::Buckets;
 
 pub use label::Label;
 pub use metric::{Family, Instrument, Metric, Unit};
+pub use streams::{
+    STREAM_BACKEND, STREAM_CANCELLED, STREAM_CHUNKS, STREAM_FIRST_BYTE, STREAM_FIRST_CHUNK,
+    STREAM_LONGEST_GAP, STREAM_MEAN_GAP, STREAM_RESPONSE, STREAM_SIZE, STREAM_TIMED_OUT,
+    STREAM_WAIT_CLIENT, STREAM_WAIT_UPSTREAM,
+};
 
 const STAGE_SECONDS: Buckets = Buckets::seconds(&[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -210,7 +216,7 @@ pub static HTTP_CLIENT: Family = Family {
 
 /// What could not be measured, and why.
 pub static DROPPED: Family = Family {
-    index: 9,
+    index: 11,
     labels: &[Label::Reason],
     metrics: &[Metric::counter(
         "stagelight.dropped",
@@ -220,7 +226,7 @@ pub static DROPPED: Family = Family {
 };
 
 /// Every family, ordered by [`Family::index`].
-pub static ALL: [&Family; 10] = [
+pub static ALL: [&Family; 12] = [
     &STAGE,
     &STAGE_ERRORS,
     &FRONTEND,
@@ -230,6 +236,8 @@ pub static ALL: [&Family; 10] = [
     &HTTP_SERVER,
     &HTTP_SERVER_ACTIVE,
     &HTTP_CLIENT,
+    &STREAM_RESPONSE,
+    &STREAM_BACKEND,
     &DROPPED,
 ];
 

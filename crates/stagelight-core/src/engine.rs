@@ -16,6 +16,7 @@ use crate::{
     snapshot::Snapshot,
     stage::Group,
     store::Store,
+    streams::SpanKeys,
     timeline::Pool,
     well_known::{self, Groups},
 };
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) spare: Mutex<Option<Local>>,
     threads: AtomicU32,
     propagator: OnceLock<Arc<dyn Propagator>>,
+    pub(crate) span_keys: OnceLock<Box<dyn SpanKeys>>,
 }
 
 // === impl Engine ===
@@ -76,6 +78,7 @@ impl Engine {
             spare: Mutex::new(None),
             threads: AtomicU32::new(0),
             propagator: OnceLock::new(),
+            span_keys: OnceLock::new(),
         }))
     }
 
@@ -148,7 +151,7 @@ impl Engine {
     /// Records values of one series, by position in [`Family::metrics`], in the recorded unit: nanoseconds or bytes.
     ///
     /// `labels` are the values of [`Family::labels`], in that order; an empty one is an absent attribute. Values beyond a label's cap
-    /// become `other`. Positions that are not histograms are ignored.
+    /// become `other`. A counter grows by its value.
     ///
     /// # Cost
     ///
@@ -158,9 +161,7 @@ impl Engine {
         local::with(&self.0, |local| {
             let key = local.writer.key(&self.0.store, family, labels);
             let cells = local.writer.cells(&self.0.store, family, key);
-            for (position, value) in values {
-                cells.record(*position, *value);
-            }
+            cells.record_all(values);
         });
     }
 

@@ -14,6 +14,7 @@ use crate::{
     frames::Frame,
     local,
     site::{self, Kind},
+    span_keys::ByLayer,
     table::Table,
 };
 
@@ -46,7 +47,17 @@ impl StageLayer {
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
+        engine.set_span_keys(ByLayer { engine: engine.id() });
         Self { engine: engine.clone(), table: Table::new(), id: IDS.fetch_add(1, Relaxed) }
+    }
+
+    pub(crate) fn engine_id(&self) -> u64 {
+        self.engine.id()
+    }
+
+    /// Returns the key of an open span.
+    pub(crate) fn key_of(&self, id: &Id) -> SpanKey {
+        self.table.get(id)
     }
 
     /// Opens a stage. Returns its key, and the frame in which it is recognised if it is entered next.

@@ -36,6 +36,7 @@ mod frames;
 mod local;
 mod fields;
 mod table;
+mod span_keys;
 mod layer;
 mod registry;
 mod downcast;

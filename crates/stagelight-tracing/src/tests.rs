@@ -438,3 +438,30 @@ impl std::io::Write for Sink {
         Ok(())
     }
 }
+
+#[test]
+fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
+    let bench = Bench::new();
+    let other = Bench::new();
+    bench.run(|| {
+        let request = info_span!("request", stagelight.endpoint = "/chat");
+        let _entered = request.enter();
+        let stage = info_span!("s", stage = "stream_processing", provider = "p", model = Empty);
+        let key = bench.engine.stream_key(&stage).expect("it is the stage of a stream");
+        stage.record("model", "m");
+        bench.engine.record_stream(key, &[(catalog::STREAM_CHUNKS, 3)]);
+
+        assert_eq!(other.engine.stream_key(&stage), None, "another engine's key means nothing");
+        for span in [&request, &info_span!("o", stage = "other"), &info_span!("plain")] {
+            assert_eq!(bench.engine.stream_key(span), None);
+        }
+    });
+    assert_eq!(bench.engine.stream_key(&Span::none()), None);
+    assert_eq!(Engine::new().stream_key(&Span::none()), None, "no layer has been made for it");
+
+    let snapshot = bench.engine.snapshot();
+    let series: Vec<_> = snapshot.of(&catalog::STREAM_BACKEND).collect();
+    assert_eq!(series.len(), 1);
+    let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| series[0].value(it));
+    assert_eq!(labels, ["p", "m", "/chat"]);
+}

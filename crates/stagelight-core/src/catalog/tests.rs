@@ -57,3 +57,29 @@ fn the_contract_is_kept_to_the_letter() {
     assert_eq!(find("stage_percentage"), (vec!["stage", "endpoint"], &[][..]));
     assert_eq!(find("request_stage_errors_total").0, ["stage", "endpoint", "error.type"]);
 }
+
+#[test]
+fn both_kinds_of_streams_have_the_same_metrics_in_the_same_places() {
+    let names = |family: &Family, kind: &str| {
+        let prefix = format!("streaming.{kind}.");
+        let names = family.metrics.iter().map(|it| it.name.strip_prefix(&prefix));
+        names.collect::<Option<Vec<_>>>().expect("all names begin alike")
+    };
+    let response = names(&STREAM_RESPONSE, "response");
+    assert_eq!(response, names(&STREAM_BACKEND, "backend"));
+    for (position, name) in [
+        (STREAM_FIRST_BYTE, "time_to_first_byte"),
+        (STREAM_FIRST_CHUNK, "time_to_first_chunk"),
+        (STREAM_CHUNKS, "chunks"),
+        (STREAM_SIZE, "size"),
+        (STREAM_LONGEST_GAP, "gap.longest"),
+        (STREAM_MEAN_GAP, "gap.mean"),
+        (STREAM_WAIT_UPSTREAM, "wait.upstream"),
+        (STREAM_WAIT_CLIENT, "wait.client"),
+        (STREAM_CANCELLED, "cancelled"),
+        (STREAM_TIMED_OUT, "timed_out"),
+    ] {
+        assert_eq!(response[position], name);
+    }
+    assert_eq!(response.len(), 10);
+}

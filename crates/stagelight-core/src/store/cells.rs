@@ -68,6 +68,18 @@ impl Cells {
         }
     }
 
+    /// Records values by position; a counter grows by its value. Only the shard's own thread may call this.
+    #[inline]
+    pub(crate) fn record_all(&self, values: &[(usize, u64)]) {
+        for &(position, value) in values {
+            match self.0.get(position) {
+                Some(Cell::Histogram(cell)) => cell.record(value),
+                Some(Cell::Number(cell)) => grow(cell, value),
+                None => {}
+            }
+        }
+    }
+
     /// Adds to a counter. Only the shard's own thread may call this.
     #[inline]
     pub(crate) fn add(&self, position: usize, by: i64) {

@@ -50,6 +50,21 @@ fn counting_what_is_dropped_works_when_others_have_used_up_the_reasons() {
 }
 
 #[test]
+fn a_counter_among_values_grows_and_an_unknown_position_does_nothing() {
+    let engine = Engine::new();
+    for _ in 0..2 {
+        let values = [(catalog::STREAM_CHUNKS, 3), (catalog::STREAM_CANCELLED, 1), (99, 1)];
+        engine.record(&catalog::STREAM_RESPONSE, &["/x"], &values);
+    }
+    let snapshot = engine.snapshot();
+    let series = snapshot.of(&catalog::STREAM_RESPONSE).next().unwrap();
+    let chunks = series.histogram(catalog::STREAM_CHUNKS).unwrap();
+    assert_eq!((chunks.count(), chunks.recorded_sum()), (2, 6));
+    assert!(matches!(series.points[catalog::STREAM_CANCELLED], Point::Counter(2)));
+    assert!(matches!(series.points[catalog::STREAM_TIMED_OUT], Point::Counter(0)));
+}
+
+#[test]
 fn a_shard_outlives_its_thread_and_serves_the_next() {
     let engine = Engine::new();
     for _ in 0..20 {

@@ -47,6 +47,14 @@ pub(crate) struct Record {
     ledger: Mutex<Ledger>,
 }
 
+/// What a stage has told of the backend that it asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backend {
+    pub(crate) stage: Symbol,
+    pub(crate) provider: Symbol,
+    pub(crate) model: Symbol,
+}
+
 /// What came of giving up a holder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Released {
@@ -101,6 +109,19 @@ impl Record {
 
     pub(crate) fn set_endpoint(&self, endpoint: Symbol) {
         self.notes.set_endpoint(endpoint);
+    }
+
+    pub(crate) fn endpoint(&self) -> Symbol {
+        self.notes.endpoint()
+    }
+
+    /// Returns what the stage in `slot` has told so far.
+    pub(crate) fn backend_of(&self, slot: u16) -> Option<Backend> {
+        self.with_stage(slot, |stage| Backend {
+            stage: stage.stage(),
+            provider: stage.label(StageLabel::Provider),
+            model: stage.label(StageLabel::Model),
+        })
     }
 
     /// Opens a stage below the one in slot `parent`; returns its slot. `None` when too many are open.
@@ -235,14 +256,14 @@ impl Record {
     }
 
     #[inline]
-    fn with_stage(&self, slot: u16, f: impl FnOnce(&StageCell)) {
+    fn with_stage<R>(&self, slot: u16, f: impl FnOnce(&StageCell) -> R) -> Option<R> {
         if let Some(stage) = self.notes.stage(usize::from(slot)) {
-            f(stage);
-        } else if slot != NO_SLOT
-            && let Some(stage) = self.ledger.lock().stage(&self.notes, usize::from(slot))
-        {
-            f(stage);
+            return Some(f(stage));
         }
+        if slot == NO_SLOT {
+            return None;
+        }
+        self.ledger.lock().stage(&self.notes, usize::from(slot)).map(f)
     }
 
     fn is_home(&self, cx: &Context<'_>) -> bool {
