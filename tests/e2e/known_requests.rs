@@ -18,6 +18,19 @@ const PREPARATION: &str = "request_preparation";
 const FETCH: &str = "backend_fetch";
 const STREAM: &str = "stream_processing";
 
+/// What every stream that is sent has a value of.
+const STREAMS: [&str; 3] = [
+    "streaming_response_chunks",
+    "streaming_response_wait_upstream_seconds",
+    "streaming_response_wait_client_seconds",
+];
+/// What every stream that is read has a value of.
+const STREAMS_OF_BACKENDS: [&str; 3] = [
+    "streaming_backend_chunks",
+    "streaming_backend_wait_upstream_seconds",
+    "streaming_backend_wait_client_seconds",
+];
+
 /// Requests that are alike.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -216,6 +229,11 @@ impl Known {
         }
     }
 
+    /// Returns whether it is answered bit by bit.
+    fn is_stream(&self) -> bool {
+        matches!(&self.send, Send::Chat(chat) | Send::ChatAndLeave(chat, _) if chat.is_stream)
+    }
+
     fn send(&self, caller: &Caller) {
         let answer: Answer = match &self.send {
             Send::Chat(chat) => caller.chat(chat),
@@ -278,6 +296,12 @@ impl Known {
                 add("streaming_duration_seconds", &backend);
             }
             add("http_client_request_duration_seconds", &call.labels(upstream_port));
+            if self.is_stream() {
+                STREAMS_OF_BACKENDS.iter().for_each(|metric| add(metric, &backend));
+            }
+        }
+        if self.is_stream() {
+            STREAMS.iter().for_each(|metric| add(metric, &[endpoint]));
         }
     }
 }

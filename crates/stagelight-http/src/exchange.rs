@@ -16,6 +16,7 @@ use crate::{
     conventions::{has_no_body, method_label, version_label},
     endpoint::{Endpoint, EndpointOf},
     failure::Failure,
+    flow::Flow,
     open::{End, Ending, Open},
     panic_answer,
     request_body::RequestBody,
@@ -51,6 +52,8 @@ pub(crate) struct Exchange {
     /// Bytes of the request's body that were read; `None` if it has none.
     request_bytes: Option<Arc<AtomicU64>>,
     head: Option<Head>,
+    /// Its answer, if that is a stream.
+    flow: Option<Flow>,
     /// The handler did; an answer stands in for its own.
     has_panicked: bool,
 }
@@ -106,6 +109,7 @@ impl Exchange {
             request_id,
             request_bytes,
             head: None,
+            flow: None,
             has_panicked: false,
         });
         (Open::new(span, exchange), HttpRequest::from_parts(parts, body))
@@ -130,6 +134,11 @@ impl Exchange {
         !has_no_body(self.labels.method, status)
     }
 
+    /// Measures the answer as a stream, from now on.
+    pub(crate) fn begin_stream(&mut self) {
+        self.flow = Some(Flow::begin(&self.config.engine, self.head.map(|it| it.after)));
+    }
+
     /// Returns the answer to a request whose code panicked, if there is to be one.
     pub(crate) fn answer_panic<B>(&mut self) -> Option<Response<Content<B>>> {
         self.has_panicked = true;
@@ -152,6 +161,11 @@ impl Ending for Box<Exchange> {
             (catalog::HTTP_SERVER_RESPONSE_BODY, bytes),
         ];
         self.record(error_type, &values);
+        if let Some(flow) = self.flow.take() {
+            let values = flow.end(Some(bytes), outcome);
+            let labels = [self.endpoint.as_str()];
+            self.config.engine.record(&catalog::STREAM_RESPONSE, &labels, values.as_slice());
+        }
         span.record("outcome", outcome.as_str());
         if let Some(error_type) = error_type {
             span.record("error.type", error_type);
@@ -171,6 +185,10 @@ impl Ending for Box<Exchange> {
                 request_id: self.request_id.as_str(),
             });
         }
+    }
+
+    fn flow(&mut self) -> Option<&mut Flow> {
+        self.flow.as_mut()
     }
 }
 

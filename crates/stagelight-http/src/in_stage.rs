@@ -1,8 +1,12 @@
 //! Bodies and streams that are stages, in one call.
 
+use stagelight_core::Engine;
 use tracing::{Span, field::Empty};
 
-use crate::open::{End, Ending};
+use crate::{
+    flow::{Flow, StageFlow},
+    open::{End, Ending, Open},
+};
 
 mod body;
 mod stream;
@@ -19,7 +23,22 @@ pub struct StageSpan(pub(crate) Span);
 
 /// The end of a stage: its span is let go, and says what went wrong.
 #[derive(Debug)]
-pub(crate) struct StageEnding;
+pub(crate) struct StageEnding {
+    /// What is in the stage, if that is a stream of a backend.
+    stream: Option<StageFlow>,
+    content: Content,
+}
+
+/// What is in a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// Bytes of which there is a known number: no stream.
+    Whole,
+    /// Bytes, nobody knows how many.
+    Bytes,
+    /// Anything, one by one.
+    Items,
+}
 
 // === impl StageSpan ===
 
@@ -45,11 +64,38 @@ impl From<&str> for StageSpan {
 
 // === impl StageEnding ===
 
+impl StageEnding {
+    /// Opens a stage, measured by the process' engine if it is a stream of a backend.
+    fn open(stage: StageSpan, content: Content) -> Open<Self> {
+        let mut open = Open::new(stage.0, Self { stream: None, content });
+        if let Some(engine) = Engine::global() {
+            Self::measure_with(&mut open, engine);
+        }
+        open
+    }
+
+    /// Measures it with this engine from now on, if it is a stream.
+    fn measure_with(open: &mut Open<Self>, engine: &Engine) {
+        if let Some(ending) = &mut open.ending
+            && ending.content != Content::Whole
+        {
+            ending.stream = StageFlow::of(Flow::begin(engine, None), &open.span);
+        }
+    }
+}
+
 impl Ending for StageEnding {
-    fn end(self, span: &Span, _: u64, end: End) {
+    fn end(self, span: &Span, bytes: u64, end: End) {
+        if let Some(stream) = self.stream {
+            stream.end((self.content == Content::Bytes).then_some(bytes), end);
+        }
         if let End::Failed(failure) = end {
             record_error(span, failure.as_str());
         }
+    }
+
+    fn flow(&mut self) -> Option<&mut Flow> {
+        self.stream.as_mut().map(|it| &mut it.flow)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct LastByte {
 impl LastByte {
     /// Looks at a body that was not polled yet; `content_length` is what its header says.
     pub(crate) fn of(body: &impl Body, content_length: Option<u64>) -> Self {
-        Self { remaining: body.size_hint().exact().or(content_length) }
+        Self { remaining: length(body, content_length) }
     }
 
     /// Returns whether the length is known and nothing of it is left.
@@ -51,4 +51,9 @@ impl LastByte {
         let is_last = frame.is_trailers() || is_end_stream || self.is_handed_over();
         is_last.then_some(End::Complete)
     }
+}
+
+/// Returns the length of a body that was not polled yet, if anybody knows it.
+pub(crate) fn length(body: &impl Body, content_length: Option<u64>) -> Option<u64> {
+    body.size_hint().exact().or(content_length)
 }

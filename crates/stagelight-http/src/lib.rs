@@ -38,6 +38,38 @@
 //! A time limit is one of tower's or tokio's (with the feature `timeout`), or an [`io::Error`](std::io::Error) of the kind
 //! `TimedOut`, looked for behind boxed errors and axum's.
 //!
+//! # Who held a stream up
+//!
+//! Responses whose length nobody knows beforehand, and those of the type `text/event-stream`, are streams, and have the metrics `streaming.response.*`. (gRPC's
+//! are not: their length is never known, and most are one message.) Bodies of the stage `stream_processing` whose length is not
+//! known have `streaming.backend.*`. Chunks are frames with data, gaps the times between them.
+//!
+//! | From | until | the stream waited for |
+//! |---|---|---|
+//! | its head, or handing over a chunk | being polled again | its client: whoever reads it |
+//! | being polled | a chunk, trailers, an error or the end is ready, or the drop | upstream: whoever makes it |
+//!
+//! Both add up to the time from the head to the end. What polls cannot tell:
+//!
+//! - *Buffers.* A server hands over what fits its own buffer and the system's before it stops polling. So a slow client is not seen until they are
+//!   full, nor a client that reads the rest after the last byte was handed over; a stream that fits is over before its client has read it.
+//!   Bytes handed over to a client that reads nothing at all, until polling stops (axum 0.8 and HTTP/1.1 over loopback, Linux 6.18 with its defaults, whose send buffers grow to
+//!   4 MiB; "small" is 8 KiB asked for by `SO_SNDBUF` and `SO_RCVBUF`):
+//!
+//!   | chunks of | default buffers | small send buffer | both small |
+//!   |--:|--:|--:|--:|
+//!   | 256 B | 3,833,856 | 141,312 | 28,416 |
+//!   | 16 KiB | 3,932,160 | 376,832 | 278,528 |
+//!
+//!   `cargo test -p stagelight-http --all-features --test http small_buffers -- --nocapture` measures it anew. hyper itself queues up to 16 chunks, hence the last row. A service that wants to see slow clients
+//!   sooner sets a small `SO_SNDBUF` on its listener, at the price of throughput on long lines.
+//! - *Work elsewhere.* A reader that was told "not ready" and then does something else, instead of waiting to be woken, counts as
+//!   waiting for upstream until it polls again.
+//! - *Whose slowness it is further on.* A relay's backend waits for its client when the relay is busy as well as when the relay's own client is slow;
+//!   `streaming.response.wait.client` tells these apart.
+//! - *Meaning.* A comment that keeps a connection alive is a chunk. A reader that stops at `[DONE]` and drops the body before its end counts
+//!   as cancelled. An answer compressed on the fly has no length, and so is a stream.
+//!
 //! # What is not told
 //!
 //! Metrics carry the route's template, never a path; spans carry the path without the query, and of the headers `host` and
@@ -52,6 +84,7 @@
 mod units;
 mod conventions;
 mod failure;
+mod flow;
 mod open;
 mod last_byte;
 mod watched;

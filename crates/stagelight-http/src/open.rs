@@ -4,7 +4,7 @@ use std::thread;
 
 use tracing::Span;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, flow::Flow};
 
 /// Something that is still going on, with the span that shows it.
 ///
@@ -23,6 +23,9 @@ pub(crate) struct Open<E: Ending> {
 pub(crate) trait Ending {
     /// Records the end, after `bytes` of the body. Called within `span`.
     fn end(self, span: &Span, bytes: u64, end: End);
+
+    /// Returns what is to be told of each poll, if it is a stream.
+    fn flow(&mut self) -> Option<&mut Flow>;
 }
 
 /// How something ended.

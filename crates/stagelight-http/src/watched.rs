@@ -50,6 +50,11 @@ impl<B: Body, E: Ending> Watched<B, E> {
         let open = open.filter(|it| it.ending.is_some());
         Self { body: Some(body), last_byte, open }
     }
+
+    /// Returns what it is watched for, unless that has ended.
+    pub(crate) fn open_mut(&mut self) -> Option<&mut Open<E>> {
+        self.open.as_mut()
+    }
 }
 
 impl<B, E> Body for Watched<B, E>
@@ -71,11 +76,16 @@ where
 
         let Open { span, ending, bytes } = open;
         let (polled, end) = span.in_scope(|| {
+            let mut flow = ending.as_mut().and_then(Ending::flow);
+            flow.iter_mut().for_each(|it| it.ask());
             let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
             let end = match &polled {
                 Ok(Poll::Pending) => None,
                 Ok(Poll::Ready(frame)) => {
-                    this.last_byte.see(frame.as_ref(), body.is_end_stream(), bytes)
+                    let before = *bytes;
+                    let end = this.last_byte.see(frame.as_ref(), body.is_end_stream(), bytes);
+                    flow.iter_mut().for_each(|it| it.answer(before < *bytes));
+                    end
                 }
                 Err(_) => Some(End::Failed(Failure::Panic)),
             };

@@ -11,7 +11,9 @@ use super::{body::MeasuredBody, call::Call, target::Target};
 use crate::{
     conventions::{method_label, version_label},
     failure::Failure,
+    flow::{Flow, StageFlow},
     in_stage::record_error,
+    last_byte,
     open::{End, Ending, Open},
 };
 
@@ -34,6 +36,7 @@ pub struct Exchange {
 #[must_use = "dropping it ends the call"]
 pub struct Answer {
     open: Open<Stream>,
+    flow: Option<Flow>,
 }
 
 /// The end of a call that got no response.
@@ -42,7 +45,11 @@ struct Fetch(Record);
 
 /// The end of a call that got one.
 #[derive(Debug)]
-pub(crate) struct Stream(Record);
+pub(crate) struct Stream {
+    record: Record,
+    /// Its body, if that is a stream.
+    flow: Option<StageFlow>,
+}
 
 /// What `http.client.request.duration` is told.
 #[derive(Debug)]
@@ -126,7 +133,9 @@ impl Exchange {
             model = &*self.call.model,
             error.type = Empty,
         );
-        Answer { open: Open { span, ending: record.map(Stream), bytes: 0 } }
+        let flow = record.as_ref().and_then(Record::begin_stream);
+        let ending = record.map(|record| Stream { record, flow: None });
+        Answer { open: Open { span, ending, bytes: 0 }, flow }
     }
 
     /// Ends the call without a response, for this reason.
@@ -150,7 +159,15 @@ impl Answer {
     /// Measures `body` to its last byte, error or drop, which ends the call.
     ///
     /// A body whose size hint is exact ends with the last of those bytes, as nobody need poll it again.
-    pub fn body<B: Body>(self, body: B) -> MeasuredBody<B> {
+    ///
+    /// A body whose length is not known is measured as a stream: `streaming.backend.*`.
+    pub fn body<B: Body>(mut self, body: B) -> MeasuredBody<B> {
+        let Open { span, ending, .. } = &mut self.open;
+        if last_byte::length(&body, None).is_none()
+            && let Some(stream) = ending
+        {
+            stream.flow = self.flow.take().and_then(|it| StageFlow::of(it, span));
+        }
         MeasuredBody::new(body, self.open)
     }
 }
@@ -161,19 +178,36 @@ impl Ending for Fetch {
     fn end(self, span: &Span, _: u64, end: End) {
         self.0.end(span, end);
     }
+
+    fn flow(&mut self) -> Option<&mut Flow> {
+        None
+    }
 }
 
 // === impl Stream ===
 
 impl Ending for Stream {
-    fn end(self, span: &Span, _: u64, end: End) {
-        self.0.end(span, end);
+    fn end(self, span: &Span, bytes: u64, end: End) {
+        if let Some(flow) = self.flow {
+            flow.end(Some(bytes), end);
+        }
+        self.record.end(span, end);
+    }
+
+    fn flow(&mut self) -> Option<&mut Flow> {
+        self.flow.as_mut().map(|it| &mut it.flow)
     }
 }
 
 // === impl Record ===
 
 impl Record {
+    /// Begins the stream that answers the call, now.
+    fn begin_stream(&self) -> Option<Flow> {
+        let engine = self.engine.as_ref()?;
+        Some(Flow::begin(engine, Some(engine.clock().since(self.started))))
+    }
+
     fn end(self, span: &Span, end: End) {
         let failure = match end {
             End::Failed(failure) => Some(failure.as_str()),

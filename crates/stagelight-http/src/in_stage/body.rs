@@ -7,9 +7,10 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use stagelight_core::Engine;
 
-use super::{StageEnding, StageSpan};
-use crate::{open::Open, watched::Watched};
+use super::{Content, StageEnding, StageSpan};
+use crate::{last_byte, watched::Watched};
 
 /// Makes bodies into stages.
 pub trait StageBodyExt: Body + Sized {
@@ -19,6 +20,9 @@ pub trait StageBodyExt: Body + Sized {
     /// trace span is as long as the body. An error counts as the stage's, with `error.type` `timeout` if a time limit is
     /// behind it and `body` otherwise; a panic, with `panic`.
     ///
+    /// A body in the stage `stream_processing` whose length nobody knows is measured as a stream too: `streaming.backend.*`, but
+    /// for the times to the first byte and chunk, as nobody says here when it was asked for. [`Call`](crate::client::Call) does.
+    ///
     /// ```
     /// use stagelight_http::{StageBodyExt, stage_span};
     ///
@@ -26,7 +30,9 @@ pub trait StageBodyExt: Body + Sized {
     /// let body = body.in_stage(stage_span!("render", template = "index"));
     /// ```
     fn in_stage(self, stage: impl Into<StageSpan>) -> StageBody<Self> {
-        let open = Open::new(stage.into().0, StageEnding);
+        let is_whole = last_byte::length(&self, None).is_some();
+        let content = if is_whole { Content::Whole } else { Content::Bytes };
+        let open = StageEnding::open(stage.into(), content);
         StageBody { inner: Watched::new(self, None, Some(open)) }
     }
 }
@@ -45,6 +51,17 @@ pin_project! {
 impl<B: Body> StageBodyExt for B {}
 
 // === impl StageBody ===
+
+impl<B: Body> StageBody<B> {
+    /// Measures a stream with this engine instead of the process'; see [`StageBodyExt::in_stage`].
+    ///
+    /// To be called before the body is polled.
+    #[must_use]
+    pub fn with_engine(mut self, engine: &Engine) -> Self {
+        self.inner.open_mut().iter_mut().for_each(|it| StageEnding::measure_with(it, engine));
+        self
+    }
+}
 
 impl<B> Body for StageBody<B>
 where

@@ -9,11 +9,12 @@ use std::{
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
+use stagelight_core::Engine;
 
-use super::{StageEnding, StageSpan};
+use super::{Content, StageEnding, StageSpan};
 use crate::{
     failure::Failure,
-    open::{self, End, Open},
+    open::{self, End, Ending, Open},
 };
 
 /// Makes streams into stages.
@@ -24,6 +25,9 @@ pub trait StageStreamExt: Stream + Sized {
     ///
     /// The stage is a span, or a name; see [`StageSpan`]. The stream is polled, and dropped, within the span. An item that is
     /// an error is an item like any other here; see [`try_in_stage`](Self::try_in_stage).
+    ///
+    /// In the stage `stream_processing`, its items are measured as a backend's chunks: `streaming.backend.*`, but for sizes and
+    /// the times to the first byte and chunk, which nobody knows here.
     ///
     /// ```
     /// use stagelight_http::StageStreamExt;
@@ -78,8 +82,17 @@ impl<S: Stream> StageStreamExt for S {}
 
 impl<S: Stream> StageStream<S> {
     fn new(stream: S, stage: StageSpan, failure: fn(&S::Item) -> Option<Failure>) -> Self {
-        let open = Open::new(stage.0, StageEnding);
+        let open = StageEnding::open(stage, Content::Items);
         Self { stream: Some(stream), failure, open: Some(open) }
+    }
+
+    /// Measures it with this engine instead of the process'; see [`StageStreamExt::in_stage`].
+    ///
+    /// To be called before the stream is polled.
+    #[must_use]
+    pub fn with_engine(mut self, engine: &Engine) -> Self {
+        self.open.iter_mut().for_each(|it| StageEnding::measure_with(it, engine));
+        self
     }
 }
 
@@ -93,6 +106,8 @@ impl<S: Stream> Stream for StageStream<S> {
 
         let Open { span, ending, bytes } = open;
         let (polled, end) = span.in_scope(|| {
+            let mut flow = ending.as_mut().and_then(Ending::flow);
+            flow.iter_mut().for_each(|it| it.ask());
             let polled = catch_unwind(AssertUnwindSafe(|| stream.poll_next(cx)));
             let end = match &polled {
                 Ok(Poll::Pending) => None,
@@ -100,6 +115,9 @@ impl<S: Stream> Stream for StageStream<S> {
                 Ok(Poll::Ready(Some(item))) => (this.failure)(item).map(End::Failed),
                 Err(_) => Some(End::Failed(Failure::Panic)),
             };
+            if let Ok(Poll::Ready(item)) = &polled {
+                flow.iter_mut().for_each(|it| it.answer(item.is_some() && end.is_none()));
+            }
             if let Some(end) = end {
                 open::end(ending, span, *bytes, end);
             }

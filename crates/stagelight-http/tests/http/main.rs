@@ -8,5 +8,7 @@ mod spans;
 mod panics;
 mod stages;
 mod calls;
+mod streams;
+mod slow_readers;
 mod sockets;
 mod real_calls;

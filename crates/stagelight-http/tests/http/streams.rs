@@ -1,0 +1,373 @@
+//! Who held a stream up: scripted bodies and clients, and a clock that stands still.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, Stream as _, StreamExt as _, stream};
+use http::{HeaderMap, Method, Response, StatusCode, Uri, Version, header::CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use stagelight_core::{
+    Outcome, Point, Series,
+    catalog::{self, Family, Label},
+};
+use stagelight_http::{
+    ResponseBody, StageBodyExt, StageStreamExt, client::Answer, client::Call, stage_span,
+};
+use stagelight_testing::ScriptedBody;
+use tower::{BoxError, ServiceExt as _};
+use tower_layer::Layer as _;
+
+use crate::support::{Bench, get};
+
+/// What a client does.
+enum Step {
+    /// Asks once, whether something is ready or not.
+    Ask,
+    /// Asks for nothing for so many milliseconds.
+    Rest(u64),
+}
+
+use Step::{Ask, Rest};
+
+/// Plays a client's script on a body, and drops it.
+fn play<B: Body>(bench: &Bench, body: B, script: impl IntoIterator<Item = Step>) {
+    let mut body = pin!(body);
+    let mut cx = Context::from_waker(Waker::noop());
+    for step in script {
+        match step {
+            Ask => drop(body.as_mut().poll_frame(&mut cx)),
+            Rest(millis) => bench.time.advance(Duration::from_millis(millis)),
+        }
+    }
+}
+
+/// Serves a request that is answered after 7 ms.
+async fn respond<B>(bench: &Bench, response: Response<B>) -> Response<ResponseBody<B>>
+where
+    B: Body<Data = Bytes, Error: 'static>,
+{
+    let mut response = Some((response, bench.pass(7)));
+    let handler = tower::service_fn(move |_| {
+        let (response, pass) = response.take().expect("one request");
+        pass();
+        std::future::ready(Ok::<_, BoxError>(response))
+    });
+    bench.layer().layer(handler).oneshot(get()).await.expect("the handler does not fail")
+}
+
+/// Serves a stream with this script to a client with that one.
+#[track_caller]
+fn served(
+    upstream: impl FnOnce(&Bench) -> ScriptedBody,
+    client: impl IntoIterator<Item = Step>,
+    expected: &str,
+) {
+    let bench = Bench::new();
+    let script = upstream(&bench).hiding_its_end().map_err(BoxError::from);
+    let response = respond(&bench, Response::new(script)).now_or_never();
+    play(&bench, response.expect("the handler is ready").into_body(), client);
+    assert_eq!(the_stream(&bench, &catalog::STREAM_RESPONSE), expected);
+}
+
+/// Returns the only stream of a family, in milliseconds, with `-` for what was not recorded.
+#[track_caller]
+fn the_stream(bench: &Bench, family: &'static Family) -> String {
+    let all = bench.series(family);
+    let [series] = &all[..] else { panic!("not one series of streams: {all:#?}") };
+    let number = |position| known(series, position).map_or("-".to_owned(), |it| it.to_string());
+    let millis = |position| {
+        let nanos = known(series, position);
+        nanos.map_or("-".to_owned(), |it| (it as f64 / 1e6).to_string())
+    };
+    let counted = |position: usize, name: &'static str| match series.points[position] {
+        Point::Counter(0) => "",
+        Point::Counter(1) => name,
+        ref other => panic!("{name}: {other:?}"),
+    };
+    format!(
+        "{} chunks {} bytes, first {} {}, gaps {} {}, upstream {} client {}{}{}",
+        number(catalog::STREAM_CHUNKS),
+        number(catalog::STREAM_SIZE),
+        millis(catalog::STREAM_FIRST_BYTE),
+        millis(catalog::STREAM_FIRST_CHUNK),
+        millis(catalog::STREAM_LONGEST_GAP),
+        millis(catalog::STREAM_MEAN_GAP),
+        millis(catalog::STREAM_WAIT_UPSTREAM),
+        millis(catalog::STREAM_WAIT_CLIENT),
+        counted(catalog::STREAM_CANCELLED, ", cancelled"),
+        counted(catalog::STREAM_TIMED_OUT, ", timed out"),
+    )
+}
+
+/// Returns the value at a position if there is one.
+#[track_caller]
+fn known(series: &Series, position: usize) -> Option<u64> {
+    let histogram = series.histogram(position).expect("it is a histogram");
+    assert!(histogram.count() <= 1, "position {position} was recorded more than once");
+    (histogram.count() == 1).then(|| histogram.recorded_sum())
+}
+
+#[test]
+fn a_slow_upstream_is_told_from_pending_polls() {
+    served(
+        |_| ScriptedBody::new().pending().data("ab").pending().pending().data("c"),
+        [Ask, Rest(10), Ask, Ask, Rest(30), Ask, Rest(5), Ask, Ask],
+        "2 chunks 3 bytes, first 7 17, gaps 35 35, upstream 45 client 0",
+    );
+}
+
+#[test]
+fn a_slow_client_is_told_from_missing_polls() {
+    served(
+        |_| ScriptedBody::new().data("ab").data("c").data("d"),
+        [Rest(2), Ask, Rest(10), Ask, Rest(30), Ask, Ask],
+        "3 chunks 4 bytes, first 7 9, gaps 30 20, upstream 0 client 42",
+    );
+}
+
+#[test]
+fn both_are_told_apart_in_one_stream() {
+    served(
+        |_| ScriptedBody::new().pending().data("ab").data("c").pending().data("d"),
+        // Asks and waits 20, gets one and rests 3, gets one and rests 4, asks and waits 50, gets one and rests 6.
+        [Ask, Rest(20), Ask, Rest(3), Ask, Rest(4), Ask, Rest(50), Ask, Rest(6), Ask],
+        "3 chunks 4 bytes, first 7 27, gaps 54 28.5, upstream 70 client 13",
+    );
+}
+
+#[test]
+fn work_on_a_chunk_within_the_poll_is_upstreams() {
+    served(
+        |bench| ScriptedBody::new().run(bench.pass(8)).data("ab").run(bench.pass(1)),
+        [Ask, Rest(2), Ask],
+        "1 chunks 2 bytes, first 7 15, gaps - -, upstream 9 client 2",
+    );
+}
+
+#[test]
+fn trailers_and_empty_frames_are_no_chunks() {
+    served(
+        |_| ScriptedBody::new().data("").data("ab").trailers([("x-sum", "1")]),
+        [Ask, Rest(2), Ask, Rest(3), Ask],
+        "1 chunks 2 bytes, first 7 9, gaps - -, upstream 0 client 5",
+    );
+}
+
+#[test]
+fn a_stream_without_a_chunk_has_no_first_one() {
+    served(
+        |_| ScriptedBody::new().pending(),
+        [Ask, Rest(4), Ask],
+        "0 chunks 0 bytes, first 7 -, gaps - -, upstream 4 client 0",
+    );
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_has_waited_for_upstream() {
+    served(
+        |_| ScriptedBody::new().data("ab").pending(),
+        [Ask, Rest(2), Ask, Rest(40)],
+        "1 chunks 2 bytes, first 7 7, gaps - -, upstream 40 client 2, cancelled",
+    );
+}
+
+#[test]
+fn a_client_that_leaves_without_asking_has_kept_upstream_waiting() {
+    served(
+        |_| ScriptedBody::new().data("ab").data("c"),
+        [Ask, Rest(40)],
+        "1 chunks 2 bytes, first 7 7, gaps - -, upstream 0 client 40, cancelled",
+    );
+}
+
+#[test]
+fn a_time_limit_is_told_from_other_errors() {
+    served(
+        |_| ScriptedBody::new().pending().error_caused_by("late", io::ErrorKind::TimedOut),
+        [Ask, Rest(9), Ask],
+        "0 chunks 0 bytes, first 7 -, gaps - -, upstream 9 client 0, timed out",
+    );
+    served(
+        |_| ScriptedBody::new().pending().error("reset"),
+        [Ask, Rest(9), Ask],
+        "0 chunks 0 bytes, first 7 -, gaps - -, upstream 9 client 0",
+    );
+}
+
+#[test]
+fn a_panic_ends_a_stream_too() {
+    let bench = Bench::new();
+    let script = ScriptedBody::new().data("ab").run(bench.pass(3)).panic("oh no");
+    let response = respond(&bench, Response::new(script.hiding_its_end()));
+    let body = response.now_or_never().unwrap().into_body();
+    let played = catch_unwind(AssertUnwindSafe(|| play(&bench, body, [Ask, Ask])));
+    assert!(played.is_err());
+    assert_eq!(
+        the_stream(&bench, &catalog::STREAM_RESPONSE),
+        "1 chunks 2 bytes, first 7 7, gaps - -, upstream 3 client 0"
+    );
+}
+
+#[test]
+fn streams_of_one_endpoint_add_up() {
+    let bench = Bench::new();
+    for wait in [10, 20] {
+        let script = ScriptedBody::new().pending().data("ab").hiding_its_end();
+        let response = respond(&bench, Response::new(script));
+        let body = response.now_or_never().unwrap().into_body();
+        play(&bench, body, [Ask, Rest(wait), Ask, Ask]);
+    }
+    let streams = bench.series(&catalog::STREAM_RESPONSE);
+    assert_eq!(streams.len(), 1);
+    assert_eq!(streams[0].value(Label::Endpoint), "/x");
+    let upstream = streams[0].histogram(catalog::STREAM_WAIT_UPSTREAM).unwrap();
+    assert_eq!((upstream.count(), upstream.recorded_sum()), (2, 30_000_000));
+}
+
+/// Returns whether a response is measured as a stream.
+fn is_stream(content_type: &'static str, body: ScriptedBody) -> bool {
+    let bench = Bench::new();
+    let response = Response::builder().header(CONTENT_TYPE, content_type).body(body).unwrap();
+    let response = respond(&bench, response).now_or_never().unwrap();
+    play(&bench, response.into_body(), [Ask, Ask]);
+    !bench.series(&catalog::STREAM_RESPONSE).is_empty()
+}
+
+#[test]
+fn an_answer_in_one_piece_is_no_stream() {
+    let unknown = || ScriptedBody::new().data("ab").hiding_its_end();
+    let known = || ScriptedBody::new().data("ab");
+    assert!(!is_stream("application/json", known()));
+    assert!(is_stream("application/json", unknown()));
+    assert!(is_stream("text/event-stream", known()));
+    assert!(is_stream("Text/Event-Stream; charset=utf-8", known()));
+    assert!(!is_stream("application/grpc+proto", unknown()));
+}
+
+#[test]
+fn a_content_length_makes_an_answer_whole() {
+    let bench = Bench::new();
+    let body = ScriptedBody::new().data("ab").hiding_its_end();
+    let response = Response::builder().header("content-length", "2").body(body).unwrap();
+    let response = respond(&bench, response).now_or_never().unwrap();
+    play(&bench, response.into_body(), [Ask]);
+    assert!(bench.series(&catalog::STREAM_RESPONSE).is_empty());
+}
+
+/// Runs `work` within a request.
+fn in_request<R>(bench: &Bench, work: impl FnOnce() -> R) -> R {
+    let mut request = bench.engine.start_request("/x");
+    let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
+    let result = span.in_scope(work);
+    request.end(Outcome::Ok);
+    result
+}
+
+/// A call whose head arrives after 4 ms.
+fn answered(bench: &Bench) -> Answer {
+    let call = Call::backend("openai", "small").with_engine(&bench.engine);
+    let uri = Uri::from_static("https://api.example.com/v1/chat");
+    let exchange = call.begin(&mut HeaderMap::new(), &Method::POST, &uri);
+    bench.time.advance(Duration::from_millis(4));
+    exchange.head(StatusCode::OK, Version::HTTP_2)
+}
+
+#[test]
+fn a_backends_stream_is_measured_by_provider_model_and_endpoint() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let script = ScriptedBody::new().pending().data("ab").data("c").hiding_its_end();
+        let answer = answered(&bench);
+        bench.time.advance(Duration::from_millis(1));
+        play(&bench, answer.body(script), [Ask, Rest(20), Ask, Rest(3), Ask, Ask]);
+    });
+    assert_eq!(
+        the_stream(&bench, &catalog::STREAM_BACKEND),
+        "2 chunks 3 bytes, first 4 25, gaps 3 3, upstream 20 client 4"
+    );
+    let streams = bench.series(&catalog::STREAM_BACKEND);
+    let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| streams[0].value(it));
+    assert_eq!(labels, ["openai", "small", "/x"]);
+    let stage = &bench.series(&catalog::BACKEND)[0];
+    let duration = stage.histogram(catalog::STREAMING_DURATION).unwrap().recorded_sum();
+    assert_eq!(duration, 24_000_000, "both waits are the stage's time");
+}
+
+#[test]
+fn a_backends_stream_may_end_after_its_request() {
+    let bench = Bench::new();
+    let script = ScriptedBody::new().data("ab").hiding_its_end();
+    let body = in_request(&bench, || answered(&bench).body(script));
+    play(&bench, body, [Ask, Rest(5)]);
+    assert_eq!(
+        the_stream(&bench, &catalog::STREAM_BACKEND),
+        "1 chunks 2 bytes, first 4 4, gaps - -, upstream 0 client 5, cancelled"
+    );
+    assert_eq!(bench.series(&catalog::STREAM_BACKEND)[0].value(Label::Endpoint), "/x");
+}
+
+#[test]
+fn a_backends_answer_in_one_piece_or_never_read_is_no_stream() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        play(&bench, answered(&bench).body(ScriptedBody::new().data("ab")), [Ask]);
+        drop(answered(&bench));
+    });
+    assert!(bench.series(&catalog::STREAM_BACKEND).is_empty());
+}
+
+#[test]
+fn a_body_in_the_stage_is_a_backends_stream() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let stage = stage_span!("stream_processing", provider = "openai", model = "small");
+        let script = ScriptedBody::new().pending().data("ab").hiding_its_end();
+        let body = script.in_stage(stage).with_engine(&bench.engine);
+        play(&bench, body, [Ask, Rest(20), Ask, Rest(3), Ask]);
+    });
+    assert_eq!(
+        the_stream(&bench, &catalog::STREAM_BACKEND),
+        "1 chunks 2 bytes, first - -, gaps - -, upstream 20 client 3"
+    );
+}
+
+#[test]
+fn a_stream_in_the_stage_is_a_backends_stream_of_items() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let (time, limit) = (bench.time.clone(), io::Error::from(io::ErrorKind::TimedOut));
+        let items = stream::iter([Ok(1), Ok(2), Err(limit)]).inspect(move |_| {
+            time.advance(Duration::from_millis(6));
+        });
+        let items = items.try_in_stage("stream_processing").with_engine(&bench.engine);
+        let mut items = pin!(items);
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(items.as_mut().poll_next(&mut cx).is_ready());
+            bench.time.advance(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(
+        the_stream(&bench, &catalog::STREAM_BACKEND),
+        "2 chunks - bytes, first - -, gaps 7 7, upstream 18 client 2, timed out"
+    );
+    let streams = bench.series(&catalog::STREAM_BACKEND);
+    assert_eq!(streams[0].value(Label::Provider), "unknown");
+}
+
+#[test]
+fn other_stages_are_no_streams_of_backends() {
+    let bench = Bench::new();
+    in_request(&bench, || {
+        let script = ScriptedBody::new().data("ab").hiding_its_end();
+        play(&bench, script.in_stage("render").with_engine(&bench.engine), [Ask, Ask]);
+    });
+    assert!(bench.series(&catalog::STREAM_BACKEND).is_empty());
+}
