@@ -2,8 +2,8 @@
 //!
 //! A [`Call`] says whom is called. Sent with it, a request becomes two stages: `backend_fetch` from sending to the
 //! response's head, and `stream_processing` from there to the last byte of the body. Both have `provider` and `model`, so
-//! they give `backend.ttfb` and `streaming.duration`; the whole gives `http.client.request.duration`. The request
-//! carries the trace context of its `backend_fetch` span.
+//! they give `backend.ttfb` and `streaming.duration`, and of an answer whose length is not known `streaming.backend.*`; the whole gives
+//! `http.client.request.duration`. The request carries the trace context of its `backend_fetch` span.
 //!
 //! | Client | How |
 //! |---|---|

@@ -187,6 +187,44 @@ async fn a_reader_of_a_backend_that_rests_between_chunks_is_seen() {
     assert!(upstream < client, "upstream {upstream:?}, client {client:?}");
 }
 
+/// Reads a stream of 8 MiB steadily, 64 KiB every 10 ms. Returns how long that took, and for how long it was seen to hold the stream up.
+async fn read_steadily(
+    send_buffer: Option<u32>,
+    receive_buffer: Option<u32>,
+) -> (Duration, Duration) {
+    let bench = Bench::in_real_time();
+    let address = serve(&bench, send_buffer, || ready(&[b'x'; 16 * 1024], 512)).await;
+    let began = bench.engine.clock().now();
+    let mut socket = ask(address, receive_buffer).await;
+    let mut read = vec![0; 64 * 1024];
+    let mut length = 1;
+    while 0 < length {
+        sleep(Duration::from_millis(10)).await;
+        length = 0;
+        while length < read.len() {
+            let more = socket.read(&mut read[length..]).await.unwrap();
+            if more == 0 {
+                break;
+            }
+            length += more;
+        }
+    }
+    let took = bench.engine.clock().since(began).into();
+    bench.ended(1).await;
+    (took, waits(&bench, &catalog::STREAM_RESPONSE).client)
+}
+
+#[tokio::test]
+async fn a_steady_slow_reader_is_seen_but_for_what_buffers_hide() {
+    let (took, seen) = read_steadily(None, None).await;
+    let hidden_by_default = took.saturating_sub(seen);
+    println!("default buffers: read in {took:?}, seen to hold it up for {seen:?}");
+    let (took, seen) = read_steadily(Some(SMALL), Some(SMALL)).await;
+    println!("small buffers: read in {took:?}, seen to hold it up for {seen:?}");
+    assert!(took * 3 / 4 < seen && seen < took, "{seen:?} of {took:?}");
+    assert!(took.saturating_sub(seen) < hidden_by_default, "{hidden_by_default:?} by default");
+}
+
 /// Returns how many bytes a stream hands over to a reader that reads nothing, until it is not asked for more.
 async fn hidden(
     chunk: &'static [u8],
