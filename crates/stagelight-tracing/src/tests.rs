@@ -465,3 +465,18 @@ fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
     let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| series[0].value(it));
     assert_eq!(labels, ["p", "m", "/chat"]);
 }
+
+#[test]
+fn the_stage_of_a_stream_is_found_on_our_registry_too() {
+    let engine = Engine::new();
+    // Above it a layer with a filter of its own, as one that exports.
+    let quiet = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::sink)
+        .with_filter(tracing_subscriber::filter::LevelFilter::WARN);
+    let subscriber = crate::registry().with(StageLayer::new(&engine)).with(quiet);
+    dispatcher::with_default(&Dispatch::new(subscriber), || {
+        let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
+        let stage = info_span!("s", stage = "stream_processing");
+        assert!(engine.stream_key(&stage).is_some());
+    });
+}
