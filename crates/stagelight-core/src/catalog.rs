@@ -4,12 +4,17 @@
 //! from here. Metrics that are always recorded together and carry the same attributes form a
 //! [`Family`]; the store keeps one block of cells a series of a family.
 
+mod export;
 mod label;
 mod metric;
 mod streams;
 
 use crate::buckets::Buckets;
 
+pub use export::{
+    EXPORTED_POINTS, EXPORTED_SPANS, EXPORTER, SPAN_PROCESSOR, SPAN_QUEUE, SPAN_QUEUE_CAPACITY,
+    SPAN_QUEUE_SIZE,
+};
 pub use label::Label;
 pub use metric::{Family, Instrument, Metric, Unit};
 pub use streams::{
@@ -226,7 +231,7 @@ pub static DROPPED: Family = Family {
 };
 
 /// Every family, ordered by [`Family::index`].
-pub static ALL: [&Family; 12] = [
+pub static ALL: [&Family; 15] = [
     &STAGE,
     &STAGE_ERRORS,
     &FRONTEND,
@@ -239,6 +244,9 @@ pub static ALL: [&Family; 12] = [
     &STREAM_RESPONSE,
     &STREAM_BACKEND,
     &DROPPED,
+    &SPAN_PROCESSOR,
+    &SPAN_QUEUE,
+    &EXPORTER,
 ];
 
 #[cfg(test)]

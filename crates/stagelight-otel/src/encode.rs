@@ -46,22 +46,11 @@ pub(crate) fn snapshot(snapshot: &Snapshot, period: Period) -> Vec<OtlpMetric> {
     families.flat_map(|family| encode_family(snapshot, family, period)).collect()
 }
 
-/// Encodes a sum of our own making.
-pub(crate) fn sum(
-    name: &str,
-    unit: &str,
-    help: &str,
-    is_monotonic: bool,
-    data_points: Vec<NumberDataPoint>,
-) -> OtlpMetric {
+/// Encodes a sum that the store does not keep.
+pub(crate) fn sum(metric: &Metric, data_points: Vec<NumberDataPoint>) -> OtlpMetric {
+    let is_monotonic = matches!(metric.instrument, Instrument::Counter);
     let aggregation_temporality = AggregationTemporality::Cumulative.into();
-    OtlpMetric {
-        name: name.to_owned(),
-        description: help.to_owned(),
-        unit: unit.to_owned(),
-        metadata: Vec::new(),
-        data: Some(Data::Sum(Sum { data_points, aggregation_temporality, is_monotonic })),
-    }
+    describe(metric, Data::Sum(Sum { data_points, aggregation_temporality, is_monotonic }))
 }
 
 pub(crate) fn number(attributes: Vec<KeyValue>, period: Period, value: Number) -> NumberDataPoint {

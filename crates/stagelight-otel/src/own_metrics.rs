@@ -1,6 +1,4 @@
-//! Metrics about the export itself, by the names of OpenTelemetry's conventions for SDKs.
-//!
-//! They are not in core's catalogue: nothing of a request is measured here, and only this crate knows that there is an export.
+//! Metrics about the export itself: those of the catalogue that the store does not keep.
 
 use std::sync::Arc;
 
@@ -8,6 +6,7 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     metrics::v1::{Metric, number_data_point::Value as Number},
 };
+use stagelight_core::catalog::{self, Label};
 
 use crate::{
     config::Protocol,
@@ -42,21 +41,11 @@ impl OwnMetrics {
         let mut metrics = Vec::new();
         if let Some(spans) = &self.spans {
             metrics.extend(spans.queue_metrics(period));
-            metrics.extend(exported(
-                "otel.sdk.exporter.span.exported",
-                "{span}",
-                "Spans that were delivered, or by error.type lost.",
-                (&spans.counts, &spans.to),
-                period,
-            ));
+            let position = catalog::EXPORTED_SPANS;
+            metrics.extend(exported(position, &spans.counts, &spans.to, period));
         }
-        metrics.extend(exported(
-            "otel.sdk.exporter.metric_data_point.exported",
-            "{data_point}",
-            "Data points that were delivered, or by error.type not; being cumulative, the next export makes up for them.",
-            (&self.points, &self.points_to),
-            period,
-        ));
+        let position = catalog::EXPORTED_POINTS;
+        metrics.extend(exported(position, &self.points, &self.points_to, period));
         metrics
     }
 }
@@ -78,37 +67,19 @@ impl OwnSpanMetrics {
             }
         }
         let level = |count: usize| vec![with(None, u64::try_from(count).unwrap_or(u64::MAX))];
+        let [size, capacity] = [catalog::SPAN_QUEUE_SIZE, catalog::SPAN_QUEUE_CAPACITY];
         [
-            sum(
-                "otel.sdk.processor.span.processed",
-                "{span}",
-                "Spans that the exporter is done with, or by error.type were dropped before it.",
-                true,
-                processed,
-            ),
-            sum(
-                "otel.sdk.processor.span.queue.size",
-                "{span}",
-                "Spans that wait for their export.",
-                false,
-                level(queue.pending()),
-            ),
-            sum(
-                "otel.sdk.processor.span.queue.capacity",
-                "{span}",
-                "Spans that can wait for their export; more are dropped.",
-                false,
-                level(queue.capacity()),
-            ),
+            sum(&catalog::SPAN_PROCESSOR.metrics[0], processed),
+            sum(&catalog::SPAN_QUEUE.metrics[size], level(queue.pending())),
+            sum(&catalog::SPAN_QUEUE.metrics[capacity], level(queue.capacity())),
         ]
     }
 }
 
 fn exported(
-    name: &str,
-    unit: &str,
-    help: &str,
-    (counts, to): (&ExportCounts, &Destination),
+    position: usize,
+    counts: &ExportCounts,
+    to: &Destination,
     period: Period,
 ) -> Option<Metric> {
     let otlp = to.otlp()?;
@@ -117,12 +88,12 @@ fn exported(
     let points = [delivered].into_iter().chain(lost).map(|(error, count)| {
         number(of_exporter(otlp, error), period, Number::AsInt(integer(count)))
     });
-    Some(sum(name, unit, help, true, points.collect()))
+    Some(sum(&catalog::EXPORTER.metrics[position], points.collect()))
 }
 
 fn of_queue(error: Option<&str>) -> Vec<KeyValue> {
     let mut attributes = component("batching_span_processor");
-    attributes.extend(error.map(|it| text("error.type", it)));
+    attributes.extend(error.map(|it| text(Label::ErrorType, it)));
     attributes
 }
 
@@ -133,18 +104,20 @@ fn of_exporter(otlp: &Otlp, error: Option<String>) -> Vec<KeyValue> {
         (Protocol::HttpProtobuf, Signal::Traces) => "otlp_http_span_exporter",
         (Protocol::HttpProtobuf, Signal::Metrics) => "otlp_http_metric_exporter",
     });
-    attributes.extend(otlp.uri.host().map(|it| text("server.address", it)));
+    attributes.extend(otlp.uri.host().map(|it| text(Label::ServerAddress, it)));
     let port = otlp.uri.port_u16();
-    attributes.extend(port.map(|it| attribute("server.port", Value::IntValue(it.into()))));
-    attributes.extend(error.map(|it| text("error.type", &it)));
+    attributes.extend(
+        port.map(|it| attribute(Label::ServerPort.otel_name(), Value::IntValue(it.into()))),
+    );
+    attributes.extend(error.map(|it| text(Label::ErrorType, &it)));
     attributes
 }
 
 fn component(kind: &str) -> Vec<KeyValue> {
     // There is one of each; the convention asks for a number all the same.
-    vec![text("otel.component.type", kind), text("otel.component.name", &format!("{kind}/0"))]
+    vec![text(Label::OtelComponentType, kind), text(Label::OtelComponentName, &format!("{kind}/0"))]
 }
 
-fn text(name: &str, value: &str) -> KeyValue {
-    attribute(name, Value::StringValue(value.to_owned()))
+fn text(label: Label, value: &str) -> KeyValue {
+    attribute(label.otel_name(), Value::StringValue(value.to_owned()))
 }

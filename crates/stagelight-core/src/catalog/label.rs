@@ -36,13 +36,17 @@ pub enum Label {
     ServerPort,
     /// Why a measurement was dropped.
     Reason,
+    /// Which part of the SDK, told apart from others of its type.
+    OtelComponentName,
+    /// What kind of part of the SDK.
+    OtelComponentType,
 }
 
 // === impl Label ===
 
 impl Label {
     /// All labels, in the order of their discriminants.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Stage,
         Self::Endpoint,
         Self::Provider,
@@ -57,6 +61,8 @@ impl Label {
         Self::ServerAddress,
         Self::ServerPort,
         Self::Reason,
+        Self::OtelComponentName,
+        Self::OtelComponentType,
     ];
 
     /// Returns the OpenTelemetry attribute's name.
@@ -77,6 +83,8 @@ impl Label {
             Self::ServerAddress => "server.address",
             Self::ServerPort => "server.port",
             Self::Reason => "reason",
+            Self::OtelComponentName => "otel.component.name",
+            Self::OtelComponentType => "otel.component.type",
         }
     }
 
@@ -102,7 +110,10 @@ impl Label {
             Self::Endpoint | Self::HttpRoute | Self::Model => 256,
             Self::ErrorType | Self::ServerAddress => 128,
             Self::Outcome | Self::UrlScheme | Self::NetworkProtocolVersion => 8,
-            Self::HttpRequestMethod | Self::Reason => 16,
+            Self::HttpRequestMethod
+            | Self::Reason
+            | Self::OtelComponentName
+            | Self::OtelComponentType => 16,
             Self::HttpResponseStatusCode => 100,
         }
     }
