@@ -7,8 +7,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct SpanKey(u64);
 
-// Bits: 63 valid, 40..58 generation, 16..40 record, 14..16 kind, 0..14 slot. Bit 62 is kept for the sampling verdict.
+// Bits: 63 valid, 62 sampled, 40..58 generation, 16..40 record, 14..16 kind, 0..14 slot.
 const VALID: u64 = 1 << 63;
+const SAMPLED: u64 = 1 << 62;
 const GENERATION_SHIFT: u32 = 40;
 const GENERATION_MASK: u64 = (1 << 18) - 1;
 const RECORD_SHIFT: u32 = 16;
@@ -44,6 +45,17 @@ impl SpanKey {
     #[must_use]
     pub const fn plain(self) -> Self {
         if self.0 == 0 { self } else { Self(self.0 & !(KIND_MASK << KIND_SHIFT)) }
+    }
+
+    /// Returns the key of the same span, with what was decided about its request's trace. Keys below inherit it.
+    pub(crate) const fn with_verdict(self, is_sampled: bool) -> Self {
+        Self(if is_sampled { self.0 | SAMPLED } else { self.0 & !SAMPLED })
+    }
+
+    /// Returns whether a layer that makes traces is to see the span: its request is sampled, or it is in none.
+    #[must_use]
+    pub const fn is_traced(self) -> bool {
+        self.0 & (VALID | SAMPLED) != VALID
     }
 
     /// Returns whether the span is in no request.

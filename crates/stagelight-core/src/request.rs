@@ -1,5 +1,7 @@
 //! A request, as its middleware holds it.
 
+use tracing::Span;
+
 use crate::{
     catalog::Label, clock::Ticks, engine::Engine, key::SpanKey, local, outcome::Outcome, spans,
     units::Nanos,
@@ -44,6 +46,26 @@ impl Request {
         // An ended request has given up its hold: its record may be another's by now.
         let _waiting = (!self.is_ended()).then(|| Waiting::begin(&self.engine, self.key));
         make_span()
+    }
+
+    /// Does what [`link`](Self::link) does, for a request from elsewhere: its span continues the trace that the headers name.
+    ///
+    /// `header` returns the value of a header, by its lower-case name.
+    pub fn link_from(
+        &self,
+        header: &dyn Fn(&str) -> Option<String>,
+        make_span: impl FnOnce() -> Span,
+    ) -> Span {
+        let Some(propagator) = self.engine.propagator() else { return self.link(make_span) };
+        let record = spans::record(&self.engine.0, self.key).filter(|_| !self.is_ended());
+        if let (Some(record), Some(caller)) = (record, propagator.extract(header)) {
+            record.trace().set_caller(caller);
+        }
+        let span = self.link(make_span);
+        if !record.is_some_and(|it| it.trace().is_decided()) {
+            propagator.adopt(&span, header);
+        }
+        span
     }
 
     /// Changes the endpoint, until the end. What was recorded under the old one stays there: stages of a request with more than some

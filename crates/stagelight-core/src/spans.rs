@@ -83,7 +83,8 @@ impl Engine {
         local::with(&self.0, |local| {
             let Some(record) = record(&self.0, parent) else {
                 local.writer.drop_one(&self.0.store, Dropped::OutsideRequest);
-                return SpanKey::NONE;
+                // Of a request that is over, it is still known whether it was sampled.
+                return parent.plain();
             };
             let slot = record.open(now, stage.0, parent.slot(), &mut context(&self.0, local));
             if let Some(slot) = slot {

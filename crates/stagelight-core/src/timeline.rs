@@ -12,6 +12,7 @@ mod notes;
 mod ledger;
 mod record;
 mod pool;
+mod trace_cell;
 
 pub(crate) use context::Context;
 pub(crate) use ledger::MAX_STAGES;

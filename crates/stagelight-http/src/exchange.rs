@@ -91,10 +91,9 @@ impl Exchange {
 
         let labels = Labels::of(&parts, config);
         engine.add(&catalog::HTTP_SERVER_ACTIVE, &[labels.method, labels.scheme], 0, 1);
-        let span = request.link(|| span::open(&parts, &labels, &endpoint, &request_id));
-        if let Some(propagator) = engine.propagator() {
-            span::adopt_caller(&span, &parts.headers, propagator);
-        }
+        let caller = |name: &str| span::header(&parts.headers, name);
+        let span =
+            request.link_from(&caller, || span::open(&parts, &labels, &endpoint, &request_id));
 
         // Most requests have no body, and then there is nothing to share with it.
         let request_bytes = (!body.is_end_stream()).then(Arc::<AtomicU64>::default);

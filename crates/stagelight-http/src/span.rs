@@ -1,7 +1,6 @@
 //! The span of a request that is being served.
 
 use http::{HeaderMap, header, request::Parts};
-use stagelight_core::Propagator;
 use tracing::{Span, field::Empty};
 
 use crate::{
@@ -50,14 +49,12 @@ pub(crate) fn open(
     )
 }
 
-/// Makes the span a child of the caller's, if the headers name it.
-pub(crate) fn adopt_caller(span: &Span, headers: &HeaderMap, propagator: &dyn Propagator) {
-    propagator.adopt(span, &|name| {
-        let mut values = headers.get_all(name).iter().filter_map(|it| it.to_str().ok());
-        let first = values.next()?.to_owned();
-        // `tracestate` and `baggage` may be split over several lines.
-        Some(values.fold(first, |all, it| all + "," + it))
-    });
+/// Returns the value of a header by its lower-case name, as far as it is text.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(name).iter().filter_map(|it| it.to_str().ok());
+    let first = values.next()?.to_owned();
+    // `tracestate` and `baggage` may be split over several lines.
+    Some(values.fold(first, |all, it| all + "," + it))
 }
 
 /// Returns the host and port that the client asked, as far as it says.

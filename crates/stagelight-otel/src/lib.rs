@@ -11,6 +11,11 @@
 //! user's Meter ─▶ SDK reader ─┴─▶ one request an interval ──────┘
 //! ```
 //!
+//! Put inside a `StageLayer` ([`Pipeline::request_traces`]), the tracing layer sees only requests that are sampled: the sampler is asked once, when a
+//! request's span is made, by the caller's context or else a trace id that the span then gets. It is asked again when the SDK starts the span, by the
+//! same id and the same parent, and says the same. What failed or was slow is known only at the end: to keep that, sample all, and let the
+//! collector choose (tail sampling).
+//!
 //! # Promises
 //!
 //! - A slow or dead collector delays nothing but its own data: spans wait in a bounded queue, exports run on a thread of our own, and the
@@ -43,6 +48,9 @@ mod config;
 mod start_error;
 mod delivery;
 mod resource;
+mod span_sampler;
+mod chosen_trace;
+mod gate;
 mod propagation;
 mod encode;
 mod console;
@@ -53,7 +61,6 @@ mod destination;
 mod counts;
 mod background;
 mod worker;
-mod span_sampler;
 mod span_queue;
 mod span_export;
 mod instruments;
@@ -61,6 +68,7 @@ mod own_metrics;
 mod metric_export;
 mod pipeline;
 
+pub use chosen_trace::RequestTracer;
 pub use config::{
     Compression, Config, EndpointError, Exporter, HeaderError, Propagation, Protocol, Sampler,
 };
@@ -68,6 +76,6 @@ pub use delivery::{DeliveryError, ShutdownError, Undelivered};
 pub use env::{EnvProblem, Environment};
 pub use opentelemetry;
 pub use pipeline::Pipeline;
-pub use propagation::current_trace_id;
+pub use propagation::{context_of, current_trace_id};
 pub use signal::Signal;
 pub use start_error::StartError;

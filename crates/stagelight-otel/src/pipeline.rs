@@ -17,20 +17,23 @@ use std::{
 use opentelemetry::{
     global,
     metrics::{Meter, MeterProvider as _},
-    trace::TracerProvider as _,
+    trace::{Tracer, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use stagelight_core::Engine;
+use stagelight_core::{Engine, Gate};
 use tokio::{sync::oneshot, time::Instant};
 use tracing::{Subscriber, warn};
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::{
+    chosen_trace::RequestTracer,
     config::{Config, Propagation},
     delivery::ShutdownError,
     env::EnvProblem,
+    gate::RequestGate,
     propagation::{self, ContextPropagator},
+    span_sampler::SpanSampler,
     start_error::StartError,
 };
 use parts::Parts;
@@ -63,6 +66,7 @@ const GRACE: Duration = Duration::from_millis(200);
 pub struct Pipeline {
     parts: Parts,
     makes_traces: bool,
+    sampler: SpanSampler,
     propagation: Vec<Propagation>,
     problems: Vec<EnvProblem>,
     shutdown_timeout: Duration,
@@ -96,6 +100,7 @@ impl Pipeline {
         Ok(Self {
             parts,
             makes_traces,
+            sampler: SpanSampler(config.sampler.to_sdk()),
             propagation: config.propagation,
             problems: config.problems,
             shutdown_timeout: config.shutdown_timeout,
@@ -133,22 +138,30 @@ impl Pipeline {
         self.parts.meters.meter(name)
     }
 
-    /// Returns the layer that makes traces of spans, or nothing if there is neither an exporter nor a propagator to make them for.
+    /// Returns the layer that makes traces of all spans, or nothing if there is neither an exporter nor a propagator to make them for.
+    ///
+    /// To be added to a subscriber by itself. [`request_traces`](Self::request_traces) costs less.
     #[must_use]
     pub fn tracing_layer<S>(&self) -> Option<OpenTelemetryLayer<S, SdkTracer>>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        if !self.makes_traces {
-            return None;
-        }
-        let layer = tracing_opentelemetry::layer()
-            .with_tracer(self.parts.tracers.tracer("stagelight"))
-            // Attributes that cost as much as the span itself, and say what the name or `request.stage.busy` says already.
-            .with_location(false)
-            .with_threads(false)
-            .with_tracked_inactivity(false);
-        Some(layer)
+        self.makes_traces.then(|| layer_of(self.tracer()))
+    }
+
+    /// Returns the layer that makes traces, to be put inside a `StageLayer`, with the gate that decides which requests it sees. No
+    /// layer if there is neither an exporter nor a propagator to make traces for.
+    #[must_use]
+    pub fn request_traces<S>(&self) -> (Option<OpenTelemetryLayer<S, RequestTracer>>, Arc<dyn Gate>)
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        let layer = self.makes_traces.then(|| layer_of(RequestTracer(self.tracer())));
+        (layer, Arc::new(RequestGate::new(self.sampler.clone())))
+    }
+
+    fn tracer(&self) -> SdkTracer {
+        self.parts.tracers.tracer("stagelight")
     }
 
     /// Delivers what was recorded so far, and waits for it, for 5 s or what the configuration says.
@@ -239,6 +252,19 @@ impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline").field("parts", &self.parts).finish_non_exhaustive()
     }
+}
+
+fn layer_of<S, T>(tracer: T) -> OpenTelemetryLayer<S, T>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    T: Tracer<Span: Send + Sync> + 'static,
+{
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        // Attributes that cost as much as the span itself, and say what the name or `request.stage.busy` says already.
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
 }
 
 async fn finish(

@@ -7,10 +7,10 @@ use opentelemetry::{
     trace::TraceContextExt as _,
 };
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use stagelight_core::Propagator;
+use stagelight_core::{Caller, Propagator, UnrecordedTrace};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::config::Propagation;
+use crate::{config::Propagation, gate};
 
 /// Carries trace context by OpenTelemetry's propagators.
 #[derive(Debug)]
@@ -32,14 +32,27 @@ struct Target<'a>(&'a mut dyn FnMut(&str, String));
 ///
 /// # Cost
 ///
-/// A thread-local look-up, and the allocation of the text.
+/// Some look-ups, and the allocation of the text.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
+    if let Some(trace) = UnrecordedTrace::current() {
+        return Some(format!("{:032x}", trace.trace_id));
+    }
     Context::map_current(|context| {
         let span = context.span();
         let trace = span.span_context();
         trace.is_valid().then(|| trace.trace_id().to_string())
     })
+}
+
+/// Returns the OpenTelemetry context of a span, to be passed on by means of your own, whether its request is sampled or not.
+///
+/// What the OpenTelemetry API takes for current, and what `OpenTelemetrySpanExt::context` returns, is empty in a request that is not
+/// sampled: no OpenTelemetry span is made there.
+#[must_use]
+pub fn context_of(span: &tracing::Span) -> Context {
+    UnrecordedTrace::of(span)
+        .map_or_else(|| span.context(), |trace| gate::context_of_unrecorded(&trace))
 }
 
 /// Makes OpenTelemetry's propagator for these ways; with none, one that does nothing.
@@ -59,25 +72,36 @@ impl ContextPropagator {
         let fields = propagator.fields().map(str::to_lowercase).collect();
         Self { propagator, fields }
     }
+
+    /// Returns the context that the headers name; `None` if they name none, or badly.
+    fn read(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Context> {
+        let present = self.fields.iter().filter_map(|name| Some((name.clone(), get(name)?)));
+        let headers = Headers(present.collect());
+        if headers.0.is_empty() {
+            return None;
+        }
+        let context = self.propagator.extract_with_context(&Context::new(), &headers);
+        (context.has_active_span() || !context.baggage().is_empty()).then_some(context)
+    }
 }
 
 impl Propagator for ContextPropagator {
+    fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Caller> {
+        self.read(get).map(Caller::new)
+    }
+
     fn adopt(&self, span: &tracing::Span, get: &dyn Fn(&str) -> Option<String>) {
-        let present = self.fields.iter().filter_map(|name| Some((name.clone(), get(name)?)));
-        let headers = Headers(present.collect());
-        if headers.0.is_empty() || span.is_disabled() {
+        if span.is_disabled() {
             return;
         }
-        let context = self.propagator.extract_with_context(&Context::new(), &headers);
-        if !context.has_active_span() && context.baggage().is_empty() {
-            return;
+        if let Some(context) = self.read(get) {
+            // Refused if no layer makes traces, and if the span has begun already; neither is worth failing a request for.
+            drop(span.set_parent(context));
         }
-        // Refused if no layer makes traces, and if the span has begun already; neither is worth failing a request for.
-        drop(span.set_parent(context));
     }
 
     fn inject(&self, span: &tracing::Span, set: &mut dyn FnMut(&str, String)) {
-        self.propagator.inject_context(&span.context(), &mut Target(set));
+        self.propagator.inject_context(&context_of(span), &mut Target(set));
     }
 }
 

@@ -1,25 +1,26 @@
-//! Forwards what `tracing` calls to the registry. The one file with unsafe code.
+//! What `tracing` calls on the registry and on the layer. The one file with unsafe code.
 //!
 //! Layers look for the `tracing_subscriber::Registry` under them by type: when a span closes, to keep its data until all have seen it, and
-//! when one with a filter asks for the current span. That look-up is an `unsafe fn`, so a subscriber that wraps the Registry can only
-//! pass it on in unsafe code.
+//! when one with a filter asks for the current span. In the same way code looks for a layer that makes traces, which may be inside ours.
+//! That look-up is an `unsafe fn`, so whoever wraps another can only pass it on in unsafe code.
 #![expect(
     unsafe_code,
-    reason = "`Subscriber::downcast_raw` is an unsafe fn, and has to reach the wrapped Registry"
+    reason = "`downcast_raw` is an unsafe fn, and has to reach the wrapped Registry, and the layer inside ours"
 )]
 
-use std::any::TypeId;
+use std::{any::TypeId, ptr};
 
+use stagelight_core::SpanLookup;
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
     subscriber::Interest,
 };
 use tracing_core::span::Current;
-use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, Layer};
 
-use crate::registry::Registry;
+use crate::{fields, layer::StageLayer, local, registry::Registry};
 
 impl Subscriber for Registry {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
@@ -81,7 +82,7 @@ impl Subscriber for Registry {
 
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
-            return Some(std::ptr::from_ref(self).cast());
+            return Some(ptr::from_ref(self).cast());
         }
         // SAFETY: the contract is this function's own (the pointer is valid as long as `self`, for the type of `id`), and what it
         // points to is owned by `self`.
@@ -92,5 +93,110 @@ impl Subscriber for Registry {
         let has_filter =
             unsafe { Layer::<tracing_subscriber::Registry>::downcast_raw(&self.probe, id) };
         has_filter.filter(|_| self.vouch())
+    }
+}
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        if let Some(traces) = &self.traces {
+            traces.layer.on_register_dispatch(subscriber);
+        }
+    }
+
+    fn on_layer(&mut self, subscriber: &mut S) {
+        if let Some(traces) = &mut self.traces {
+            traces.layer.on_layer(subscriber);
+        }
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        self.open(attributes, id, &mut || {
+            if let Some(traces) = &self.traces {
+                traces.layer.on_new_span(attributes, id, cx.clone());
+            }
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        let key = self.table.get(id);
+        if key.is_stage() || key.is_request() {
+            fields::recorded(values, &self.engine, key);
+        }
+        if let Some(traces) = self.traces_of(key) {
+            traces.on_record(id, values, cx);
+        }
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, cx: Context<'_, S>) {
+        if let Some(traces) = self.traces_of(self.table.get(id)) {
+            traces.on_follows_from(id, follows, cx);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        // Without the look at the frames where nobody asks.
+        if self.traces.is_none() {
+            return;
+        }
+        let innermost = local::with(|it| it.frames.current(self.id)).unwrap_or_default();
+        let key = self.key_above(event.is_contextual(), event.parent(), innermost);
+        if let Some(traces) = self.traces_of(key) {
+            traces.on_event(event, cx);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
+        let entered = local::with(|it| {
+            let made = it.frames.take_made(self.id, id.into_u64());
+            let frame = made.unwrap_or_else(|| self.found(id));
+            it.frames.push(frame);
+            frame.key
+        });
+        if self.traces.is_some() {
+            let key = entered.unwrap_or_else(|| self.table.get(id));
+            if let Some(traces) = self.traces_of(key) {
+                traces.on_enter(id, cx);
+            }
+        }
+    }
+
+    fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
+        let frame = local::with(|it| it.frames.pop(self.id, id)).flatten();
+        if let Some(frame) = frame
+            && frame.key.is_stage()
+            && !frame.is_repeat
+        {
+            self.engine.add_busy(frame.key, frame.entered, self.engine.clock().now());
+        }
+        if self.traces.is_some() {
+            let key = frame.map_or_else(|| self.table.get(id), |it| it.key);
+            if let Some(traces) = self.traces_of(key) {
+                traces.on_exit(id, cx);
+            }
+        }
+    }
+
+    fn on_close(&self, id: Id, cx: Context<'_, S>) {
+        let key = self.table.remove(&id);
+        if !key.is_none() {
+            self.engine.close(key);
+        }
+        if let Some(traces) = self.traces_of(key) {
+            traces.on_close(id, cx);
+        }
+    }
+
+    // SAFETY: whoever implements this must return a pointer to a value of the type that `id` names, which lives as long as `self`.
+    // The first two are fields of `self`, or `self` itself. The third is the inner layer's answer, which owes the same, and lives in `self`.
+    unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
+        if id == TypeId::of::<Self>() {
+            return Some(ptr::from_ref(self).cast());
+        }
+        if id == TypeId::of::<SpanLookup>() {
+            return Some(ptr::from_ref(&self.lookup).cast());
+        }
+        let traces = self.traces.as_ref()?;
+        // SAFETY: the caller owes us what the inner layer asks for: it uses the pointer only as the type that `id` names.
+        unsafe { traces.layer.downcast_raw(id) }
     }
 }

@@ -1,13 +1,18 @@
 //! The layer that turns spans into edges.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use stagelight_core::{Engine, SpanKey, Ticks};
-use tracing::{
-    Subscriber,
-    span::{Attributes, Id, Record},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
-use tracing_subscriber::layer::{Context, Layer};
+
+use stagelight_core::{Engine, Gate, SpanKey, SpanLookup, Ticks};
+use tracing::{
+    Dispatch,
+    span::{Attributes, Id},
+};
 
 use crate::{
     fields,
@@ -16,6 +21,7 @@ use crate::{
     site::{self, Kind},
     span_keys::ByLayer,
     table::Table,
+    traces::{Traces, Untraced},
 };
 
 /// Measures the spans that have a `stage` field, below requests.
@@ -26,18 +32,24 @@ use crate::{
 /// Spans must be enabled to be measured: a filter that is *global* (an `EnvFilter` added as a layer) and turns a stage's span off
 /// turns its measurement off. A filter on one layer does not.
 ///
+/// # Traces
+///
+/// [`with_traces`](StageLayer::with_traces) puts a layer that makes traces *inside* this one. It then sees the spans of requests that are
+/// sampled, and all spans outside of requests; the spans of all other requests cost what a stage costs.
+///
 /// # Cost
 ///
 /// On top of what the Registry costs, a stage that is entered once costs three clock reads and no allocation, and no lock on the
 /// thread that its request began on; a span that is no stage costs an entry in a table, and no clock
 /// read. A stage's first record of an attribute value on a
 /// thread allocates.
-#[derive(Debug)]
-pub struct StageLayer {
-    engine: Engine,
-    table: Table,
+pub struct StageLayer<L = Untraced> {
+    pub(crate) engine: Engine,
+    pub(crate) table: Table,
     /// Tells this layer's frames from another's.
-    id: u64,
+    pub(crate) id: u64,
+    pub(crate) traces: Option<Traces<L>>,
+    pub(crate) lookup: SpanLookup,
 }
 
 // === impl StageLayer ===
@@ -46,18 +58,88 @@ impl StageLayer {
     /// Makes a layer that measures into `engine`.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
+        Self::with(engine, None)
+    }
+
+    /// Puts a layer that makes traces inside, and asks `gate` once for each request whether it is to see the request's spans.
+    ///
+    /// With no layer, nothing is traced. The layer is asked neither which spans are enabled nor for the most verbose level, so it
+    /// must not be a filter or have one.
+    #[must_use]
+    pub fn with_traces<L: 'static>(self, layer: Option<L>, gate: Arc<dyn Gate>) -> StageLayer<L> {
+        StageLayer::with(&self.engine, layer.map(|layer| Traces { layer, gate }))
+    }
+}
+
+impl<L: 'static> StageLayer<L> {
+    fn with(engine: &Engine, traces: Option<Traces<L>>) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         engine.set_span_keys(ByLayer { engine: engine.id() });
-        Self { engine: engine.clone(), table: Table::new(), id: IDS.fetch_add(1, Relaxed) }
+        Self {
+            engine: engine.clone(),
+            table: Table::new(),
+            id: IDS.fetch_add(1, Relaxed),
+            traces,
+            lookup: SpanLookup::new(Self::find),
+        }
     }
 
-    pub(crate) fn engine_id(&self) -> u64 {
-        self.engine.id()
+    fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(&'a Engine, SpanKey)> {
+        let layer = subscriber.downcast_ref::<Self>()?;
+        Some((&layer.engine, layer.table.get(id)))
     }
 
-    /// Returns the key of an open span.
-    pub(crate) fn key_of(&self, id: &Id) -> SpanKey {
-        self.table.get(id)
+    /// Opens whatever a new span is, and runs `make` if the layer that makes traces is to see it.
+    #[inline]
+    pub(crate) fn open(&self, attributes: &Attributes<'_>, id: &Id, make: &mut dyn FnMut()) {
+        let metadata = attributes.metadata();
+        let seen = local::with(|it| (it.sites.kind(metadata), it.frames.current(self.id)));
+        let (kind, innermost) = seen.unwrap_or_else(|| (site::classify(metadata), SpanKey::NONE));
+        let parent = self.key_above(attributes.is_contextual(), attributes.parent(), innermost);
+        let (key, made) = match kind {
+            Kind::Plain => (parent.plain(), None),
+            Kind::Stage { field, has_attributes } => {
+                self.open_stage(attributes, id.into_u64(), parent, field, has_attributes)
+            }
+            Kind::Request => (fields::open_request(attributes, &self.engine), None),
+        };
+        local::with(|it| it.frames.make(made));
+        let key = match &self.traces {
+            None => key,
+            Some(traces) if key.is_request() => {
+                traces.open_request(&self.engine, attributes, key, parent, make)
+            }
+            Some(_) => {
+                if key.is_traced() {
+                    make();
+                }
+                key
+            }
+        };
+        if !key.is_none() {
+            self.table.insert(id, key);
+        }
+    }
+
+    /// Returns the key of the span that something new is below.
+    #[inline]
+    pub(crate) fn key_above(
+        &self,
+        is_contextual: bool,
+        parent: Option<&Id>,
+        innermost: SpanKey,
+    ) -> SpanKey {
+        if is_contextual {
+            innermost
+        } else {
+            parent.map_or(SpanKey::NONE, |parent| self.table.get(parent))
+        }
+    }
+
+    /// Returns the layer that makes traces, if it is to see the span of this key.
+    #[inline]
+    pub(crate) fn traces_of(&self, key: SpanKey) -> Option<&L> {
+        self.traces.as_ref().filter(|_| key.is_traced()).map(|it| &it.layer)
     }
 
     /// Opens a stage. Returns its key, and the frame in which it is recognised if it is entered next.
@@ -88,7 +170,7 @@ impl StageLayer {
     }
 
     /// Returns the frame of a span that is entered and was not just made.
-    fn found(&self, id: &Id) -> Frame {
+    pub(crate) fn found(&self, id: &Id) -> Frame {
         let key = self.table.get(id);
         let entered = if key.is_stage() { self.engine.clock().now() } else { Ticks::default() };
         self.frame(id.into_u64(), key, entered)
@@ -102,54 +184,12 @@ impl Clone for StageLayer {
     }
 }
 
-impl<S: Subscriber> Layer<S> for StageLayer {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
-        let metadata = attributes.metadata();
-        let seen = local::with(|it| (it.sites.kind(metadata), it.frames.current(self.id)));
-        let (kind, innermost) = seen.unwrap_or_else(|| (site::classify(metadata), SpanKey::NONE));
-        let parent = if attributes.is_contextual() {
-            innermost
-        } else {
-            attributes.parent().map_or(SpanKey::NONE, |parent| self.table.get(parent))
-        };
-        let (key, made) = match kind {
-            Kind::Plain => (parent.plain(), None),
-            Kind::Stage { field, has_attributes } => {
-                self.open_stage(attributes, id.into_u64(), parent, field, has_attributes)
-            }
-            Kind::Request => (fields::open_request(attributes, &self.engine), None),
-        };
-        local::with(|it| it.frames.make(made));
-        if !key.is_none() {
-            self.table.insert(id, key);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        let key = self.table.get(id);
-        if key.is_stage() || key.is_request() {
-            fields::recorded(values, &self.engine, key);
-        }
-    }
-
-    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
-        local::with(|it| {
-            let made = it.frames.take_made(self.id, id.into_u64());
-            it.frames.push(made.unwrap_or_else(|| self.found(id)));
-        });
-    }
-
-    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
-        let Some(frame) = local::with(|it| it.frames.pop(self.id, id)).flatten() else { return };
-        if frame.key.is_stage() && !frame.is_repeat {
-            self.engine.add_busy(frame.key, frame.entered, self.engine.clock().now());
-        }
-    }
-
-    fn on_close(&self, id: Id, _: Context<'_, S>) {
-        let key = self.table.remove(&id);
-        if !key.is_none() {
-            self.engine.close(key);
-        }
+impl<L> fmt::Debug for StageLayer<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageLayer")
+            .field("engine", &self.engine)
+            .field("id", &self.id)
+            .field("traces", &self.traces)
+            .finish_non_exhaustive()
     }
 }

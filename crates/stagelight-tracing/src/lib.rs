@@ -37,6 +37,7 @@ mod local;
 mod fields;
 mod table;
 mod span_keys;
+mod traces;
 mod layer;
 mod registry;
 mod downcast;
@@ -48,6 +49,7 @@ pub use site::{
     ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
     STAGE_FIELD, is_measured,
 };
+pub use traces::Untraced;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,7 @@
 //! Finds the keys of spans for code that has only the spans.
 
-use stagelight_core::{SpanKey, SpanKeys};
+use stagelight_core::{SpanKey, SpanKeys, SpanLookup};
 use tracing::Span;
-
-use crate::layer::StageLayer;
 
 /// Asks the layer that a span was made under; there may be several subscribers.
 #[derive(Debug)]
@@ -17,8 +15,8 @@ pub(crate) struct ByLayer {
 impl SpanKeys for ByLayer {
     fn key_of(&self, span: &Span) -> SpanKey {
         let key = span.with_subscriber(|(id, dispatch)| {
-            let layer = dispatch.downcast_ref::<StageLayer>()?;
-            (layer.engine_id() == self.engine).then(|| layer.key_of(id))
+            let (engine, key) = SpanLookup::find(dispatch, id)?;
+            (engine.id() == self.engine).then_some(key)
         });
         key.flatten().unwrap_or_default()
     }

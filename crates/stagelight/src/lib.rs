@@ -44,8 +44,7 @@
 //!
 //! let telemetry = Telemetry::start(Config::from_env(&Environment::process()))?;
 //! stagelight::registry()
-//!     .with(telemetry.stage_layer())
-//!     .with(telemetry.trace_layer())
+//!     .with(telemetry.layer())
 //!     .with(tracing_subscriber::fmt::layer())
 //!     .init();
 //! # Ok::<(), stagelight::StartError>(())
@@ -71,7 +70,7 @@ pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};
 pub use stagelight_otel::{
     Compression, Config, EnvProblem, Environment, Exporter, Propagation, Protocol, Sampler,
-    ShutdownError, StartError, current_trace_id,
+    ShutdownError, StartError, context_of, current_trace_id,
 };
 pub use stagelight_tracing::{Registry, StageLayer, outcome_of::ErrorType, registry};
 pub use telemetry::{InitError, Telemetry, init, init_with};

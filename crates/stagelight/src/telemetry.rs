@@ -40,7 +40,7 @@ pub enum InitError {
 
 /// Starts measuring and exporting as the environment says, and installs a global `tracing` subscriber.
 ///
-/// The subscriber has the stage layer, the OpenTelemetry layer, and logs on standard error as `RUST_LOG` says (`info` when it is
+/// The subscriber has [the layer](Telemetry::layer) that measures and makes traces, and logs on standard error as `RUST_LOG` says (`info` when it is
 /// unset). Spans that are measured are enabled whatever `RUST_LOG` says. For another composition see [`Telemetry::start`].
 ///
 /// Works inside and outside an async runtime; exporters run on a thread of their own. The variables are listed at
@@ -67,8 +67,7 @@ pub fn init_with(config: Config) -> Result<Telemetry, InitError> {
     let telemetry = Telemetry::start(config)?;
     stagelight_tracing::registry()
         .with(filter)
-        .with(telemetry.stage_layer())
-        .with(telemetry.trace_layer())
+        .with(telemetry.layer())
         .with(logs())
         .try_init()
         .map_err(InitError::SubscriberSet)?;
@@ -94,7 +93,7 @@ where
 impl Telemetry {
     /// Starts measuring and exporting, and leaves the `tracing` subscriber to the caller.
     ///
-    /// Add [`stage_layer`](Self::stage_layer) and [`trace_layer`](Self::trace_layer) to it. The first one started is the process'
+    /// Add [`layer`](Self::layer) to it. The first one started is the process'
     /// own: [`client`](crate::client) calls use its engine ([`Engine::global`]), and the OpenTelemetry API its providers.
     ///
     /// # Errors
@@ -136,13 +135,27 @@ impl Telemetry {
         self.pipeline.meter(name)
     }
 
-    /// Returns the layer that measures stages.
+    /// Returns the layer that measures stages and makes OpenTelemetry traces.
+    ///
+    /// The sampler is asked once for each request, when its span is made. Spans of a request that is not sampled cost no more than being
+    /// measured; its trace goes on to backends all the same. Spans outside of requests are sampled as OpenTelemetry does.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    {
+        let (layer, gate) = self.pipeline.request_traces::<S>();
+        StageLayer::new(&self.engine).with_traces(layer, gate)
+    }
+
+    /// Returns the layer that measures stages, and makes no traces.
+    ///
+    /// For traces too, [`layer`](Self::layer) costs less than this and [`trace_layer`](Self::trace_layer), where not all are sampled.
     #[must_use]
     pub fn stage_layer(&self) -> StageLayer {
         StageLayer::new(&self.engine)
     }
 
-    /// Returns the layer that makes OpenTelemetry traces of spans.
+    /// Returns the layer that makes OpenTelemetry traces of all spans, which [`layer`](Self::layer) has inside.
     pub fn trace_layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,

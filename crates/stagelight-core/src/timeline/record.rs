@@ -22,6 +22,7 @@ use crate::{
         ledger::Ledger,
         notes::{HOME_SLOTS, Notes},
         stage_cell::{StageCell, StageLabel},
+        trace_cell::TraceCell,
     },
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Record {
     started: AtomicU64,
     /// Which of home's slots are taken; written by home alone.
     home_slots: AtomicU32,
+    trace: TraceCell,
     notes: Notes,
     ledger: Mutex<Ledger>,
 }
@@ -76,6 +78,7 @@ impl Record {
             home: AtomicU32::new(0),
             started: AtomicU64::new(0),
             home_slots: AtomicU32::new(0),
+            trace: TraceCell::default(),
             notes: Notes::new(),
             ledger: Mutex::default(),
         }
@@ -88,6 +91,10 @@ impl Record {
 
     pub(crate) fn has_guard(&self) -> bool {
         self.has_guard.load(Relaxed)
+    }
+
+    pub(crate) fn trace(&self) -> &TraceCell {
+        &self.trace
     }
 
     /// Begins a request, with one holder.
@@ -204,6 +211,7 @@ impl Record {
             self.end_in(ledger, now, Outcome::Cancelled, cx);
             ledger.drain(&self.notes, u64::MAX, cx);
             ledger.reset();
+            self.trace.reset();
             self.generation.store(self.generation().wrapping_add(1), Relaxed);
         }
         Released { is_last, duration }

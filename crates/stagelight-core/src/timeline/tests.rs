@@ -236,7 +236,7 @@ fn a_dropped_request_is_cancelled_and_a_stale_key_is_ignored() {
     drop(request);
     engine.close(root);
     let stage = engine.open_stage(root, engine.stage_id("late"));
-    assert!(stage.is_none());
+    assert!(!stage.is_stage());
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
     assert_eq!(request.value(catalog::Label::Outcome), "cancelled");

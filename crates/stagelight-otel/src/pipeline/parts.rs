@@ -15,6 +15,7 @@ use stagelight_core::{Engine, Percentages};
 
 use crate::{
     background::Background,
+    chosen_trace::ChosenIds,
     config::Config,
     counts::ExportCounts,
     destination::Destination,
@@ -83,6 +84,7 @@ fn tracers(config: &Config, resource: &Resource) -> TracerProviderBuilder {
     SdkTracerProvider::builder()
         .with_resource(resource.clone())
         .with_sampler(SpanSampler(config.sampler.to_sdk()))
+        .with_id_generator(ChosenIds::default())
         .with_max_attributes_per_span(config.spans.attributes)
         .with_max_events_per_span(config.spans.events)
         .with_max_links_per_span(config.spans.links)

@@ -1,0 +1,131 @@
+//! Which trace a request is in, and who decides whether it is recorded, without knowing OpenTelemetry.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use tracing::{Dispatch, dispatcher, span::Id};
+
+use crate::{engine::Engine, key::SpanKey};
+
+/// The trace context that a request came with, as whoever read it understands it.
+///
+/// Core only keeps it, for as long as the request is going on.
+#[derive(Clone)]
+pub struct Caller(Arc<dyn Any + Send + Sync>);
+
+/// What a request's span is made from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// A caller elsewhere, by the headers that it sent.
+    Caller(&'a Caller),
+    /// Whatever the thread is doing.
+    Here,
+    /// Nothing: the span was made a root.
+    Nowhere,
+}
+
+/// What was decided at a request's start, for all spans below it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Whether the request's spans are recorded.
+    pub is_sampled: bool,
+    /// The trace that the request is in, recorded or not; never zero.
+    pub trace_id: u128,
+    /// The span that backends are to take for their parent when none is recorded; never zero.
+    pub span_id: u64,
+    /// What is to be passed on besides, if it is not the caller's.
+    pub carried: Option<Caller>,
+}
+
+/// Decides, once for each request, whether its spans are recorded.
+///
+/// `stagelight-otel` implements it with the configured sampler. The layer that measures keeps spans of a request that is not
+/// recorded away from the layer that makes traces.
+pub trait Gate: Send + Sync + fmt::Debug {
+    /// Decides about a request whose span has this name.
+    fn decide(&self, name: &'static str, origin: Origin<'_>) -> Verdict;
+
+    /// Runs `make`, in which a recorded request's span is made known to the layer that makes traces: it is to continue
+    /// `origin`, in the trace that was decided about.
+    fn within(&self, verdict: &Verdict, origin: Origin<'_>, make: &mut dyn FnMut());
+}
+
+/// The trace of a request that is not recorded, which backends must be told of all the same.
+#[derive(Clone, Debug)]
+pub struct UnrecordedTrace {
+    /// The trace's id.
+    pub trace_id: u128,
+    /// Stands for all spans of the request.
+    pub span_id: u64,
+    /// What is to be passed on besides.
+    pub carried: Option<Caller>,
+}
+
+/// How a layer finds the key of a span by its id. The layer offers it by `downcast_raw`, whatever its own type.
+#[derive(Clone, Copy)]
+pub struct SpanLookup(Find);
+
+type Find = for<'a> fn(&'a Dispatch, &Id) -> Option<(&'a Engine, SpanKey)>;
+
+// === impl Caller ===
+
+impl Caller {
+    /// Keeps a context.
+    pub fn new<T: Any + Send + Sync>(context: T) -> Self {
+        Self(Arc::new(context))
+    }
+
+    /// Returns the context, if it is of this type.
+    #[must_use]
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").finish_non_exhaustive()
+    }
+}
+
+// === impl UnrecordedTrace ===
+
+impl UnrecordedTrace {
+    /// Returns the trace of a span whose request is not recorded; `None` for all other spans.
+    #[must_use]
+    pub fn of(span: &tracing::Span) -> Option<Self> {
+        span.with_subscriber(|(id, dispatch)| find(dispatch, id)).flatten()
+    }
+
+    /// Returns the trace of the span that the thread is in, if its request is not recorded.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        dispatcher::get_default(|dispatch| find(dispatch, dispatch.current_span().id()?))
+    }
+}
+
+fn find(dispatch: &Dispatch, id: &Id) -> Option<UnrecordedTrace> {
+    let (engine, key) = SpanLookup::find(dispatch, id)?;
+    engine.unrecorded_trace(key)
+}
+
+// === impl SpanLookup ===
+
+impl SpanLookup {
+    /// Makes a lookup of a function that is given a subscriber, and the id of an open span in it.
+    #[must_use]
+    pub const fn new(find: Find) -> Self {
+        Self(find)
+    }
+
+    /// Returns the key of an open span, and the engine that it is a key of. `None` if no layer of the subscriber offers a lookup.
+    #[must_use]
+    pub fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(&'a Engine, SpanKey)> {
+        (subscriber.downcast_ref::<Self>()?.0)(subscriber, id)
+    }
+}
+
+impl fmt::Debug for SpanLookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanLookup").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! Decides at a request's start whether its spans are recorded.
+
+use opentelemetry::{
+    Context,
+    baggage::BaggageExt as _,
+    trace::{SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
+};
+use opentelemetry_sdk::trace::{
+    IdGenerator as _, RandomIdGenerator, SamplingDecision, ShouldSample,
+};
+use stagelight_core::{Caller, Gate, Origin, UnrecordedTrace, Verdict};
+
+use crate::{chosen_trace, span_sampler::SpanSampler};
+
+/// Asks the configured sampler, by the caller's context or the one that is current.
+#[derive(Debug)]
+pub(crate) struct RequestGate {
+    sampler: SpanSampler,
+    ids: RandomIdGenerator,
+}
+
+// === impl RequestGate ===
+
+impl RequestGate {
+    pub(crate) fn new(sampler: SpanSampler) -> Self {
+        Self { sampler, ids: RandomIdGenerator::default() }
+    }
+
+    fn decide_below(&self, name: &'static str, parent: &Context) -> Verdict {
+        let span = parent.span();
+        let above = span.span_context();
+        let trace = if above.is_valid() { above.trace_id() } else { self.ids.new_trace_id() };
+        // What a sampler may add to a span, it adds when the span starts: it is asked again then, by the same id, and says the same.
+        let decision = self
+            .sampler
+            .should_sample(Some(parent), trace, name, &SpanKind::Server, &[], &[])
+            .decision;
+        Verdict {
+            is_sampled: decision == SamplingDecision::RecordAndSample,
+            trace_id: u128::from_be_bytes(trace.to_bytes()),
+            span_id: u64::from_be_bytes(self.ids.new_span_id().to_bytes()),
+            carried: None,
+        }
+    }
+}
+
+impl Gate for RequestGate {
+    fn decide(&self, name: &'static str, origin: Origin<'_>) -> Verdict {
+        match origin {
+            Origin::Caller(caller) => self.decide_below(name, &context_of_caller(caller)),
+            Origin::Nowhere => self.decide_below(name, &Context::new()),
+            Origin::Here => Context::map_current(|current| {
+                let verdict = self.decide_below(name, current);
+                let is_bare = !current.has_active_span() && current.baggage().is_empty();
+                let carried =
+                    (!verdict.is_sampled && !is_bare).then(|| Caller::new(current.clone()));
+                Verdict { carried, ..verdict }
+            }),
+        }
+    }
+
+    fn within(&self, verdict: &Verdict, origin: Origin<'_>, make: &mut dyn FnMut()) {
+        let _guard = match origin {
+            Origin::Caller(caller) => Some(context_of_caller(caller).attach()),
+            Origin::Here | Origin::Nowhere => None,
+        };
+        chosen_trace::with_trace(verdict.trace_id.into(), make);
+    }
+}
+
+fn context_of_caller(caller: &Caller) -> Context {
+    caller.get::<Context>().cloned().unwrap_or_default()
+}
+
+/// Returns the context that backends of a request that is not recorded are sent.
+pub(crate) fn context_of_unrecorded(trace: &UnrecordedTrace) -> Context {
+    let carried = trace.carried.as_ref().map(context_of_caller).unwrap_or_default();
+    let state: TraceState = carried.span().span_context().trace_state().clone();
+    let flags = TraceFlags::NOT_SAMPLED;
+    let span = SpanContext::new(trace.trace_id.into(), trace.span_id.into(), flags, false, state);
+    carried.with_remote_span_context(span)
+}

@@ -1,0 +1,8 @@
+//! Which requests are traced: decided once, at the request span; what the others cost, and what they pass on.
+#![cfg(feature = "grpc")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+mod callers;
+mod ratios;
+mod shapes;
