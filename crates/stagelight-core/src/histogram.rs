@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     catalog::{Instrument, Metric, Unit},
+    exemplar::Exemplar,
     fine::{self, Layout},
 };
 
@@ -14,6 +15,7 @@ pub struct Histogram {
     pub(crate) sum: u64,
     pub(crate) counts: Vec<u64>,
     pub(crate) fine: BTreeMap<usize, u64>,
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 // === impl Histogram ===
@@ -21,7 +23,13 @@ pub struct Histogram {
 impl Histogram {
     pub(crate) fn empty(metric: &'static Metric) -> Self {
         let buckets = metric.bounds().len() + 1;
-        Self { metric, sum: 0, counts: vec![0; buckets], fine: BTreeMap::new() }
+        Self {
+            metric,
+            sum: 0,
+            counts: vec![0; buckets],
+            fine: BTreeMap::new(),
+            exemplars: Vec::new(),
+        }
     }
 
     /// Returns how many values were recorded.
@@ -94,10 +102,19 @@ impl Histogram {
             sum: self.sum.wrapping_sub(earlier.sum),
             counts: counts.collect(),
             fine: fine.collect(),
+            exemplars: self.exemplars.clone(),
         }
     }
 
-    /// Adds another histogram of the same metric.
+    /// Returns the exemplars, one for a bucket at most, in the order of buckets.
+    ///
+    /// There are some only in what an [`ExemplarReader`](crate::ExemplarReader) has read.
+    #[must_use]
+    pub fn exemplars(&self) -> &[Exemplar] {
+        &self.exemplars
+    }
+
+    /// Adds another histogram of the same metric, without its exemplars.
     pub fn add(&mut self, other: &Self) {
         self.sum = self.sum.wrapping_add(other.sum);
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {

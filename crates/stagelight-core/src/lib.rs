@@ -62,12 +62,14 @@ mod verdict;
 mod request;
 mod histogram;
 mod snapshot;
+mod exemplar;
 mod percentages;
 mod propagation;
 
 pub use buckets::{Buckets, MAX_BOUNDS};
 pub use clock::{Clock, ManualClock, Ticks};
 pub use engine::Engine;
+pub use exemplar::{Exemplar, ExemplarReader};
 pub use fine::SCALE;
 pub use histogram::Histogram;
 pub use key::SpanKey;

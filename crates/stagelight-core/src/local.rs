@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use crate::{engine::Shared, key::SpanKey, store::Writer};
+use crate::{clock::Clock, engine::Shared, exemplar::Traced, key::SpanKey, store::Writer};
 
 /// A thread's part of one engine.
 #[derive(Debug)]
@@ -17,6 +17,16 @@ pub(crate) struct Local {
     pub(crate) free_records: Vec<u32>,
     /// The request that waits for its span to be made.
     pub(crate) pending: SpanKey,
+    /// The innermost span that the thread is in, if that is recorded as a trace.
+    pub(crate) inside: Option<Inside>,
+}
+
+/// A span that is recorded as a trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inside {
+    pub(crate) key: SpanKey,
+    pub(crate) trace_id: u128,
+    pub(crate) span_id: u64,
 }
 
 thread_local! {
@@ -62,6 +72,7 @@ impl Local {
             writer: Writer::new(&engine.store),
             free_records: Vec::new(),
             pending: SpanKey::NONE,
+            inside: None,
         }
     }
 }
@@ -71,5 +82,13 @@ impl Drop for Local {
         let Some(engine) = self.engine.upgrade() else { return };
         self.writer.retire(&engine.store);
         engine.pool.put_all_back(&mut self.free_records);
+    }
+}
+
+// === impl Inside ===
+
+impl Inside {
+    pub(crate) fn traced(self, clock: &Clock) -> Traced {
+        Traced { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
     }
 }

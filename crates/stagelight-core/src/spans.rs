@@ -14,7 +14,7 @@ use crate::{
     outcome::Outcome,
     stage::Group,
     symbol::Symbol,
-    timeline::{Context, Record, StageLabel},
+    timeline::{Context, Record, Released, StageLabel},
     well_known::Dropped,
 };
 
@@ -130,19 +130,26 @@ impl Engine {
 
     /// Closes a span. Each open span is closed once, after all spans below it.
     pub fn close(&self, key: SpanKey) {
+        let _is_exemplar = self.close_recorded(key);
+    }
+
+    /// Does what [`close`](Self::close) does. Returns whether the span was a request's, of which values became
+    /// [exemplars](crate::ExemplarReader): its trace should be kept.
+    #[must_use]
+    pub fn close_recorded(&self, key: SpanKey) -> bool {
         if !key.is_stage() && !key.is_request() {
-            return;
+            return false;
         }
         let now = self.0.clock.now();
-        let Some(record) = record(&self.0, key) else { return };
+        let Some(record) = record(&self.0, key) else { return false };
         local::with(&self.0, |local| {
             if key.is_stage() {
                 record.close(now, key.slot(), &mut context(&self.0, local));
-            } else {
-                let outcome = (!record.has_guard()).then_some(Outcome::Ok);
-                release(&self.0, local, key, now, outcome);
+                return false;
             }
-        });
+            let outcome = (!record.has_guard()).then_some(Outcome::Ok);
+            release(&self.0, local, key, now, outcome).is_some_and(|it| it.is_exemplar)
+        })
     }
 }
 
@@ -170,7 +177,9 @@ pub(crate) fn end_guarded(
     now: Ticks,
     outcome: Outcome,
 ) -> Option<u64> {
-    local::with(&engine.0, |local| release(&engine.0, local, key, now, Some(outcome)))
+    local::with(&engine.0, |local| {
+        release(&engine.0, local, key, now, Some(outcome)).and_then(|it| it.duration)
+    })
 }
 
 /// Returns the record of an open span. `None` when it is in no request, or the key is stale.
@@ -188,12 +197,12 @@ fn release(
     key: SpanKey,
     now: Ticks,
     outcome: Option<Outcome>,
-) -> Option<u64> {
+) -> Option<Released> {
     let released = record(engine, key)?.release(now, outcome, &mut context(engine, local));
     if released.is_last {
         engine.pool.put_back(&mut local.free_records, key.record());
     }
-    released.duration
+    Some(released)
 }
 
 #[inline]

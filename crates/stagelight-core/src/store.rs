@@ -7,6 +7,7 @@
 
 mod series_key;
 mod cells;
+mod exemplars;
 mod writer;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -16,11 +17,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     catalog::{self, Family},
+    clock::Clock,
+    exemplar::Exemplar,
     snapshot::{Point, Series, Snapshot},
     symbol::{Symbol, Symbols},
 };
+use exemplars::{Collected, Intervals, Reservoirs};
 
 pub(crate) use cells::Cells;
+pub(crate) use exemplars::{Kept, Random, Spot};
 pub(crate) use series_key::{MAX_LABELS, SeriesKey};
 pub(crate) use writer::Writer;
 
@@ -30,6 +35,7 @@ pub(crate) use writer::Writer;
 pub(crate) const MAX_SERIES: usize = 2000;
 
 type BySeries = FxHashMap<SeriesKey, Cells>;
+type Sums = BTreeMap<SeriesKey, Vec<Point>>;
 
 /// All values of one engine.
 #[derive(Debug)]
@@ -38,12 +44,14 @@ pub(crate) struct Store {
     /// The series of each family that any thread has, to hold [`MAX_SERIES`].
     known: [Mutex<FxHashSet<SeriesKey>>; catalog::ALL.len()],
     shards: Mutex<Shards>,
+    pub(crate) intervals: Intervals,
 }
 
 /// The cells that one thread writes, as readers find them.
 #[derive(Debug)]
 pub(crate) struct Shard {
     families: [Mutex<BySeries>; catalog::ALL.len()],
+    reservoirs: Mutex<Reservoirs>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +68,7 @@ impl Store {
             symbols: Symbols::new(),
             known: std::array::from_fn(|_| Mutex::default()),
             shards: Mutex::default(),
+            intervals: Intervals::new(),
         }
     }
 
@@ -69,7 +78,10 @@ impl Store {
         if let Some(shard) = shards.idle.pop() {
             return shard;
         }
-        let shard = Arc::new(Shard { families: std::array::from_fn(|_| Mutex::default()) });
+        let shard = Arc::new(Shard {
+            families: std::array::from_fn(|_| Mutex::default()),
+            reservoirs: Mutex::default(),
+        });
         shards.all.push(Arc::clone(&shard));
         shard
     }
@@ -89,25 +101,33 @@ impl Store {
         overflow_key(family)
     }
 
-    /// Sums all shards.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// Ends a reader's interval, and returns the exemplars that were kept in it.
+    pub(crate) fn collect_exemplars(&self, reader: usize, random: &mut Random) -> Collected {
+        let interval = self.intervals.next(reader);
         let shards = self.shards.lock().all.clone();
-        let series = catalog::ALL.iter().flat_map(|family| self.series(family, &shards));
+        let mut collected = Collected::default();
+        for shard in shards {
+            let reservoirs = &mut *shard.reservoirs.lock();
+            reservoirs.collect((reader, interval), &mut collected, &self.intervals, random);
+        }
+        collected
+    }
+
+    /// Sums all shards. The exemplars must have been collected before, so that their values are counted.
+    pub(crate) fn snapshot(&self, exemplars: &Collected, clock: &Clock) -> Snapshot {
+        let shards = self.shards.lock().all.clone();
+        let series = catalog::ALL.iter().flat_map(|family| {
+            let mut sums = sums_of(family, &shards);
+            for (key, points) in &mut sums {
+                let kept = exemplars.get(&(family.index, *key));
+                kept.into_iter().flatten().for_each(|it| show_exemplar(points, it, clock));
+            }
+            self.series(family, sums)
+        });
         Snapshot { series: series.collect() }
     }
 
-    fn series(&self, family: &'static Family, shards: &[Arc<Shard>]) -> Vec<Series> {
-        let mut sums: BTreeMap<SeriesKey, Vec<Point>> = BTreeMap::new();
-        for shard in shards {
-            // Copied out, so that a thread that meets a new series does not wait for a reader.
-            let cells: Vec<_> = {
-                let series = shard.families[family.index].lock();
-                series.iter().map(|(key, cells)| (*key, cells.clone())).collect()
-            };
-            for (key, cells) in cells {
-                cells.add_to(sums.entry(key).or_insert_with(|| cells::empty_points(family)));
-            }
-        }
+    fn series(&self, family: &'static Family, sums: Sums) -> Vec<Series> {
         let mut series: Vec<_> = sums
             .into_iter()
             .map(|(key, points)| {
@@ -118,6 +138,35 @@ impl Store {
             .collect();
         series.sort_by(|left, right| left.values.cmp(&right.values));
         series
+    }
+}
+
+fn sums_of(family: &'static Family, shards: &[Arc<Shard>]) -> Sums {
+    let mut sums = Sums::new();
+    for shard in shards {
+        // Copied out, so that a thread that meets a new series does not wait for a reader.
+        let cells: Vec<_> = {
+            let series = shard.families[family.index].lock();
+            series.iter().map(|(key, cells)| (*key, cells.clone())).collect()
+        };
+        for (key, cells) in cells {
+            cells.add_to(sums.entry(key).or_insert_with(|| cells::empty_points(family)));
+        }
+    }
+    sums
+}
+
+fn show_exemplar(points: &mut [Point], (spot, kept): &(Spot, Kept), clock: &Clock) {
+    if let Some(Point::Histogram(histogram)) = points.get_mut(spot.metric) {
+        let age = clock.since(kept.traced.at);
+        histogram.exemplars.push(Exemplar {
+            bucket: spot.bucket,
+            value: histogram.metric.unit.export(kept.value),
+            trace_id: kept.traced.trace_id,
+            span_id: kept.traced.span_id,
+            age,
+        });
+        histogram.exemplars.sort_by_key(|it| it.bucket);
     }
 }
 

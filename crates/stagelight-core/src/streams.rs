@@ -44,7 +44,11 @@ impl Engine {
         let labels = [backend.provider, backend.model].map(well_known::or_unknown);
         let series = SeriesKey::of([labels[0], labels[1], record.endpoint()]);
         local::with(&self.0, |local| {
-            local.writer.cells(&self.0.store, &catalog::STREAM_BACKEND, series).record_all(values);
+            let inside = local.inside.map(|it| it.traced(&self.0.clock));
+            let family = &catalog::STREAM_BACKEND;
+            if local.writer.record(&self.0.store, family, series, values, inside) {
+                record.trace().use_as_exemplar();
+            }
         });
     }
 }

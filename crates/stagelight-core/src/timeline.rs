@@ -17,7 +17,7 @@ mod trace_cell;
 pub(crate) use context::Context;
 pub(crate) use ledger::MAX_STAGES;
 pub(crate) use pool::Pool;
-pub(crate) use record::Record;
+pub(crate) use record::{Record, Released};
 pub(crate) use stage_cell::StageLabel;
 
 #[cfg(test)]

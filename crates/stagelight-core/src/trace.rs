@@ -47,6 +47,12 @@ pub trait Gate: Send + Sync + fmt::Debug {
     /// Runs `make`, in which a recorded request's span is made known to the layer that makes traces: it is to continue
     /// `origin`, in the trace that was decided about.
     fn within(&self, verdict: &Verdict, origin: Origin<'_>, make: &mut dyn FnMut());
+
+    /// Returns the ids of the trace and the span that the thread is in, if that is recorded.
+    fn current(&self) -> Option<(u128, u64)>;
+
+    /// Marks a recorded span that is about to close: values of its request became exemplars, so its trace is worth keeping.
+    fn mark(&self, subscriber: &Dispatch, span: &Id);
 }
 
 /// The trace of a request that is not recorded, which backends must be told of all the same.

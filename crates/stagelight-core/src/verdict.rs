@@ -3,6 +3,7 @@
 use crate::{
     engine::Engine,
     key::SpanKey,
+    local::{self, Inside},
     spans,
     trace::{Caller, UnrecordedTrace, Verdict},
 };
@@ -30,6 +31,26 @@ impl Engine {
     #[must_use]
     pub fn leave_to_traces(&self, key: SpanKey) -> SpanKey {
         key.with_verdict(true)
+    }
+
+    /// Says that the calling thread has entered a span, and under which ids that is recorded as a trace's; `None` if it is not.
+    ///
+    /// Values that are recorded from now on, and the values of its stage or request, may become [exemplars](crate::ExemplarReader).
+    pub fn enter_recorded(&self, key: SpanKey, ids: Option<(u128, u64)>) {
+        self.set_inside(key, ids);
+        let Some((trace_id, span_id)) = ids else { return };
+        let Some(record) = spans::record(&self.0, key) else { return };
+        if key.is_request() {
+            record.trace().record_as(trace_id, span_id);
+        } else if key.is_stage() {
+            record.set_span_id(key.slot(), span_id);
+        }
+    }
+
+    /// Says which span the calling thread is in, of those that are recorded as a trace's, after it has left another.
+    pub fn set_inside(&self, key: SpanKey, ids: Option<(u128, u64)>) {
+        let inside = ids.map(|(trace_id, span_id)| Inside { key, trace_id, span_id });
+        local::with(&self.0, |local| local.inside = inside);
     }
 
     /// Returns the trace that a span's request would be in, if it was decided that it is not recorded.

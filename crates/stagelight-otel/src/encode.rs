@@ -5,13 +5,13 @@ use std::time::SystemTime;
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     metrics::v1::{
-        AggregationTemporality, Gauge, Histogram as OtlpHistogram, HistogramDataPoint,
-        Metric as OtlpMetric, NumberDataPoint, ScopeMetrics, Sum, metric::Data,
-        number_data_point::Value as Number,
+        AggregationTemporality, Exemplar as OtlpExemplar, Gauge, Histogram as OtlpHistogram,
+        HistogramDataPoint, Metric as OtlpMetric, NumberDataPoint, ScopeMetrics, Sum,
+        exemplar::Value as ExemplarValue, metric::Data, number_data_point::Value as Number,
     },
 };
 use stagelight_core::{
-    Histogram, Point, Series, Snapshot,
+    Exemplar, Histogram, Point, Series, Snapshot,
     catalog::{self, Family, Instrument, Label, Metric},
 };
 
@@ -127,12 +127,21 @@ fn histogram_point(series: &Series, histogram: &Histogram, period: Period) -> Hi
         sum: Some(histogram.sum()),
         bucket_counts: histogram.bucket_counts().to_vec(),
         explicit_bounds: histogram.bounds().to_vec(),
-        // The store keeps no examples of values yet; this is where they go.
-        exemplars: Vec::new(),
+        exemplars: histogram.exemplars().iter().map(|it| exemplar(it, period)).collect(),
         flags: 0,
         // A cumulative minimum says nothing of the last interval, and Prometheus has no place for it.
         min: None,
         max: None,
+    }
+}
+
+fn exemplar(exemplar: &Exemplar, period: Period) -> OtlpExemplar {
+    OtlpExemplar {
+        filtered_attributes: Vec::new(),
+        time_unix_nano: period.end.saturating_sub(exemplar.age.get()),
+        span_id: exemplar.span_id.to_be_bytes().to_vec(),
+        trace_id: exemplar.trace_id.to_be_bytes().to_vec(),
+        value: Some(ExemplarValue::AsDouble(exemplar.value)),
     }
 }
 

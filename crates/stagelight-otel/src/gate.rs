@@ -1,7 +1,7 @@
 //! Decides at a request's start whether its spans are recorded.
 
 use opentelemetry::{
-    Context,
+    Context, KeyValue,
     baggage::BaggageExt as _,
     trace::{SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
 };
@@ -9,8 +9,13 @@ use opentelemetry_sdk::trace::{
     IdGenerator as _, RandomIdGenerator, SamplingDecision, ShouldSample,
 };
 use stagelight_core::{Caller, Gate, Origin, UnrecordedTrace, Verdict};
+use tracing::{Dispatch, span::Id};
+use tracing_opentelemetry::get_otel_context;
 
 use crate::{chosen_trace, span_sampler::SpanSampler};
+
+/// The attribute of a request's span whose trace an exemplar names, for a collector's tail sampling to keep.
+const EXEMPLAR: &str = "stagelight.exemplar";
 
 /// Asks the configured sampler, by the caller's context or the one that is current.
 #[derive(Debug)]
@@ -65,6 +70,25 @@ impl Gate for RequestGate {
             Origin::Here | Origin::Nowhere => None,
         };
         chosen_trace::with_trace(verdict.trace_id.into(), make);
+    }
+
+    fn current(&self) -> Option<(u128, u64)> {
+        Context::map_current(|current| {
+            let span = current.span();
+            let ids = span.span_context();
+            ids.is_sampled().then(|| {
+                (
+                    u128::from_be_bytes(ids.trace_id().to_bytes()),
+                    u64::from_be_bytes(ids.span_id().to_bytes()),
+                )
+            })
+        })
+    }
+
+    fn mark(&self, subscriber: &Dispatch, span: &Id) {
+        if let Some(context) = get_otel_context(span, subscriber) {
+            context.span().set_attribute(KeyValue::new(EXEMPLAR, true));
+        }
     }
 }
 

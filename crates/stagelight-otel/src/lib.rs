@@ -16,6 +16,12 @@
 //! same id and the same parent, and says the same. What failed or was slow is known only at the end: to keep that, sample all, and let the
 //! collector choose (tail sampling).
 //!
+//! # Exemplars
+//!
+//! Histograms carry one value of a sampled request for each bucket and export interval, with its trace's and span's id. The span of a request of
+//! which a value was taken gets the attribute `stagelight.exemplar`, before it ends: a collector's tail sampling can keep such
+//! traces by a `boolean_attribute` policy.
+//!
 //! # Promises
 //!
 //! - A slow or dead collector delays nothing but its own data: spans wait in a bounded queue, exports run on a thread of our own, and the

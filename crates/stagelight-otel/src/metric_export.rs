@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{Metric, ResourceMetrics, metric::Data},
     resource::v1::Resource as OtlpResource,
 };
-use stagelight_core::{Engine, Percentages};
+use stagelight_core::{Engine, ExemplarReader, Percentages};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval_at, timeout_at},
@@ -32,6 +32,7 @@ use crate::{
 pub(crate) struct MetricExport {
     pub(crate) engine: Engine,
     pub(crate) percentages: Percentages,
+    pub(crate) exemplars: ExemplarReader,
     pub(crate) instruments: Arc<Instruments>,
     pub(crate) own: OwnMetrics,
     pub(crate) counts: Arc<ExportCounts>,
@@ -119,7 +120,7 @@ impl MetricExport {
 
     async fn collect(&mut self, deadline: Instant) -> ExportMetricsServiceRequest {
         let mut scope_metrics = self.instruments.collect(deadline).await;
-        let mut snapshot = self.engine.snapshot();
+        let mut snapshot = self.exemplars.snapshot();
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
         let period = Period::until_now(self.since);
         let mut metrics = encode::snapshot(&snapshot, period);

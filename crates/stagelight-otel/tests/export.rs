@@ -9,9 +9,10 @@ use std::{
 
 use expect_test::{Expect, expect};
 use opentelemetry_proto::tonic::{
-    collector::metrics::v1::ExportMetricsServiceRequest, metrics::v1::metric::Data,
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    metrics::v1::{HistogramDataPoint, metric::Data},
 };
-use stagelight_core::{Engine, catalog};
+use stagelight_core::{Clock, Engine, SpanKey, catalog};
 use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
 use stagelight_testing::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
 use tracing_subscriber::Registry;
@@ -100,6 +101,36 @@ fn who_speaks() -> Expect {
         "#]]
 }
 
+#[test]
+fn an_exemplar_has_its_ids_value_and_time() {
+    for protocol in PROTOCOLS {
+        let (clock, time) = Clock::manual();
+        let engine = Engine::with_clock(clock);
+        let sink = OtlpSink::start().unwrap();
+        let pipeline = Pipeline::start(&engine, config(&sink, protocol)).unwrap();
+        let record = |nanos| engine.record(&catalog::FRONTEND, &["/v1"], &[(0, nanos)]);
+        record(2 * MILLI);
+        engine.set_inside(SpanKey::NONE, Some((0x0af7, 0xb7)));
+        record(700 * MILLI);
+        record(3 * MILLI);
+        engine.set_inside(SpanKey::NONE, None);
+        time.advance(Duration::from_secs(2));
+        pipeline.shutdown().unwrap();
+
+        let points = frontend_points(&sink.metrics()[0]);
+        let [point] = &points[..] else { panic!("one point") };
+        let exemplars = point.exemplars.iter().map(|it| {
+            let age = Duration::from_nanos(point.time_unix_nano - it.time_unix_nano);
+            format!("{:02x?} {:02x?} {:?} {age:?} ago", it.trace_id, it.span_id, it.value)
+        });
+        expect![[r#"
+            [00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 0a, f7] [00, 00, 00, 00, 00, 00, 00, b7] Some(AsDouble(0.003)) 2s ago
+            [00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 0a, f7] [00, 00, 00, 00, 00, 00, 00, b7] Some(AsDouble(0.7)) 2s ago
+        "#]]
+        .assert_eq(&text(&exemplars.collect::<Vec<_>>()));
+    }
+}
+
 fn own_lines(sink: &OtlpSink) -> Vec<String> {
     let lines = sink.last_metric_lines().into_iter().filter(|it| it.starts_with("otel.sdk."));
     let without_ports = lines.map(|it| {
@@ -145,7 +176,8 @@ fn values_are_cumulative_since_the_engine_was_made() {
     let requests = sink.metrics();
     let counts: Vec<_> = requests.iter().map(|it| frontend_points(it).len()).collect();
     assert_eq!(counts, [0, 1, 1]);
-    let (start, end) = frontend_points(&requests[2])[0];
+    let point = &frontend_points(&requests[2])[0];
+    let (start, end) = (point.start_time_unix_nano, point.time_unix_nano);
     // The counter of the processor and the calendar's clock drift apart a little.
     let slack = 10 * MILLI;
     assert!((before - slack..made + slack).contains(&start), "{before} {start} {made}");
@@ -157,15 +189,15 @@ fn unix_nanos() -> u64 {
     u64::try_from(since.as_nanos()).unwrap()
 }
 
-/// Returns start and end of each data point of `frontend.processing`.
-fn frontend_points(request: &ExportMetricsServiceRequest) -> Vec<(u64, u64)> {
+/// Returns each data point of `frontend.processing`.
+fn frontend_points(request: &ExportMetricsServiceRequest) -> Vec<HistogramDataPoint> {
     let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
     let metrics = scopes.flat_map(|it| &it.metrics).filter(|it| it.name == "frontend.processing");
     let histograms = metrics.filter_map(|it| match &it.data {
         Some(Data::Histogram(histogram)) => Some(&histogram.data_points),
         _ => None,
     });
-    histograms.flatten().map(|it| (it.start_time_unix_nano, it.time_unix_nano)).collect()
+    histograms.flatten().cloned().collect()
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
         if let Some(traces) = &self.traces {
             traces.layer.on_register_dispatch(subscriber);
+            traces.set_subscriber(subscriber);
         }
     }
 
@@ -152,12 +153,12 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
             it.frames.push(frame);
             frame.key
         });
-        if self.traces.is_some() {
-            let key = entered.unwrap_or_else(|| self.table.get(id));
-            if let Some(traces) = self.traces_of(key) {
-                traces.on_enter(id, cx);
-            }
+        let Some(traces) = &self.traces else { return };
+        let key = entered.unwrap_or_else(|| self.table.get(id));
+        if key.is_traced() {
+            traces.layer.on_enter(id, cx);
         }
+        traces.entered(&self.engine, key);
     }
 
     fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
@@ -168,22 +169,23 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
         {
             self.engine.add_busy(frame.key, frame.entered, self.engine.clock().now());
         }
-        if self.traces.is_some() {
-            let key = frame.map_or_else(|| self.table.get(id), |it| it.key);
-            if let Some(traces) = self.traces_of(key) {
-                traces.on_exit(id, cx);
-            }
+        let Some(traces) = &self.traces else { return };
+        let key = frame.map_or_else(|| self.table.get(id), |it| it.key);
+        if key.is_traced() {
+            traces.layer.on_exit(id, cx);
         }
+        let innermost = local::with(|it| it.frames.current(self.id)).unwrap_or_default();
+        traces.left(&self.engine, key, innermost);
     }
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
         let key = self.table.remove(&id);
-        if !key.is_none() {
-            self.engine.close(key);
+        let is_exemplar = !key.is_none() && self.engine.close_recorded(key);
+        let Some(traces) = self.traces.as_ref().filter(|_| key.is_traced()) else { return };
+        if is_exemplar {
+            traces.mark(&id);
         }
-        if let Some(traces) = self.traces_of(key) {
-            traces.on_close(id, cx);
-        }
+        traces.layer.on_close(id, cx);
     }
 
     // SAFETY: whoever implements this must return a pointer to a value of the type that `id` names, which lives as long as `self`.

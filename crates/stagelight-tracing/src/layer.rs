@@ -67,7 +67,7 @@ impl StageLayer {
     /// must not be a filter or have one.
     #[must_use]
     pub fn with_traces<L: 'static>(self, layer: Option<L>, gate: Arc<dyn Gate>) -> StageLayer<L> {
-        StageLayer::with(&self.engine, layer.map(|layer| Traces { layer, gate }))
+        StageLayer::with(&self.engine, layer.map(|layer| Traces::new(layer, gate)))
     }
 }
 

@@ -58,16 +58,6 @@ impl Cells {
         Self(Arc::default())
     }
 
-    /// Records one value. Only the shard's own thread may call this, or counts are lost.
-    ///
-    /// A position that the family does not have, or that is not a histogram, is ignored.
-    #[inline]
-    pub(crate) fn record(&self, position: usize, value: u64) {
-        if let Some(Cell::Histogram(cell)) = self.0.get(position) {
-            cell.record(value);
-        }
-    }
-
     /// Records values by position; a counter grows by its value. Only the shard's own thread may call this.
     #[inline]
     pub(crate) fn record_all(&self, values: &[(usize, u64)]) {

@@ -143,7 +143,7 @@ fn a_difference_holds_what_was_recorded_in_between() {
 
 #[test]
 fn percentages_sum_to_a_hundred_and_are_those_of_the_last_interval() {
-    let (clock, manual) = crate::Clock::manual();
+    let (clock, manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     let run = |stage: &str, nanos| {
         let mut request = engine.start_request("/chat");

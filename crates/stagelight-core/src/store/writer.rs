@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    catalog::{self, Family, Label},
-    store::{Cells, MAX_LABELS, SeriesKey, Shard, Store},
+    catalog::{self, Family, Instrument, Label},
+    exemplar::Traced,
+    store::{Cells, MAX_LABELS, Random, SeriesKey, Shard, Spot, Store},
     symbol::Symbol,
     well_known::{self, Dropped},
 };
@@ -22,6 +23,7 @@ pub(crate) struct Writer {
     shard: Arc<Shard>,
     families: [Known; catalog::ALL.len()],
     symbols: [FxHashMap<Arc<str>, Symbol>; Label::ALL.len()],
+    random: Random,
 }
 
 /// The series of one family that this thread has met.
@@ -44,6 +46,7 @@ impl Writer {
             shard: store.take_shard(),
             families: std::array::from_fn(|_| Known::default()),
             symbols: std::array::from_fn(|_| FxHashMap::default()),
+            random: Random::new(),
         }
     }
 
@@ -60,12 +63,66 @@ impl Writer {
         family: &'static Family,
         key: SeriesKey,
     ) -> &Cells {
-        let mut place = key.spread(RECENT_BITS);
+        let place = self.place(store, family, key);
+        &self.families[family.index].recent[place].1
+    }
+
+    /// Records values of one series, by position, and offers them as exemplars if they come from a recorded trace. Returns whether one
+    /// was kept.
+    #[inline]
+    pub(crate) fn record(
+        &mut self,
+        store: &Store,
+        family: &'static Family,
+        key: SeriesKey,
+        values: &[(usize, u64)],
+        traced: Option<Traced>,
+    ) -> bool {
+        let place = self.place(store, family, key);
+        let (admitted, cells) = &self.families[family.index].recent[place];
+        cells.record_all(values);
+        let Some(traced) = traced else { return false };
+        let admitted = *admitted;
+        self.offer(store, family, admitted, values, traced)
+    }
+
+    #[inline(never)]
+    fn offer(
+        &mut self,
+        store: &Store,
+        family: &'static Family,
+        key: SeriesKey,
+        values: &[(usize, u64)],
+        traced: Traced,
+    ) -> bool {
+        if !store.intervals.has_readers() {
+            return false;
+        }
+        let mut is_kept = false;
+        let reservoirs = &mut *self.shard.reservoirs.lock();
+        for &(metric, value) in values {
+            let Some(Instrument::Histogram { buckets, .. }) =
+                family.metrics.get(metric).map(|it| it.instrument)
+            else {
+                continue;
+            };
+            let spot = Spot { metric, bucket: buckets.index_of(value) };
+            let series = (family.index, key);
+            let random = &mut self.random;
+            is_kept |= reservoirs.offer(series, spot, (value, traced), &store.intervals, random);
+        }
+        is_kept
+    }
+
+    /// Returns the place of a series among the recent ones.
+    #[inline]
+    fn place(&mut self, store: &Store, family: &'static Family, key: SeriesKey) -> usize {
+        let place = key.spread(RECENT_BITS);
         let recent = self.families[family.index].recent.get(place);
         if recent.is_none_or(|it| it.0 != key) {
-            place = self.recall(store, family, key);
+            return self.recall(store, family, key);
         }
-        &self.families[family.index].recent[place].1
+        place
     }
 
     /// Returns the symbol of an attribute's value; that of the empty string is [`Symbol::ABSENT`].

@@ -1,12 +1,14 @@
 //! What sweeping needs from outside, and where its results go.
 
 use crate::{
-    catalog,
+    catalog::{self, Family},
     clock::{Clock, Ticks},
+    exemplar::Traced,
     outcome::Outcome,
     store::{SeriesKey, Store, Writer},
     symbol::Symbol,
     timeline::{
+        notes::Notes,
         stage_cell::{StageCell, StageLabel},
         sweep::Closed,
     },
@@ -32,49 +34,78 @@ impl Context<'_> {
     }
 
     /// Records all of an ended stage but its share, which is known for good only at the request's end.
-    pub(super) fn record_stage(&mut self, stage: &StageCell, endpoint: Symbol, closed: Closed) {
+    pub(super) fn record_stage(&mut self, stage: &StageCell, notes: &Notes, closed: Closed) {
+        let endpoint = notes.endpoint();
+        let traced = notes.trace().traced(stage.span_id(), self.clock);
         let busy = self.nanos(stage.busy());
         let name = stage.stage();
-        let cells = self.writer.cells(self.store, &catalog::STAGE, SeriesKey::of([name, endpoint]));
-        cells.record(catalog::STAGE_DURATION, closed.duration);
-        cells.record(catalog::STAGE_BUSY, busy);
+        let values = [(catalog::STAGE_DURATION, closed.duration), (catalog::STAGE_BUSY, busy)];
+        let mut is_exemplar =
+            self.record(&catalog::STAGE, SeriesKey::of([name, endpoint]), &values, traced);
         let error = stage.label(StageLabel::Error);
         if error != Symbol::ABSENT {
             let key = SeriesKey::of([name, endpoint, error]);
             self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
         }
         let position = match name {
-            well_known::BACKEND_FETCH => catalog::BACKEND_TTFB,
-            well_known::STREAM_PROCESSING => catalog::STREAMING_DURATION,
-            _ => return,
+            well_known::BACKEND_FETCH => Some(catalog::BACKEND_TTFB),
+            well_known::STREAM_PROCESSING => Some(catalog::STREAMING_DURATION),
+            _ => None,
         };
-        let provider = well_known::or_unknown(stage.label(StageLabel::Provider));
-        let model = well_known::or_unknown(stage.label(StageLabel::Model));
-        let key = SeriesKey::of([provider, model, endpoint]);
-        self.writer.cells(self.store, &catalog::BACKEND, key).record(position, closed.duration);
+        if let Some(position) = position {
+            let provider = well_known::or_unknown(stage.label(StageLabel::Provider));
+            let model = well_known::or_unknown(stage.label(StageLabel::Model));
+            let key = SeriesKey::of([provider, model, endpoint]);
+            let values = [(position, closed.duration)];
+            is_exemplar |= self.record(&catalog::BACKEND, key, &values, traced);
+        }
+        if is_exemplar {
+            notes.trace().use_as_exemplar();
+        }
     }
 
-    pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, endpoint: Symbol) {
+    pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, notes: &Notes) {
+        let endpoint = notes.endpoint();
+        let traced = notes.trace().traced(0, self.clock);
+        let mut is_exemplar = false;
         for (stage, share) in shares.drain(..) {
-            let cells =
-                self.writer.cells(self.store, &catalog::STAGE, SeriesKey::of([stage, endpoint]));
-            cells.record(catalog::STAGE_SHARE, share);
+            let key = SeriesKey::of([stage, endpoint]);
+            let values = [(catalog::STAGE_SHARE, share)];
+            is_exemplar |= self.record(&catalog::STAGE, key, &values, traced);
+        }
+        if is_exemplar {
+            notes.trace().use_as_exemplar();
         }
     }
 
     /// Records a request as a whole; `frontend` is the sum of its frontend stages, if it had any.
-    pub(crate) fn record_request(
+    pub(super) fn record_request(
         &mut self,
-        endpoint: Symbol,
+        notes: &Notes,
         outcome: Outcome,
         duration: u64,
         frontend: Option<u64>,
     ) {
+        let endpoint = notes.endpoint();
+        let traced = notes.trace().traced(0, self.clock);
         let series = SeriesKey::of([endpoint, well_known::outcome(outcome)]);
-        self.writer.cells(self.store, &catalog::REQUEST, series).record(0, duration);
+        let mut is_exemplar = self.record(&catalog::REQUEST, series, &[(0, duration)], traced);
         if let Some(frontend) = frontend {
             let series = SeriesKey::of([endpoint]);
-            self.writer.cells(self.store, &catalog::FRONTEND, series).record(0, frontend);
+            is_exemplar |= self.record(&catalog::FRONTEND, series, &[(0, frontend)], traced);
         }
+        if is_exemplar {
+            notes.trace().use_as_exemplar();
+        }
+    }
+
+    fn record(
+        &mut self,
+        family: &'static Family,
+        key: SeriesKey,
+        values: &[(usize, u64)],
+        traced: Option<Traced>,
+    ) -> bool {
+        self.writer.record(self.store, family, key, values, traced)
     }
 }

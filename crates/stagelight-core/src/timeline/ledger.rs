@@ -127,9 +127,8 @@ impl Ledger {
             }
         });
         settled.push((well_known::UNATTRIBUTED, unattributed));
-        let endpoint = notes.endpoint();
-        cx.record_shares(settled, endpoint);
-        cx.record_request(endpoint, outcome, duration, self.frontend);
+        cx.record_shares(settled, notes);
+        cx.record_request(notes, outcome, duration, self.frontend);
         Some(duration)
     }
 
@@ -159,7 +158,7 @@ impl Ledger {
         }
         let Some(closed) = sweep.close(time, slot) else { return };
         let stage = cell.stage();
-        cx.record_stage(cell, notes.endpoint(), closed);
+        cx.record_stage(cell, notes, closed);
         if let Some(share) = closed.share {
             self.settled.push((stage, share));
             if cx.groups.is_frontend(stage) {
@@ -171,7 +170,7 @@ impl Ledger {
             self.free_spilled.push(edge.slot);
         }
         if MAX_SETTLED <= self.settled.len() {
-            cx.record_shares(&mut self.settled, notes.endpoint());
+            cx.record_shares(&mut self.settled, notes);
         }
     }
 }

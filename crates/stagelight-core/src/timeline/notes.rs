@@ -7,7 +7,7 @@ use std::sync::atomic::{
 
 use crate::{
     symbol::Symbol,
-    timeline::{edge::Edge, stage_cell::StageCell},
+    timeline::{edge::Edge, stage_cell::StageCell, trace_cell::TraceCell},
 };
 
 /// Edges that home notes before it sweeps; a request of 32 stages fits.
@@ -19,6 +19,7 @@ pub(super) const HOME_SLOTS: usize = 32;
 #[derive(Debug)]
 pub(super) struct Notes {
     endpoint: AtomicU16,
+    trace: TraceCell,
     len: AtomicU32,
     lane: [AtomicU64; LANE],
     stages: [StageCell; HOME_SLOTS],
@@ -30,6 +31,7 @@ impl Notes {
     pub(super) fn new() -> Self {
         Self {
             endpoint: AtomicU16::new(0),
+            trace: TraceCell::default(),
             len: AtomicU32::new(0),
             lane: [const { AtomicU64::new(0) }; LANE],
             stages: std::array::from_fn(|_| StageCell::default()),
@@ -38,6 +40,10 @@ impl Notes {
 
     pub(super) fn endpoint(&self) -> Symbol {
         Symbol(self.endpoint.load(Relaxed))
+    }
+
+    pub(super) fn trace(&self) -> &TraceCell {
+        &self.trace
     }
 
     pub(super) fn set_endpoint(&self, endpoint: Symbol) {

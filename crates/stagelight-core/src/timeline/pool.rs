@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 
 use crate::timeline::record::Record;
 
-/// Records are made this many at a time: 480 KiB.
+/// Records are made this many at a time: 544 KiB.
 const PAGE: u32 = 256;
-/// The most pages, so 16,384 requests at once and 30 MiB; requests beyond are counted as dropped, and not measured.
+/// The most pages, so 16,384 requests at once and 34 MiB; requests beyond are counted as dropped, and not measured.
 const PAGES: u32 = 64;
 /// How many free records a thread takes at a time.
 const BATCH: usize = 16;

@@ -44,7 +44,6 @@ pub(crate) struct Record {
     started: AtomicU64,
     /// Which of home's slots are taken; written by home alone.
     home_slots: AtomicU32,
-    trace: TraceCell,
     notes: Notes,
     ledger: Mutex<Ledger>,
 }
@@ -62,6 +61,8 @@ pub(crate) struct Backend {
 pub(crate) struct Released {
     /// It was the last, so the record is free.
     pub(crate) is_last: bool,
+    /// It was the last, and values of the request became exemplars.
+    pub(crate) is_exemplar: bool,
     /// How long the request took, if this ended it.
     pub(crate) duration: Option<u64>,
 }
@@ -78,7 +79,6 @@ impl Record {
             home: AtomicU32::new(0),
             started: AtomicU64::new(0),
             home_slots: AtomicU32::new(0),
-            trace: TraceCell::default(),
             notes: Notes::new(),
             ledger: Mutex::default(),
         }
@@ -94,7 +94,7 @@ impl Record {
     }
 
     pub(crate) fn trace(&self) -> &TraceCell {
-        &self.trace
+        self.notes.trace()
     }
 
     /// Begins a request, with one holder.
@@ -187,6 +187,11 @@ impl Record {
         });
     }
 
+    /// Tells the id of the span that records the stage in `slot`.
+    pub(crate) fn set_span_id(&self, slot: u16, id: u64) {
+        self.with_stage(slot, |stage| stage.set_span_id(id));
+    }
+
     pub(crate) fn set_label(&self, slot: u16, label: StageLabel, value: Symbol) {
         self.with_stage(slot, |stage| stage.set_label(label, value));
     }
@@ -207,14 +212,16 @@ impl Record {
         let duration = outcome.and_then(|outcome| self.end_in(ledger, now, outcome, cx));
         // Acquire: what the other holder's threads noted comes before its own release.
         let is_last = self.holders.fetch_sub(1, AcqRel) == 1;
+        let mut is_exemplar = false;
         if is_last {
             self.end_in(ledger, now, Outcome::Cancelled, cx);
             ledger.drain(&self.notes, u64::MAX, cx);
             ledger.reset();
-            self.trace.reset();
+            is_exemplar = self.trace().is_exemplar();
+            self.trace().reset();
             self.generation.store(self.generation().wrapping_add(1), Relaxed);
         }
-        Released { is_last, duration }
+        Released { is_last, is_exemplar, duration }
     }
 
     fn end_in(

@@ -13,6 +13,8 @@ pub(super) struct StageCell {
     busy_home: AtomicU64,
     /// The same on other threads.
     busy_away: AtomicU64,
+    /// Of the span that records it in a trace; zero when none does.
+    span_id: AtomicU64,
     stage: AtomicU16,
     parent: AtomicU16,
     provider: AtomicU16,
@@ -34,6 +36,7 @@ impl StageCell {
     pub(super) fn start(&self, stage: Symbol, parent: u16) {
         self.busy_home.store(0, Relaxed);
         self.busy_away.store(0, Relaxed);
+        self.span_id.store(0, Relaxed);
         self.stage.store(stage.0, Relaxed);
         self.parent.store(parent, Relaxed);
         for label in [&self.provider, &self.model, &self.error] {
@@ -53,6 +56,14 @@ impl StageCell {
     /// Returns the ticks in which it was polled, on all threads.
     pub(super) fn busy(&self) -> u64 {
         self.busy_home.load(Relaxed).wrapping_add(self.busy_away.load(Relaxed))
+    }
+
+    pub(super) fn set_span_id(&self, id: u64) {
+        self.span_id.store(id, Relaxed);
+    }
+
+    pub(super) fn span_id(&self) -> u64 {
+        self.span_id.load(Relaxed)
     }
 
     pub(super) fn stage(&self) -> Symbol {

@@ -1,14 +1,21 @@
 //! Which trace a request is in.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use parking_lot::Mutex;
 
-use crate::trace::{Caller, UnrecordedTrace, Verdict};
+use crate::{
+    clock::Clock,
+    exemplar::Traced,
+    trace::{Caller, UnrecordedTrace, Verdict},
+};
 
 /// A request's trace: written where its span is made, before anybody else knows the span, and read by whoever knows it.
 ///
-/// Relaxed everywhere: a thread gets to know a span only from one that knew it before.
+/// Relaxed nearly everywhere: a thread gets to know a span only from one that knew it before.
 #[derive(Debug, Default)]
 pub(crate) struct TraceCell {
     is_decided: AtomicBool,
@@ -16,7 +23,11 @@ pub(crate) struct TraceCell {
     /// Spares requests without a caller the mutex.
     has_caller: AtomicBool,
     trace_id: [AtomicU64; 2],
+    /// The request's own span; of a request that is not recorded, what stands for it.
     span_id: AtomicU64,
+    /// The ids are those of spans that are recorded.
+    is_recorded: AtomicBool,
+    is_exemplar: AtomicBool,
     caller: Mutex<Option<Caller>>,
 }
 
@@ -26,6 +37,8 @@ impl TraceCell {
     /// Forgets everything, for the next request.
     pub(super) fn reset(&self) {
         self.is_decided.store(false, Relaxed);
+        self.is_recorded.store(false, Relaxed);
+        self.is_exemplar.store(false, Relaxed);
         if self.has_caller.swap(false, Relaxed) {
             *self.caller.lock() = None;
         }
@@ -41,10 +54,14 @@ impl TraceCell {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "halves are wanted")]
+    fn set_ids(&self, trace_id: u128, span_id: u64) {
+        self.trace_id[0].store((trace_id >> 64) as u64, Relaxed);
+        self.trace_id[1].store(trace_id as u64, Relaxed);
+        self.span_id.store(span_id, Relaxed);
+    }
+
     pub(crate) fn decide(&self, verdict: &Verdict) {
-        self.trace_id[0].store((verdict.trace_id >> 64) as u64, Relaxed);
-        self.trace_id[1].store(verdict.trace_id as u64, Relaxed);
-        self.span_id.store(verdict.span_id, Relaxed);
+        self.set_ids(verdict.trace_id, verdict.span_id);
         self.is_sampled.store(verdict.is_sampled, Relaxed);
         self.is_decided.store(true, Relaxed);
         if let Some(carried) = &verdict.carried {
@@ -66,6 +83,34 @@ impl TraceCell {
             span_id: self.span_id.load(Relaxed),
             carried: self.caller(),
         })
+    }
+
+    /// Says that the request's own span is recorded, under these ids.
+    pub(crate) fn record_as(&self, trace_id: u128, span_id: u64) {
+        if !self.is_recorded.load(Relaxed) {
+            self.set_ids(trace_id, span_id);
+            // With the ids, for those who sweep on another thread.
+            self.is_recorded.store(true, Release);
+        }
+    }
+
+    /// Returns where a value of the request comes from, if the request is recorded: the span of this id, or the request's own if it is zero.
+    #[inline]
+    pub(super) fn traced(&self, span_id: u64, clock: &Clock) -> Option<Traced> {
+        if !self.is_recorded.load(Acquire) {
+            return None;
+        }
+        let span_id = if span_id == 0 { self.span_id.load(Relaxed) } else { span_id };
+        Some(Traced { trace_id: self.trace_id(), span_id, at: clock.now() })
+    }
+
+    /// Says that a value of the request became an exemplar.
+    pub(crate) fn use_as_exemplar(&self) {
+        self.is_exemplar.store(true, Relaxed);
+    }
+
+    pub(super) fn is_exemplar(&self) -> bool {
+        self.is_exemplar.load(Relaxed)
     }
 
     fn trace_id(&self) -> u128 {

@@ -11,7 +11,7 @@ use opentelemetry_sdk::{
     metrics::SdkMeterProvider,
     trace::{SdkTracerProvider, TracerProviderBuilder},
 };
-use stagelight_core::{Engine, Percentages};
+use stagelight_core::{Engine, ExemplarReader, Percentages};
 
 use crate::{
     background::Background,
@@ -123,6 +123,7 @@ fn start_metrics(
     let export = MetricExport {
         engine: engine.clone(),
         percentages: Percentages::new(),
+        exemplars: ExemplarReader::new(engine),
         instruments,
         counts: Arc::clone(&own.points),
         own,

@@ -1,8 +1,9 @@
 //! Which requests are traced: decided once, at the request span; what the others cost, and what they pass on.
-#![cfg(feature = "grpc")]
+#![cfg(all(feature = "grpc", feature = "http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 mod callers;
+mod exemplars;
 mod ratios;
 mod shapes;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::trace::v1::Span as Exported;
 use stagelight::{
-    Config, Environment, Outcome, Sampler, Telemetry, catalog,
+    Config, Environment, Outcome, Protocol, Sampler, Telemetry, catalog,
     catalog::{Family, Label},
 };
 use stagelight_testing::OtlpSink;
@@ -17,21 +17,25 @@ pub(crate) const CALLER_SPAN: &str = "b7ad6b7169203331";
 pub(crate) struct Bench {
     pub(crate) telemetry: Telemetry,
     pub(crate) dispatch: Dispatch,
-    sink: OtlpSink,
+    pub(crate) sink: OtlpSink,
 }
 
 // === impl Bench ===
 
 impl Bench {
     pub(crate) fn new(sampler: Sampler) -> Self {
-        let (telemetry, sink) = start(sampler);
+        Self::with_protocol(sampler, Protocol::Grpc)
+    }
+
+    pub(crate) fn with_protocol(sampler: Sampler, protocol: Protocol) -> Self {
+        let (telemetry, sink) = start(sampler, protocol);
         let subscriber = tracing_subscriber::registry().with(telemetry.layer());
         Self { dispatch: Dispatch::new(subscriber), telemetry, sink }
     }
 
     /// The same, of two layers that know nothing of each other.
     pub(crate) fn of_separate_layers(sampler: Sampler) -> Self {
-        let (telemetry, sink) = start(sampler);
+        let (telemetry, sink) = start(sampler, Protocol::Grpc);
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.stage_layer())
             .with(telemetry.trace_layer());
@@ -94,12 +98,16 @@ impl Bench {
     }
 }
 
-fn start(sampler: Sampler) -> (Telemetry, OtlpSink) {
+fn start(sampler: Sampler, protocol: Protocol) -> (Telemetry, OtlpSink) {
     let sink = OtlpSink::start().unwrap();
+    let endpoint = match protocol {
+        Protocol::Grpc => sink.grpc_endpoint(),
+        _ => sink.http_endpoint(),
+    };
     let environment = Environment::from_pairs([("OTEL_BSP_MAX_QUEUE_SIZE", "100000")]);
     let config = Config::from_env(&environment)
-        .with_protocol(stagelight::Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
+        .with_protocol(protocol)
+        .with_endpoint(&endpoint)
         .unwrap()
         .with_sampler(sampler);
     (Telemetry::start(config).unwrap(), sink)

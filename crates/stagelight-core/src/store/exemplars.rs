@@ -1,0 +1,183 @@
+//! Which values become exemplars: reservoirs of size one, beside the cells, so that values of unsampled requests know nothing of them.
+
+use std::sync::atomic::{
+    AtomicU8, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
+
+use rustc_hash::FxHashMap;
+
+use crate::{exemplar::Traced, store::SeriesKey};
+
+/// The most readers that exemplars are kept for.
+pub(crate) const MAX_READERS: usize = 4;
+
+/// Exemplars that a reader collected, by family and series.
+pub(crate) type Collected = FxHashMap<(usize, SeriesKey), Vec<(Spot, Kept)>>;
+
+/// Which interval each reader is in.
+#[derive(Debug)]
+pub(crate) struct Intervals {
+    /// A bit for each reader that there is.
+    readers: AtomicU8,
+    /// From 1, so that a reservoir of interval 0 is empty.
+    current: [AtomicU64; MAX_READERS],
+}
+
+/// A bucket of a metric, by their positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Spot {
+    pub(crate) metric: usize,
+    pub(crate) bucket: usize,
+}
+
+/// A value that was kept, in the recorded unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) value: u64,
+    pub(crate) traced: Traced,
+    /// How many it was chosen from.
+    seen: u64,
+}
+
+/// The reservoirs of one shard: some 370 bytes for each bucket that a sampled request's value fell into lately.
+#[derive(Debug, Default)]
+pub(crate) struct Reservoirs(FxHashMap<(usize, SeriesKey, Spot), [Reservoir; MAX_READERS]>);
+
+/// What is kept for one reader.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reservoir {
+    interval: u64,
+    kept: Option<Kept>,
+}
+
+/// Numbers that need not be hard to guess: xorshift64*.
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+// === impl Intervals ===
+
+impl Intervals {
+    pub(super) fn new() -> Self {
+        Self { readers: AtomicU8::new(0), current: [const { AtomicU64::new(1) }; MAX_READERS] }
+    }
+
+    /// Takes a reader's number. `None` when there are too many.
+    pub(crate) fn join(&self) -> Option<usize> {
+        let free = |readers: u8| (0..MAX_READERS).find(|it| readers & 1 << it == 0);
+        let joined =
+            self.readers.fetch_update(AcqRel, Acquire, |it| free(it).map(|free| it | 1 << free));
+        let number = free(joined.ok()?)?;
+        // What was kept for the number's last reader is not for this one.
+        self.current[number].fetch_add(1, Relaxed);
+        Some(number)
+    }
+
+    pub(crate) fn leave(&self, number: usize) {
+        self.readers.fetch_and(!(1 << number), AcqRel);
+    }
+
+    /// Begins a reader's next interval, and returns the number of the one that ends.
+    pub(super) fn next(&self, reader: usize) -> u64 {
+        self.current[reader].fetch_add(1, Relaxed)
+    }
+
+    fn current(&self) -> [Option<u64>; MAX_READERS] {
+        let readers = self.readers.load(Acquire);
+        std::array::from_fn(|it| (readers & 1 << it != 0).then(|| self.current[it].load(Relaxed)))
+    }
+
+    pub(super) fn has_readers(&self) -> bool {
+        self.readers.load(Relaxed) != 0
+    }
+}
+
+// === impl Reservoirs ===
+
+impl Reservoirs {
+    /// Offers a value to all readers. Returns whether any keeps it, as the `n`th of its bucket with a chance of 1 in `n`.
+    ///
+    /// To be called with the shard locked: an interval that a reader has ended is then either not seen any more, or its reader waits.
+    pub(super) fn offer(
+        &mut self,
+        series: (usize, SeriesKey),
+        spot: Spot,
+        (value, traced): (u64, Traced),
+        intervals: &Intervals,
+        random: &mut Random,
+    ) -> bool {
+        let reservoirs = self.0.entry((series.0, series.1, spot)).or_default();
+        let mut is_kept = false;
+        for (reservoir, interval) in reservoirs.iter_mut().zip(intervals.current()) {
+            let Some(interval) = interval else { continue };
+            if reservoir.interval != interval {
+                *reservoir = Reservoir { interval, kept: None };
+            }
+            let seen = reservoir.kept.map_or(0, |it| it.seen) + 1;
+            match &mut reservoir.kept {
+                Some(kept) if random.below(seen) != 0 => kept.seen = seen,
+                kept => {
+                    *kept = Some(Kept { value, traced, seen });
+                    is_kept = true;
+                }
+            }
+        }
+        is_kept
+    }
+
+    /// Adds what was kept for a reader in an interval that has ended, and forgets what is of no current interval.
+    pub(super) fn collect(
+        &mut self,
+        (reader, interval): (usize, u64),
+        collected: &mut Collected,
+        intervals: &Intervals,
+        random: &mut Random,
+    ) {
+        let current = intervals.current();
+        self.0.retain(|&(family, series, spot), reservoirs| {
+            if reservoirs[reader].interval == interval
+                && let Some(kept) = reservoirs[reader].kept.take()
+            {
+                add(collected.entry((family, series)).or_default(), spot, kept, random);
+            }
+            reservoirs.iter().zip(current).any(|(it, interval)| Some(it.interval) == interval)
+        });
+    }
+}
+
+/// Adds what another shard kept: of two, one is chosen with the chances of those that it was chosen from.
+fn add(spots: &mut Vec<(Spot, Kept)>, spot: Spot, kept: Kept, random: &mut Random) {
+    let Some((_, mine)) = spots.iter_mut().find(|it| it.0 == spot) else {
+        spots.push((spot, kept));
+        return;
+    };
+    let seen = mine.seen + kept.seen;
+    if random.below(seen) < kept.seen {
+        *mine = kept;
+    }
+    mine.seen = seen;
+}
+
+// === impl Random ===
+
+impl Random {
+    /// Makes a sequence that differs from all others of the process.
+    pub(crate) fn new() -> Self {
+        static SEEDS: AtomicU64 = AtomicU64::new(1);
+        // Spread out; never zero, from which nothing but zeros would come.
+        Self(SEEDS.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Returns a number below `limit`, which is not zero.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D);
+        // The high half of the product: as many numbers lead to each result, to within one.
+        u64::try_from((u128::from(number) * u128::from(limit)) >> 64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;
