@@ -21,10 +21,19 @@
 //! - an up-down counter as a gauge, which is what Prometheus calls it;
 //! - `le` as Prometheus shows it for OTLP (`1`, `2.5`); Prometheus 3 shows `1.0` for the former when it scrapes, see the crate's head.
 //!
+//! # OpenMetrics
+//!
+//! A scraper that asks for OpenMetrics gets [`Format::OpenMetrics`]: the same, with exemplars. Each bucket has the last one of a sampled request
+//! that fell into it: one of those since the reading before, each as likely as any other. They are shown until the next, so that
+//! several servers may scrape one page.
+//!
 //! Instruments of your own OpenTelemetry `Meter` are not here: they travel by OTLP only.
 
 mod escape;
 mod text;
+mod shown;
+mod openmetrics;
+mod accept;
 mod page;
 #[cfg(feature = "axum")]
 mod routes;

@@ -1,9 +1,11 @@
 //! One reader of an engine.
 
-use parking_lot::Mutex;
-use stagelight_core::{Engine, Percentages};
+use std::time::SystemTime;
 
-use super::text;
+use parking_lot::Mutex;
+use stagelight_core::{Engine, ExemplarReader, Percentages};
+
+use super::{accept, openmetrics, shown::Shown, text};
 
 /// Says on the page itself what a reader may look for in vain.
 const HEAD: &str = "# Instruments of your own OpenTelemetry Meter are not on this page: they travel by OTLP only.\n";
@@ -16,18 +18,27 @@ const HEAD: &str = "# Instruments of your own OpenTelemetry Meter are not on thi
 #[derive(Debug)]
 pub struct MetricsPage {
     engine: Engine,
-    percentages: Mutex<Percentages>,
+    reading: Mutex<Reading>,
+}
+
+/// What is kept from one reading to the next.
+#[derive(Debug, Default)]
+struct Reading {
+    percentages: Percentages,
+    /// Since the first reading that has room for exemplars: nothing is kept for those who do not look.
+    exemplars: Option<ExemplarReader>,
+    shown: Shown,
 }
 
 /// A format in which a page can be written.
-///
-/// `#[non_exhaustive]`: OpenMetrics, which has room for exemplars, will be a second one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
     /// Prometheus' text exposition format 0.0.4, which every scraper reads.
     #[default]
     Text,
+    /// OpenMetrics' text format 1.0.0, which has room for exemplars.
+    OpenMetrics,
 }
 
 // === impl MetricsPage ===
@@ -36,7 +47,7 @@ impl MetricsPage {
     /// Makes a page that has not been read.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), percentages: Mutex::default() }
+        Self { engine: engine.clone(), reading: Mutex::default() }
     }
 
     /// Reads the engine and writes what it holds.
@@ -48,12 +59,24 @@ impl MetricsPage {
     #[must_use]
     pub fn render(&self, format: Format) -> String {
         // Locked before the snapshot is taken: a second reader must not bring in an older one after it.
-        let mut percentages = self.percentages.lock();
-        let mut snapshot = self.engine.snapshot();
+        let mut reading = self.reading.lock();
+        let Reading { percentages, exemplars, shown } = &mut *reading;
+        let mut snapshot = match format {
+            Format::Text => self.engine.snapshot(),
+            Format::OpenMetrics => {
+                exemplars.get_or_insert_with(|| ExemplarReader::new(&self.engine)).snapshot()
+            }
+        };
         percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
-        drop(percentages);
         match format {
-            Format::Text => HEAD.to_owned() + &text(&snapshot),
+            Format::Text => {
+                drop(reading);
+                HEAD.to_owned() + &text(&snapshot)
+            }
+            Format::OpenMetrics => {
+                shown.update(&snapshot, SystemTime::now());
+                openmetrics::write(&snapshot, shown)
+            }
         }
     }
 }
@@ -66,6 +89,13 @@ impl Format {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
+    }
+
+    /// Returns the format that the value of a header `accept` asks for; text unless it is OpenMetrics.
+    #[must_use]
+    pub fn for_accept(accept: &str) -> Self {
+        accept::format_for(accept)
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::State,
-    http::header::CONTENT_TYPE,
+    http::{
+        HeaderMap,
+        header::{ACCEPT, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -31,9 +34,10 @@ pub fn router(engine: &Engine) -> Router {
     Router::new().route("/metrics", get(metrics)).with_state(Arc::new(MetricsPage::new(engine)))
 }
 
-/// Answers in the text format whatever `accept` says: it is the one that every scraper takes, and the only one yet.
-async fn metrics(State(page): State<Arc<MetricsPage>>) -> Response {
-    let format = Format::Text;
+/// Answers in the format that the scraper asks for.
+async fn metrics(State(page): State<Arc<MetricsPage>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok());
+    let format = accept.map(Format::for_accept).unwrap_or_default();
     ([(CONTENT_TYPE, format.content_type())], page.render(format)).into_response()
 }
 
@@ -65,6 +69,20 @@ mod tests {
         let count = r#"request_duration_seconds_count{endpoint="/v1/jobs",outcome="ok"} 1"#;
         assert!(text.lines().any(|it| it == count), "{text}");
         assert!(text.contains(&catalog::PERCENTAGE.metrics[0].prometheus_name()), "{text}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_scraper_gets_the_format_that_it_asks_for() {
+        let engine = Engine::new();
+        engine.start_request("/v1/jobs").end(Outcome::Ok);
+        let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3";
+        let request = Request::builder().uri("/metrics").header(ACCEPT, accept);
+        let request = request.body(Body::empty()).unwrap();
+        let response = router(&engine).oneshot(request).await.unwrap();
+        let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert_eq!(response.headers()[CONTENT_TYPE], format);
+        let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(body.ends_with(b"# EOF\n"));
     }
 
     #[tokio::test(flavor = "current_thread")]

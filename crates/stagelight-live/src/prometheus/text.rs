@@ -56,7 +56,7 @@ fn kind(instrument: Instrument) -> &'static str {
 }
 
 /// Returns the attributes as Prometheus writes them, without braces.
-fn labels_of(series: &Series) -> std::result::Result<String, std::fmt::Error> {
+pub(super) fn labels_of(series: &Series) -> std::result::Result<String, std::fmt::Error> {
     let mut labels = String::new();
     for (label, value) in series.labels() {
         let comma = if labels.is_empty() { "" } else { "," };
@@ -90,7 +90,12 @@ fn write_histogram(out: &mut String, name: &str, labels: &str, histogram: &Histo
     write_sample(out, &format!("{name}_count"), labels, cumulative)
 }
 
-fn write_sample(out: &mut String, name: &str, labels: &str, value: impl Display) -> Result {
+pub(super) fn write_sample(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    value: impl Display,
+) -> Result {
     if labels.is_empty() {
         writeln!(out, "{name} {value}")
     } else {

@@ -1,0 +1,126 @@
+//! OpenMetrics 1.0, which has room for exemplars.
+
+use std::{
+    fmt::{Display, Formatter, Result, Write},
+    time::SystemTime,
+};
+
+use stagelight_core::{
+    Exemplar, Histogram, Point, Series, Snapshot,
+    catalog::{self, Instrument, Metric},
+};
+
+use super::{
+    escape::{LabelValue, Number},
+    shown::Shown,
+    text::{labels_of, write_sample},
+};
+
+/// A bound as the format wants it: with a decimal point.
+struct Bound(f64);
+
+/// An exemplar, with the space before it; nothing if there is none.
+struct Suffix<'a>(Option<&'a (Exemplar, SystemTime)>);
+
+/// Writes a snapshot in OpenMetrics' text format 1.0.0, with these exemplars.
+pub(super) fn write(snapshot: &Snapshot, shown: &Shown) -> String {
+    let mut out = String::new();
+    for family in catalog::ALL {
+        let series: Vec<_> = snapshot.of(family).collect();
+        for (position, metric) in family.metrics.iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _: Result = write_metric(&mut out, metric, position, &series, shown);
+        }
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
+fn write_metric(
+    out: &mut String,
+    metric: &'static Metric,
+    position: usize,
+    series: &[&Series],
+    shown: &Shown,
+) -> Result {
+    let name = metric.prometheus_name();
+    // Here the suffix belongs to the sample, not to the metric.
+    let metric_name = name.strip_suffix("_total").unwrap_or(&name);
+    let mut has_head = false;
+    for series in series {
+        if !series.metrics().any(|(it, _)| std::ptr::eq(it, metric)) {
+            continue;
+        }
+        if !has_head {
+            writeln!(out, "# TYPE {metric_name} {}", kind(metric.instrument))?;
+            writeln!(out, "# HELP {metric_name} {}", LabelValue(metric.help))?;
+            has_head = true;
+        }
+        let labels = labels_of(series)?;
+        match &series.points[position] {
+            Point::Histogram(histogram) => {
+                write_histogram(out, &name, &labels, histogram, shown.of(series, position))?;
+            }
+            Point::Counter(value) => write_sample(out, &name, &labels, value)?,
+            Point::UpDownCounter(value) => write_sample(out, &name, &labels, value)?,
+            Point::Gauge(value) => write_sample(out, &name, &labels, Number(*value))?,
+            // A kind that core has and this format has no word for.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn kind(instrument: Instrument) -> &'static str {
+    match instrument {
+        Instrument::Histogram { .. } => "histogram",
+        Instrument::Counter => "counter",
+        Instrument::UpDownCounter | Instrument::Gauge => "gauge",
+        _ => "unknown",
+    }
+}
+
+fn write_histogram(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    histogram: &Histogram,
+    shown: &[(Exemplar, SystemTime)],
+) -> Result {
+    let comma = if labels.is_empty() { "" } else { "," };
+    let bounds = histogram.bounds().iter().copied().chain([f64::INFINITY]);
+    let mut cumulative = 0;
+    for (bucket, (bound, count)) in bounds.zip(histogram.bucket_counts()).enumerate() {
+        cumulative += count;
+        let bound = Bound(bound);
+        let exemplar = Suffix(shown.iter().find(|it| it.0.bucket == bucket));
+        writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {cumulative}{exemplar}")?;
+    }
+    write_sample(out, &format!("{name}_sum"), labels, Number(histogram.sum()))?;
+    write_sample(out, &format!("{name}_count"), labels, cumulative)
+}
+
+// === impl Bound ===
+
+impl Display for Bound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if self.0.fract() == 0.0 { write!(f, "{:.1}", self.0) } else { Number(self.0).fmt(f) }
+    }
+}
+
+// === impl Suffix ===
+
+impl Display for Suffix<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Some((exemplar, at)) = self.0 else { return Ok(()) };
+        let Exemplar { trace_id, span_id, value, .. } = exemplar;
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (seconds, millis) = (at.as_secs(), at.subsec_millis());
+        let value = Number(*value);
+        write!(f, " # {{trace_id=\"{trace_id:032x}\",span_id=\"{span_id:016x}\"}} {value}")?;
+        write!(f, " {seconds}.{millis:03}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+use expect_test::expect;
+use stagelight_core::{Clock, Engine, ExemplarReader};
+
+use super::*;
+
+const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
+
+#[test]
+fn a_page_is_written_as_the_format_s_description_says() {
+    let engine = Engine::with_clock(Clock::manual().0);
+    let mut reader = ExemplarReader::new(&engine);
+    engine.add(&catalog::STAGE_ERRORS, &["parse", "/x", "a \"b\""], 0, 2);
+    let record = |nanos| engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
+    record(2_000_000);
+    engine.set_inside(stagelight_core::SpanKey::NONE, Some((TRACE, 0xb7)));
+    record(700_000_000);
+    let snapshot = reader.snapshot();
+    let mut shown = Shown::default();
+    let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_250);
+    shown.update(&snapshot, now);
+    let check = expect![[r##"
+        # TYPE request_stage_errors counter
+        # HELP request_stage_errors Stages that ended with an error.
+        request_stage_errors_total{stage="parse",endpoint="/x",error_type="a \"b\""} 2
+        # TYPE frontend_processing_seconds histogram
+        # HELP frontend_processing_seconds Sum of the durations of a request's stages in the group `frontend_processing`; requests with none are not counted.
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.001"} 0
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.005"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.01"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.025"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.05"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.1"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.25"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="0.5"} 1
+        frontend_processing_seconds_bucket{endpoint="/x",le="+Inf"} 2 # {trace_id="0af7651916cd43dd8448eb211c80319c",span_id="00000000000000b7"} 0.7 1700000000.250
+        frontend_processing_seconds_sum{endpoint="/x"} 0.702
+        frontend_processing_seconds_count{endpoint="/x"} 2
+        # EOF
+    "##]];
+    check.assert_eq(&write(&snapshot, &shown));
+    // Until the next one, with the time at which it was recorded.
+    let later = reader.snapshot();
+    shown.update(&later, now + std::time::Duration::from_secs(9));
+    assert_eq!(write(&later, &shown), write(&snapshot, &shown));
+}
+
+#[test]
+fn bounds_have_a_decimal_point() {
+    let text = |bound| Bound(bound).to_string();
+    assert_eq!([text(1.0), text(0.25), text(f64::INFINITY)], ["1.0", "0.25", "+Inf"]);
+}
