@@ -15,6 +15,7 @@ mod counts;
 mod queries;
 mod streams;
 mod traces;
+mod exemplars;
 mod outages;
 mod openai_client;
 mod demo;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{caller::agent, clock::eventually};
+use crate::{
+    caller::agent,
+    clock::{eventually, unix_seconds},
+};
 
 /// The labels of a series, without its name.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -25,6 +28,13 @@ pub(crate) struct Sample {
     pub(crate) value: f64,
 }
 
+/// An exemplar, of whatever series.
+#[derive(Clone, Debug)]
+pub(crate) struct Exemplar {
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+}
+
 // === impl Prometheus ===
 
 impl Prometheus {
@@ -34,17 +44,34 @@ impl Prometheus {
 
     /// Runs an instant query.
     pub(crate) fn query(&self, query: &str) -> Vec<Sample> {
+        let answer = self.ask("query", &[("query", query)]);
+        let rows = answer["result"].as_array();
+        rows.unwrap_or_else(|| panic!("{query}: {answer}")).iter().map(Sample::read).collect()
+    }
+
+    /// Returns the exemplars of the last minutes of what a selector selects.
+    pub(crate) fn exemplars(&self, selector: &str) -> Vec<Exemplar> {
+        let (start, end) = (unix_seconds() - 600.0, unix_seconds() + 60.0);
+        let (start, end) = (start.to_string(), end.to_string());
+        let answer =
+            self.ask("query_exemplars", &[("query", selector), ("start", &start), ("end", &end)]);
+        let series = answer.as_array().unwrap_or_else(|| panic!("{selector}: {answer}"));
+        let exemplars = series.iter().flat_map(|it| it["exemplars"].as_array().unwrap());
+        exemplars.map(Exemplar::read).collect()
+    }
+
+    /// Returns the data of an answer.
+    fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
         let answer = self
             .agent
-            .get(format!("{}/api/v1/query", self.url))
-            .query("query", query)
+            .get(format!("{}/api/v1/{what}", self.url))
+            .query_pairs(parameters.iter().copied())
             .call()
             .and_then(|mut it| it.body_mut().with_config().limit(u64::MAX).read_to_string())
-            .unwrap_or_else(|error| panic!("{query}: {error}"));
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        let rows = answer["data"]["result"].as_array();
-        rows.unwrap_or_else(|| panic!("{query}: {answer}")).iter().map(Sample::read).collect()
+            .unwrap_or_else(|error| panic!("{parameters:?}: {error}"));
+        let mut answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["status"], "success", "{parameters:?}: {answer}");
+        answer["data"].take()
     }
 
     /// Runs a query that gives one number, or none yet.
@@ -73,6 +100,15 @@ impl Prometheus {
             Some(newest) if moment <= newest => Ok(()),
             other => Err(format!("{query}\n  gives {other:?}, not yet {moment}")),
         });
+    }
+}
+
+// === impl Exemplar ===
+
+impl Exemplar {
+    fn read(exemplar: &Value) -> Self {
+        let label = |name: &str| exemplar["labels"][name].as_str().unwrap().to_owned();
+        Self { trace_id: label("trace_id"), span_id: label("span_id") }
     }
 }
 
