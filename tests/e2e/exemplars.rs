@@ -55,6 +55,51 @@ fn every_exemplar_names_a_span_that_was_exported_and_a_request_that_is_marked() 
     }
 }
 
+/// Keeps what exemplars name, and nothing else.
+const TAIL_SAMPLING: &str = "
+processors:
+  tail_sampling:
+    decision_wait: 1s
+    policies:
+      - name: exemplars
+        type: boolean_attribute
+        boolean_attribute: {key: stagelight.exemplar, value: true}
+service:
+  pipelines:
+    traces:
+      processors: [memory_limiter, tail_sampling]
+";
+
+#[test]
+fn tail_sampling_keeps_every_trace_that_an_exemplar_names_and_few_others() {
+    const MANY: usize = 250;
+    let bench = Bench::start(&StackOptions {
+        collector_args: vec![format!("--config=yaml:{TAIL_SAMPLING}")],
+        // One or two intervals for all: the longer it is, the fewer values are kept.
+        export_interval: Duration::from_secs(5),
+        ..options()
+    });
+    for _ in 0..MANY {
+        bench.caller.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
+    }
+    let all = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");
+    bench.prometheus.wait_for(&all, 250.0);
+
+    for metric in ["request_duration_seconds", "request_stage_duration_seconds"] {
+        let selector = format!("{metric}_bucket{{job={OTLP:?}}}");
+        let exemplars = bench.prometheus.exemplars(&selector);
+        assert!(!exemplars.is_empty(), "{selector}");
+        check(&bench, &selector, &exemplars);
+    }
+    let spans = spans::all(&bench.stack);
+    let kept: BTreeSet<_> = spans.iter().map(|it| &it.trace_id).collect();
+    assert!(kept.len() < MANY, "all {MANY} traces were kept");
+    for trace in kept {
+        let mut of_it = spans.iter().filter(|it| it.trace_id == *trace);
+        assert!(of_it.any(|it| it.attribute("stagelight.exemplar") == "true"), "{trace}");
+    }
+}
+
 /// Checks that exemplars' spans are among the exported ones.
 #[track_caller]
 fn check(bench: &Bench, selector: &str, exemplars: &[Exemplar]) {

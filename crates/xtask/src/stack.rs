@@ -76,7 +76,7 @@ impl Stack {
         let upstream =
             program.map(|it| start(recipes::upstream(&plan, options, it))).transpose()?;
         let prometheus = start(recipes::prometheus(&plan, &tools))?;
-        let collector = start(recipes::collector(&plan, &tools, &workspace))?;
+        let collector = start(recipes::collector(&plan, options, &tools, &workspace))?;
         for server in upstream.iter().chain([&prometheus, &collector]) {
             server.wait_until_ready()?;
         }

@@ -29,6 +29,8 @@ pub struct StackOptions {
     pub gateway_env: Vec<(String, String)>,
     /// More arguments for `llm-gateway upstream`.
     pub upstream_args: Vec<String>,
+    /// More arguments for the collector: another `--config` adds to the first, and wins over it.
+    pub collector_args: Vec<String>,
 }
 
 /// Where the gateway's executable comes from.
@@ -70,6 +72,7 @@ impl Default for StackOptions {
             gateway_args: Vec::new(),
             gateway_env: Vec::new(),
             upstream_args: Vec::new(),
+            collector_args: Vec::new(),
         }
     }
 }

@@ -91,8 +91,13 @@ pub(crate) fn prometheus(plan: &Plan, tools: &Tools) -> Recipe {
     }
 }
 
-/// The collector on the file that operators copy; only its variables are ours.
-pub(crate) fn collector(plan: &Plan, tools: &Tools, workspace: &Workspace) -> Recipe {
+/// The collector on the file that operators copy; only its variables are ours, and what a test adds.
+pub(crate) fn collector(
+    plan: &Plan,
+    options: &StackOptions,
+    tools: &Tools,
+    workspace: &Workspace,
+) -> Recipe {
     let mut environment = environment(&[
         ("STAGELIGHT_OTLP_GRPC_ADDRESS", &plan.otlp_grpc.to_string()),
         ("STAGELIGHT_OTLP_HTTP_ADDRESS", &plan.otlp_http.to_string()),
@@ -106,10 +111,12 @@ pub(crate) fn collector(plan: &Plan, tools: &Tools, workspace: &Workspace) -> Re
     environment
         .push(("STAGELIGHT_COLLECTOR_DATA_DIR".to_owned(), plan.collector_dir.clone().into()));
     let config = workspace.path("collector/all-in-one.yaml");
+    let mut arguments = words(&[&format!("--config={}", config.display())]);
+    arguments.extend(options.collector_args.iter().map(OsString::from));
     Recipe {
         name: "collector",
         program: tools.collector.clone(),
-        arguments: words(&[&format!("--config={}", config.display())]),
+        arguments,
         environment,
         ready: Ready::Answers(url(plan.collector_health)),
     }
