@@ -162,7 +162,12 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
     }
 
     fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
-        let frame = local::with(|it| it.frames.pop(self.id, id)).flatten();
+        let left = local::with(|it| {
+            let frame = it.frames.pop(self.id, id);
+            let innermost = self.traces.as_ref().map(|_| it.frames.current(self.id));
+            (frame, innermost)
+        });
+        let (frame, innermost) = left.unwrap_or_default();
         if let Some(frame) = frame
             && frame.key.is_stage()
             && !frame.is_repeat
@@ -174,8 +179,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
         if key.is_traced() {
             traces.layer.on_exit(id, cx);
         }
-        let innermost = local::with(|it| it.frames.current(self.id)).unwrap_or_default();
-        traces.left(&self.engine, key, innermost);
+        traces.left(&self.engine, key, innermost.unwrap_or_default());
     }
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
