@@ -73,7 +73,7 @@ impl Subscriber for Registry {
 
     #[inline]
     fn try_close(&self, id: Id) -> bool {
-        self.spans.try_close(id)
+        self.let_go(&id)
     }
 
     fn current_span(&self) -> Current {

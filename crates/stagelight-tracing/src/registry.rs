@@ -3,7 +3,10 @@
 mod probe;
 mod stack;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+};
 
 use tracing::{
     Metadata, Subscriber,
@@ -49,12 +52,14 @@ pub fn registry() -> Registry {
 /// - Its type: a `Box<dyn Layer<tracing_subscriber::Registry>>` does not fit on it. Layers that are generic over their subscriber do.
 /// - With a *filter on one layer* (`.with_filter(..)`) the wrapped Registry's stacks are used after all, since such a layer looks
 ///   them up there: all is as on the plain Registry, and as slow. A global filter costs nothing of the kind.
+/// - A span whose guard was leaked and that another thread closed then: on the plain Registry the next span made on the leaking thread is
+///   silently a root. So it is here, but with a panic's message on standard error, and with `panic = "abort"` the program ends.
 /// - A span entered by what is dropped while its thread is torn down is not noted, where the plain Registry panics.
 #[derive(Debug)]
 pub struct Registry {
     pub(crate) spans: tracing_subscriber::Registry,
     /// Tells this registry's spans on a thread's stack from another's.
-    number: u64,
+    number: u32,
     /// Whether some layer has a filter of its own. Known before the first span: layers are added to what is not shared yet.
     has_filters: bool,
     /// Recognises the question whether a subscriber has layers with filters.
@@ -74,9 +79,23 @@ impl Registry {
         }
         // The wrapped Registry's own stack is empty, so it is told.
         let (metadata, values) = (attributes.metadata(), attributes.values());
-        self.spans.new_span(&match self.current().id() {
-            Some(parent) => Attributes::child_of(parent.clone(), metadata, values),
-            None => Attributes::new_root(metadata, values),
+        match stack::with(|it| it.parent(self.number)).flatten() {
+            Some(parent) => self.open_below(&Attributes::child_of(parent, metadata, values)),
+            None => self.spans.new_span(&Attributes::new_root(metadata, values)),
+        }
+    }
+
+    /// Makes a span below one that the thread is in.
+    ///
+    /// It is open, so it is not looked up first, which would be a sixth of what a span costs. A span can only be closed while a thread is in it if its
+    /// guard is leaked. If that was on the same thread, the stack knows. If another thread closed it, the wrapped Registry panics, where it would
+    /// have made a root span by itself; so is done here.
+    #[inline]
+    fn open_below(&self, attributes: &Attributes<'_>) -> Id {
+        let made = panic::catch_unwind(AssertUnwindSafe(|| self.spans.new_span(attributes)));
+        made.unwrap_or_else(|_| {
+            let root = Attributes::new_root(attributes.metadata(), attributes.values());
+            self.spans.new_span(&root)
         })
     }
 
@@ -98,7 +117,17 @@ impl Registry {
         }
     }
 
-    /// Returns the innermost span that the thread is in, unless it is closed: its guard may have been forgotten.
+    /// Lets go of a span. Returns whether that closed it.
+    #[inline]
+    pub(crate) fn let_go(&self, id: &Id) -> bool {
+        let is_closed = self.spans.try_close(id.clone());
+        if is_closed && !self.has_filters {
+            stack::with(|it| it.close(self.number, id));
+        }
+        is_closed
+    }
+
+    /// Returns the innermost span that the thread is in, unless it is closed: its guard may have been leaked.
     #[inline]
     pub(crate) fn current(&self) -> Current {
         if self.has_filters {
@@ -139,7 +168,7 @@ impl Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        static NUMBERS: AtomicU32 = AtomicU32::new(1);
         Self {
             spans: tracing_subscriber::Registry::default(),
             number: NUMBERS.fetch_add(1, Relaxed),

@@ -92,7 +92,7 @@ fn rust_files_with(folder: &Path, part: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn one_file_has_unsafe_code() {
+fn only_one_file_may_be_unsafe() {
     let root = Workspace::find();
     // In two parts, so that this file is not found.
     let lint = concat!("unsafe", "_code");

@@ -99,6 +99,32 @@ fn the_registry_within_is_found_by_its_type() {
 }
 
 #[test]
+fn a_span_closed_elsewhere_with_its_guard_leaked_is_nobody_s_parent() {
+    fn run(dispatch: &Dispatch) -> Vec<Option<&'static str>> {
+        dispatcher::with_default(dispatch, || {
+            let span = info_span!("leaked");
+            let id = span.id().unwrap();
+            dispatch.enter(&id);
+            thread::scope(|scope| scope.spawn(|| drop(span)).join().unwrap());
+            let parent_of = |span: &Span| {
+                let registry = dispatch.downcast_ref::<tracing_subscriber::Registry>().unwrap();
+                Some(registry.span(&span.id()?)?.parent()?.name())
+            };
+            let below = info_span!("below");
+            let inner = below.in_scope(|| info_span!("inner"));
+            let parents = vec![parent_of(&below), parent_of(&inner)];
+            dispatch.exit(&id);
+            parents
+        })
+    }
+    let _alone = alone();
+    let plain = run(&Dispatch::new(tracing_subscriber::registry().with(Log::default().fmt())));
+    let ours = run(&Dispatch::new(stagelight_tracing::registry().with(Log::default().fmt())));
+    assert_eq!(ours, plain);
+    assert_eq!(plain, [None, Some("below")]);
+}
+
+#[test]
 fn a_closed_span_is_gone() {
     let _alone = alone();
     let dispatch = Dispatch::new(stagelight_tracing::registry().with(Log::default().fmt()));
