@@ -20,8 +20,10 @@ mod tools;
 mod python;
 mod interrupt;
 mod stack;
+mod bench;
 pub mod ci;
 
+pub use bench::bench;
 pub use cache::Cache;
 pub use interrupt::Interrupt;
 pub use python::python_env;

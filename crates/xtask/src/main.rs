@@ -32,6 +32,20 @@ enum Task {
     ///
     /// Prints one line of JSON with the addresses when all are ready, and runs until interrupted.
     Stack(StackArgs),
+    /// Measures what a request costs with stagelight, with other projects and with nothing.
+    ///
+    /// Compiles all of them first, which takes minutes. All figures are of one run, side by side.
+    Bench {
+        /// How to print the figures: `table` (the default) or `json`.
+        #[arg(long, value_parser = ["table", "json"], default_value = "table")]
+        format: String,
+        /// Take few turns and count no instructions: to try the command, not to quote.
+        #[arg(long)]
+        quick: bool,
+        /// Write the table into the README as well.
+        #[arg(long, conflicts_with = "quick")]
+        update_readme: bool,
+    },
     /// Runs everything that has to hold before a change is merged, as CI does.
     Ci {
         /// Go on after a failed step.
@@ -75,6 +89,13 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Tools { print } => tools(print),
         Task::Stack(arguments) => stack(arguments),
+        Task::Bench { format, quick, update_readme } => {
+            let flags = [("--quick", quick), ("--update-readme", update_readme)];
+            let flags = flags.into_iter().filter(|it| it.1).map(|it| it.0.to_owned());
+            let format = (format != "table").then(|| format!("--format={format}"));
+            let arguments: Vec<_> = format.into_iter().chain(flags).collect();
+            xtask::bench(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
+        }
         Task::Ci { keep_going, steps } => {
             ci::run(&CiOptions { steps, keep_going }).map(|()| ExitCode::SUCCESS)
         }

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use crate::bench;
 use crate::cache::Cache;
 use crate::command::{cargo, output, run};
 use crate::stack::GatewaySource;
@@ -75,6 +76,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "features",
         what: "the published crates compile with no feature and with each alone",
         action: Action::Task(features),
+    },
+    Step {
+        name: "bench",
+        what: "our sides of the cost comparison compile, other projects' are left out",
+        action: Action::Task(bench::check),
     },
     Step { name: "doc", what: "the documentation has no warning", action: Action::Task(doc) },
     Step {

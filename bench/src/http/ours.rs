@@ -1,0 +1,59 @@
+//! axum alone, and with stagelight.
+
+use anyhow::Result;
+use axum::{Router, routing::get};
+use stagelight::{Telemetry, catalog};
+use tracing::{Instrument, info_span};
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{http::SetUp, sink};
+
+/// A handler that does nothing.
+pub(super) fn plain() -> Router {
+    Router::new().route("/v1/models/{model}", get(async || "ok"))
+}
+
+/// A handler that does nothing in five stages.
+pub(super) fn staged() -> Router {
+    async fn nothing() {}
+    let handler = async || {
+        nothing().instrument(info_span!("parse", stage = "request_parsing")).await;
+        nothing().instrument(info_span!("authenticate", stage = "auth_validation")).await;
+        nothing().instrument(info_span!("prepare", stage = "request_preparation")).await;
+        nothing().instrument(info_span!("fetch", stage = "backend_fetch")).await;
+        nothing().instrument(info_span!("stream", stage = "stream_processing")).await;
+        "ok"
+    };
+    Router::new().route("/v1/models/{model}", get(handler))
+}
+
+pub(super) fn nothing() -> Result<SetUp> {
+    Ok(SetUp { router: plain(), recorded: Box::new(|| None) })
+}
+
+/// A service as `init()` makes it, without its log.
+pub(super) fn measured(ratio: f64, service: fn() -> Router) -> Result<SetUp> {
+    let telemetry = sink::telemetry(ratio)?;
+    stagelight::registry()
+        .with(telemetry.stage_layer())
+        .with(telemetry.trace_layer())
+        .try_init()?;
+    Ok(served(telemetry, service))
+}
+
+/// The same without the layer that makes traces.
+pub(super) fn untraced(service: fn() -> Router) -> Result<SetUp> {
+    let telemetry = sink::telemetry(0.0)?;
+    stagelight::registry().with(telemetry.stage_layer()).try_init()?;
+    Ok(served(telemetry, service))
+}
+
+fn served(telemetry: Telemetry, service: fn() -> Router) -> SetUp {
+    let router = service().layer(telemetry.http_layer());
+    let recorded = move || {
+        let snapshot = telemetry.engine().snapshot();
+        let counts = snapshot.of(&catalog::REQUEST).filter_map(|it| Some(it.histogram(0)?.count()));
+        Some(counts.sum())
+    };
+    SetUp { router, recorded: Box::new(recorded) }
+}

@@ -1,0 +1,75 @@
+//! Measures all sides and says what they cost; and is one side, when the driver starts it so.
+
+use std::env;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use stagelight_bench::{
+    budget, child, instructions,
+    machine::{self, Machine},
+    measure::{self, Effort},
+    report::{self, Report},
+};
+
+/// What stagelight costs, beside others and beside nothing.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask bench")]
+struct Cli {
+    #[command(subcommand)]
+    side: Option<SideCommand>,
+    /// How to print the figures.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Take few turns and count no instructions: figures to try the command, not to quote.
+    #[arg(long)]
+    quick: bool,
+    /// Write the table into the project's README as well.
+    #[arg(long, conflicts_with = "quick")]
+    update_readme: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum SideCommand {
+    /// Is one side, for the driver.
+    #[command(hide = true)]
+    Side { part: String, name: String },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+const THOROUGH: Effort = Effort { turns: 40, turn_nanos: 6e6, http_requests: 800 };
+const QUICK: Effort = Effort { turns: 5, turn_nanos: 2e6, http_requests: 200 };
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if let Some(SideCommand::Side { part, name }) = &cli.side {
+        return child::run(part, name);
+    }
+    let machine = Machine::look()?;
+    let effort = if cli.quick { QUICK } else { THOROUGH };
+    let valgrind = instructions::valgrind();
+    let recording = measure::recording(effort, valgrind.is_some() && !cli.quick)?;
+    let http = measure::http(effort)?;
+    let arguments = env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let report = Report {
+        command: format!("cargo xtask bench {arguments}").trim().to_owned(),
+        machine,
+        versions: machine::versions(),
+        valgrind,
+        budgets: budget::check(&recording, &http),
+        recording,
+        http,
+    };
+    match cli.format {
+        Format::Table => print!("{report}"),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    if cli.update_readme {
+        report::update_readme(&report)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Runs requests on threads and times them.
+
+use std::{sync::Barrier, thread, time::Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::recording::Running;
+
+/// Requests that each thread does before the clock starts.
+const WARM_UP: u32 = 500;
+const ENDPOINTS: [&str; 2] = ["/v1/chat/completions", "/v1/embeddings"];
+
+/// What is to be run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// One or two.
+    pub threads: usize,
+    /// Whether the threads record into the same series.
+    pub same_series: bool,
+}
+
+/// Runs `requests` requests on each thread. Returns nanoseconds a request, the mean of the threads.
+///
+/// # Panics
+///
+/// If a side does.
+pub fn time(side: &Running, load: Load, requests: u32) -> f64 {
+    let barrier = Barrier::new(load.threads);
+    let run = |thread: usize| {
+        let endpoint = ENDPOINTS[if load.same_series { 0 } else { thread }];
+        (0..WARM_UP).for_each(|_| (side.request)(endpoint));
+        barrier.wait();
+        let start = Instant::now();
+        (0..requests).for_each(|_| (side.request)(endpoint));
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(requests)
+    };
+    let run = &run;
+    let nanos: Vec<f64> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..load.threads).map(|it| scope.spawn(move || run(it))).collect();
+        threads.into_iter().map(|it| it.join().expect("a side panicked")).collect()
+    });
+    nanos.iter().sum::<f64>() / nanos.len() as f64
+}

@@ -1,0 +1,116 @@
+//! Where exports go: into nothing, and counted.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Result;
+use stagelight::{Config, Environment, Protocol, Sampler, Telemetry};
+
+/// Starts stagelight as `init()` does, with this part of the traces and everything sent over OTLP to a server of this process that throws it
+/// away.
+///
+/// # Errors
+///
+/// If the server or the exporters cannot be started.
+pub fn telemetry(ratio: f64) -> Result<Telemetry> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || accept_all(&stream));
+        }
+    });
+    let config = Config::from_env(&Environment::from_pairs::<String, String>([]))
+        .with_protocol(Protocol::HttpProtobuf)
+        .with_endpoint(&endpoint)?
+        .with_export_interval(Duration::from_secs(60))
+        .with_sampler(Sampler::ParentBasedRatio(ratio));
+    Ok(Telemetry::start(config)?)
+}
+
+/// Answers every request of a connection with 200.
+fn accept_all(stream: &TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        std::io::copy(&mut (&mut reader).take(length), &mut std::io::sink()).ok()?;
+        (&mut &*stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()?;
+    }
+}
+
+/// A reader for the SDK of one version that keeps how many values each histogram has.
+#[cfg(feature = "peers")]
+macro_rules! metrics_reader {
+    ($name:ident, $sdk:ident) => {
+        /// Keeps how many values each histogram of this version's SDK has.
+        #[derive(Clone, Debug, Default)]
+        pub struct $name(std::sync::Arc<std::sync::Mutex<std::collections::HashMap<String, u64>>>);
+
+        impl $name {
+            /// Returns a reader that collects once a minute and when it is flushed.
+            #[must_use]
+            pub fn reader(&self) -> $sdk::metrics::PeriodicReader<Self> {
+                $sdk::metrics::PeriodicReader::builder(self.clone()).build()
+            }
+
+            /// Returns how many values a histogram had in the last collection.
+            #[must_use]
+            pub fn count_of(&self, histogram: &str) -> u64 {
+                self.0.lock().ok().and_then(|it| it.get(histogram).copied()).unwrap_or(0)
+            }
+        }
+
+        impl $sdk::metrics::exporter::PushMetricExporter for $name {
+            async fn export(
+                &self,
+                metrics: &$sdk::metrics::data::ResourceMetrics,
+            ) -> $sdk::error::OTelSdkResult {
+                use $sdk::metrics::data::{AggregatedMetrics::F64, MetricData::Histogram};
+                let Ok(mut counts) = self.0.lock() else { return Ok(()) };
+                for metric in metrics.scope_metrics().flat_map(|it| it.metrics()) {
+                    if let F64(Histogram(histogram)) = metric.data() {
+                        let count = histogram.data_points().map(|it| it.count()).sum();
+                        counts.insert(metric.name().to_owned(), count);
+                    }
+                }
+                Ok(())
+            }
+
+            fn force_flush(&self) -> $sdk::error::OTelSdkResult {
+                Ok(())
+            }
+
+            fn shutdown_with_timeout(&self, _: Duration) -> $sdk::error::OTelSdkResult {
+                Ok(())
+            }
+
+            fn temporality(&self) -> $sdk::metrics::Temporality {
+                $sdk::metrics::Temporality::Cumulative
+            }
+        }
+    };
+}
+
+#[cfg(feature = "peers")]
+metrics_reader!(Metrics030, opentelemetry_sdk030);
+#[cfg(feature = "peers")]
+metrics_reader!(Metrics032, opentelemetry_sdk032);
+#[cfg(feature = "peers")]
+metrics_reader!(Metrics033, opentelemetry_sdk);
