@@ -52,7 +52,11 @@ fn a_request_allocates_what_the_registry_does_and_nothing_else() {
     let engine = Engine::with_clock(stagelight_core::Clock::manual().0);
     let empty = Dispatch::new(tracing_subscriber::registry().with(Nothing));
     let measured = Dispatch::new(tracing_subscriber::registry().with(StageLayer::new(&engine)));
+    let on_ours = Dispatch::new(stagelight_tracing::registry().with(StageLayer::new(&engine)));
     let base = count(&empty, plain_request);
+    assert_eq!(base, 0);
+    assert_eq!(count(&on_ours, plain_request), base);
+    assert_eq!(count(&on_ours, || guarded_request(&engine)), base);
     assert_eq!(count(&measured, plain_request), base);
     assert_eq!(count(&measured, || guarded_request(&engine)), base);
     assert!(!engine.snapshot().series.is_empty());
