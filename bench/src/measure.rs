@@ -36,6 +36,8 @@ pub struct Recorded {
     pub name: &'static str,
     pub title: &'static str,
     pub note: &'static str,
+    /// The least figure of one thread, as a multiple of the base's.
+    pub ratio: f64,
     /// Nanoseconds on one thread.
     pub one_thread: Figure,
     /// Nanoseconds on each of two threads that record into the same series.
@@ -54,6 +56,10 @@ pub struct Served {
     pub name: &'static str,
     pub title: &'static str,
     pub note: &'static str,
+    /// What is added to the base, as a multiple of what the yardstick adds; of the least figures. Nothing for the base.
+    pub ratio: Option<f64>,
+    /// What is added to the base, in nanoseconds.
+    pub added: Option<Figure>,
     /// Processor time of the server, in nanoseconds, all threads together.
     pub cpu: Figure,
 }
@@ -68,6 +74,10 @@ impl Figure {
     fn of(mut turns: Vec<f64>) -> Self {
         turns.sort_by(f64::total_cmp);
         Self { min: turns[0], median: turns[turns.len() / 2] }
+    }
+
+    fn beyond(self, base: Self) -> Self {
+        Self { min: self.min - base.min, median: self.median - base.median }
     }
 }
 
@@ -88,6 +98,7 @@ pub fn recording(effort: Effort, with_instructions: bool) -> Result<Vec<Recorded
     let [one, two, own] =
         [ONE, TWO, TWO_OWN].map(|load| turns(&mut children, &requests, effort, load));
     let (one, two, own) = (one?, two?, own?);
+    let base = sides.iter().position(|it| it.name == recording::BASE).context("no base")?;
     let mut rows = Vec::new();
     for (at, side) in sides.iter().enumerate() {
         let asked = u64::from(effort.turns) * u64::from(requests[at]) * 5;
@@ -98,6 +109,7 @@ pub fn recording(effort: Effort, with_instructions: bool) -> Result<Vec<Recorded
             name: side.name,
             title: side.title,
             note: side.note,
+            ratio: one[at].min / one[base].min,
             one_thread: one[at],
             two_threads: two[at],
             two_threads_own_series: own[at],
@@ -153,14 +165,21 @@ pub fn http(effort: Effort) -> Result<Vec<Served>> {
             costs[at].push((child.cpu()? - before) / asked as f64);
         }
     }
+    let costs: Vec<_> = costs.into_iter().map(Figure::of).collect();
+    let position = |name| sides.iter().position(|it| it.name == name);
+    let base = costs[position(http::BASE).context("no base")?];
+    // Other projects may be left out of this build, and the yardstick with them.
+    let yardstick = position(http::YARDSTICK).map(|at| costs[at].min - base.min);
     let mut rows = Vec::new();
-    for ((side, child), costs) in sides.iter().zip(&mut children).zip(costs) {
+    for ((side, child), cpu) in sides.iter().zip(&mut children).zip(costs.iter().copied()) {
         let asked = effort.http_requests * u64::from(effort.turns + 1);
         if let Some(recorded) = child.recorded()? {
             ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", side.name);
         }
-        let http::Side { name, title, note, .. } = *side;
-        rows.push(Served { name, title, note, cpu: Figure::of(costs) });
+        let &http::Side { name, title, note, .. } = *side;
+        let added = (name != http::BASE).then(|| cpu.beyond(base));
+        let ratio = added.zip(yardstick).map(|(added, yardstick)| added.min / yardstick);
+        rows.push(Served { name, title, note, ratio, added, cpu });
     }
     Ok(rows)
 }

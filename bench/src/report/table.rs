@@ -3,9 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
-    http,
     measure::{Figure, Recorded, Served},
-    recording,
     report::Report,
 };
 
@@ -55,9 +53,8 @@ impl Report {
              | recording | ratio | 1 thread | 2 threads, same series | 2 threads, own series | instructions | allocations | |\n\
              |---|--:|--:|--:|--:|--:|--:|---|"
         )?;
-        let base = self.recording.iter().find(|it| it.name == recording::BASE);
         for it in &self.recording {
-            recorded(f, it, base)?;
+            recorded(f, it)?;
         }
         if self.valgrind.is_none() {
             writeln!(f, "\nInstructions are absent: valgrind is not installed.")?;
@@ -71,11 +68,8 @@ impl Report {
             "\nOne HTTP request to an axum handler over loopback: processor time of the server, in microseconds as least / median. Ratio of what is added to what axum-otel-metrics adds.\n\n\
              | serving | ratio | added | total | |\n|---|--:|--:|--:|---|"
         )?;
-        let cpu = |name: &str| self.http.iter().find(|it| it.name == name).map(|it| it.cpu);
-        let base = cpu(http::BASE);
-        let yardstick = cpu(http::YARDSTICK);
         for it in &self.http {
-            served(f, it, base, yardstick)?;
+            served(f, it)?;
         }
         Ok(())
     }
@@ -89,13 +83,13 @@ impl Report {
     }
 }
 
-fn recorded(f: &mut Formatter<'_>, it: &Recorded, base: Option<&Recorded>) -> fmt::Result {
-    let ratio = base.map_or(f64::NAN, |base| it.one_thread.min / base.one_thread.min);
-    let instructions = it.instructions.map_or_else(|| "–".to_owned(), |it| format!("{it:.0}"));
+fn recorded(f: &mut Formatter<'_>, it: &Recorded) -> fmt::Result {
+    let instructions = it.instructions.map_or_else(absent, |it| format!("{it:.0}"));
     writeln!(
         f,
-        "| {} | **{ratio:.2}** | {} | {} | {} | {instructions} | {:.1} | {} |",
+        "| {} | **{:.2}** | {} | {} | {} | {instructions} | {:.1} | {} |",
         it.title,
+        it.ratio,
         figure(it.one_thread, 1.0, 0),
         figure(it.two_threads, 1.0, 0),
         figure(it.two_threads_own_series, 1.0, 0),
@@ -104,23 +98,14 @@ fn recorded(f: &mut Formatter<'_>, it: &Recorded, base: Option<&Recorded>) -> fm
     )
 }
 
-fn served(
-    f: &mut Formatter<'_>,
-    it: &Served,
-    base: Option<Figure>,
-    yardstick: Option<Figure>,
-) -> fmt::Result {
-    let added =
-        base.map(|base| Figure { min: it.cpu.min - base.min, median: it.cpu.median - base.median });
-    let ratio = added
-        .zip(yardstick)
-        .zip(base)
-        .map(|((added, yardstick), base)| added.min / (yardstick.min - base.min));
-    let is_base = it.name == http::BASE;
-    let ratio =
-        ratio.filter(|_| !is_base).map_or_else(|| "–".to_owned(), |it| format!("**{it:.2}**"));
-    let added = added.filter(|_| !is_base).map_or_else(|| "–".to_owned(), |it| figure(it, 1e3, 2));
+fn served(f: &mut Formatter<'_>, it: &Served) -> fmt::Result {
+    let ratio = it.ratio.map_or_else(absent, |it| format!("**{it:.2}**"));
+    let added = it.added.map_or_else(absent, |it| figure(it, 1e3, 2));
     writeln!(f, "| {} | {ratio} | {added} | {} | {} |", it.title, figure(it.cpu, 1e3, 2), it.note)
+}
+
+fn absent() -> String {
+    "–".to_owned()
 }
 
 fn figure(it: Figure, unit: f64, decimals: usize) -> String {
