@@ -46,7 +46,7 @@ pub struct Recorded {
     pub two_threads_own_series: Figure,
     /// On the request's own thread.
     pub allocations: f64,
-    /// Of all threads; nothing where valgrind is not installed.
+    /// On the request's own thread; nothing where valgrind is not installed.
     pub instructions: Option<f64>,
 }
 
@@ -81,6 +81,9 @@ impl Figure {
     }
 }
 
+/// Processes that each side is started as, one after the other: where a process has its memory is luck, and lasts as long as it does.
+const ROUNDS: u32 = 4;
+
 /// Measures all recording sides.
 ///
 /// # Errors
@@ -88,24 +91,14 @@ impl Figure {
 /// If a side fails, or does not record what it was asked to.
 pub fn recording(effort: Effort, with_instructions: bool) -> Result<Vec<Recorded>> {
     let sides: Vec<_> = recording::sides().collect();
-    let mut children =
-        sides.iter().map(|it| Child::start("recording", it.name)).collect::<Result<Vec<_>>>()?;
-    let mut requests = Vec::new();
-    for child in &mut children {
-        let nanos = child.time(ONE, 2_000)?;
-        requests.push((effort.turn_nanos / nanos).clamp(500.0, 2e6) as u32);
+    let mut nanos = [ONE, TWO, TWO_OWN].map(|_| vec![Vec::new(); sides.len()]);
+    for _ in 0..ROUNDS {
+        round(&sides, effort, &mut nanos)?;
     }
-    let [one, two, own] =
-        [ONE, TWO, TWO_OWN].map(|load| turns(&mut children, &requests, effort, load));
-    let (one, two, own) = (one?, two?, own?);
+    let [one, two, own] = nanos.map(|it| it.into_iter().map(Figure::of).collect::<Vec<_>>());
     let base = sides.iter().position(|it| it.name == recording::BASE).context("no base")?;
-    let mut rows = Vec::new();
-    for (at, side) in sides.iter().enumerate() {
-        let asked = u64::from(effort.turns) * u64::from(requests[at]) * 5;
-        if let Some(recorded) = children[at].recorded()? {
-            ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", side.name);
-        }
-        rows.push(Recorded {
+    let row = |(at, side): (usize, &&recording::Side)| {
+        Ok(Recorded {
             name: side.name,
             title: side.title,
             note: side.note,
@@ -115,24 +108,36 @@ pub fn recording(effort: Effort, with_instructions: bool) -> Result<Vec<Recorded
             two_threads_own_series: own[at],
             allocations: allocations(side.name)?,
             instructions: with_instructions.then(|| instructions::count(side.name)).transpose()?,
-        });
-    }
-    Ok(rows)
+        })
+    };
+    sides.iter().enumerate().map(row).collect()
 }
 
-fn turns(
-    children: &mut [Child],
-    requests: &[u32],
-    effort: Effort,
-    load: Load,
-) -> Result<Vec<Figure>> {
-    let mut times = vec![Vec::new(); children.len()];
-    for _ in 0..effort.turns {
-        for (at, child) in children.iter_mut().enumerate() {
-            times[at].push(child.time(load, requests[at])?);
+/// Starts all sides, gives each its turns of each load, and adds what they took.
+fn round(sides: &[&recording::Side], effort: Effort, nanos: &mut [Vec<Vec<f64>>; 3]) -> Result<()> {
+    let start = |it: &&recording::Side| Child::start("recording", it.name);
+    let mut children = sides.iter().map(start).collect::<Result<Vec<_>>>()?;
+    let mut requests = Vec::new();
+    for child in &mut children {
+        let nanos = child.time(ONE, 2_000)?;
+        requests.push((effort.turn_nanos / nanos).clamp(500.0, 2e6) as u32);
+    }
+    let turns = effort.turns.div_ceil(ROUNDS);
+    for (nanos, load) in nanos.iter_mut().zip([ONE, TWO, TWO_OWN]) {
+        for _ in 0..turns {
+            for (at, child) in children.iter_mut().enumerate() {
+                nanos[at].push(child.time(load, requests[at])?);
+            }
         }
     }
-    Ok(times.into_iter().map(Figure::of).collect())
+    for (child, requests) in children.iter_mut().zip(requests) {
+        // Two of the three loads have two threads.
+        let asked = u64::from(turns) * u64::from(requests) * 5;
+        if let Some(recorded) = child.recorded()? {
+            ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", child.name);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the allocations of a request, counted by the other program of this package.
@@ -149,37 +154,47 @@ fn allocations(side: &str) -> Result<f64> {
 /// If a side fails, or does not record what it was asked to.
 pub fn http(effort: Effort) -> Result<Vec<Served>> {
     let sides: Vec<_> = http::sides().collect();
-    let mut children =
-        sides.iter().map(|it| Child::start("http", it.name)).collect::<Result<Vec<_>>>()?;
+    let mut nanos = vec![Vec::new(); sides.len()];
+    for _ in 0..ROUNDS {
+        http_round(&sides, effort, &mut nanos)?;
+    }
+    let costs: Vec<_> = nanos.into_iter().map(Figure::of).collect();
+    let position = |name| sides.iter().position(|it| it.name == name);
+    let base = costs[position(http::BASE).context("no base")?];
+    // Other projects may be left out of this build, and the yardstick with them.
+    let yardstick = position(http::YARDSTICK).map(|at| costs[at].min - base.min);
+    let row = |(side, cpu): (&&http::Side, Figure)| {
+        let &http::Side { name, title, note, .. } = *side;
+        let added = (name != http::BASE).then(|| cpu.beyond(base));
+        let ratio = added.zip(yardstick).map(|(added, yardstick)| added.min / yardstick);
+        Served { name, title, note, ratio, added, cpu }
+    };
+    Ok(sides.iter().zip(costs.iter().copied()).map(row).collect())
+}
+
+/// Starts all sides, gives each its turns, and adds what they took.
+fn http_round(sides: &[&http::Side], effort: Effort, nanos: &mut [Vec<f64>]) -> Result<()> {
+    let start = |it: &&http::Side| Child::start("http", it.name);
+    let mut children = sides.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut clients = Vec::new();
     for child in &mut children {
         let mut client = Client::connect(child.port()?)?;
         client.ask(effort.http_requests)?;
         clients.push(client);
     }
-    let mut costs = vec![Vec::new(); sides.len()];
-    for _ in 0..effort.turns {
+    let turns = effort.turns.div_ceil(ROUNDS);
+    for _ in 0..turns {
         for (at, child) in children.iter_mut().enumerate() {
             let before = child.cpu()?;
             let asked = clients[at].ask(effort.http_requests)?;
-            costs[at].push((child.cpu()? - before) / asked as f64);
+            nanos[at].push((child.cpu()? - before) / asked as f64);
         }
     }
-    let costs: Vec<_> = costs.into_iter().map(Figure::of).collect();
-    let position = |name| sides.iter().position(|it| it.name == name);
-    let base = costs[position(http::BASE).context("no base")?];
-    // Other projects may be left out of this build, and the yardstick with them.
-    let yardstick = position(http::YARDSTICK).map(|at| costs[at].min - base.min);
-    let mut rows = Vec::new();
-    for ((side, child), cpu) in sides.iter().zip(&mut children).zip(costs.iter().copied()) {
-        let asked = effort.http_requests * u64::from(effort.turns + 1);
+    let asked = effort.http_requests * u64::from(turns + 1);
+    for child in &mut children {
         if let Some(recorded) = child.recorded()? {
-            ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", side.name);
+            ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", child.name);
         }
-        let &http::Side { name, title, note, .. } = *side;
-        let added = (name != http::BASE).then(|| cpu.beyond(base));
-        let ratio = added.zip(yardstick).map(|(added, yardstick)| added.min / yardstick);
-        rows.push(Served { name, title, note, ratio, added, cpu });
     }
-    Ok(rows)
+    Ok(())
 }
