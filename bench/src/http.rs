@@ -37,6 +37,12 @@ pub const YARDSTICK: &str = "axum-otel-metrics";
 const OURS: &[Side] = &[
     Side { name: BASE, title: "axum alone", note: "the base", set_up: ours::nothing },
     Side {
+        name: "unseen",
+        title: "six spans on Registry, empty layer",
+        note: "records nothing; axum's own middleware around the handler",
+        set_up: ours::unseen,
+    },
+    Side {
         name: "stagelight-untraced",
         title: "stagelight, five stages, no trace layer",
         note: "to the last byte; stages, shares, busy time; no traces",

@@ -9,6 +9,7 @@ mod threads;
 
 use anyhow::Result;
 
+pub(crate) use ours::Empty;
 #[cfg(feature = "peers")]
 pub(crate) use peers::tracers;
 pub use threads::{Load, time};

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A layer that does nothing. A Registry without any never frees a span.
-struct Empty;
+pub(crate) struct Empty;
 
 impl<S: Subscriber> Layer<S> for Empty {}
 
