@@ -3,12 +3,16 @@
 //! By valgrind itself: what counts is one function, so nothing has to be installed beside it.
 
 use std::{
-    env,
+    collections::HashMap,
+    env, fs,
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result};
+
+use crate::recording::WARM_UP;
 
 /// Counts between this function's start and its end.
 const COUNTED: &str = "--toggle-collect=stagelight_bench::recording::threads::request*";
@@ -32,9 +36,47 @@ pub fn count(side: &str) -> Result<f64> {
     Ok(difference as f64 / f64::from(long - short))
 }
 
+/// Returns where the instructions of one request go: functions and their own instructions, most first.
+///
+/// # Errors
+///
+/// If valgrind fails, or its `callgrind_annotate` is missing.
+pub fn by_function(side: &str) -> Result<Vec<(f64, String)>> {
+    let file = env::temp_dir().join(format!("stagelight-bench-{}", std::process::id()));
+    let requests = REQUESTS[1];
+    run(side, requests, &file)?;
+    let output = Command::new("callgrind_annotate")
+        .args(["--auto=no", "--threshold=100"])
+        .arg(&file)
+        .output()
+        .context("callgrind_annotate")?;
+    fs::remove_file(&file)?;
+    let mut functions: HashMap<String, f64> = HashMap::new();
+    for (count, function) in String::from_utf8_lossy(&output.stdout).lines().filter_map(row) {
+        *functions.entry(function).or_default() += count / f64::from(requests + WARM_UP);
+    }
+    let mut rows: Vec<_> = functions.into_iter().map(|(name, count)| (count, name)).collect();
+    rows.sort_by(|left, right| right.0.total_cmp(&left.0));
+    Ok(rows)
+}
+
+/// Reads `1,234 (5.67%)  file:function [program]`.
+fn row(line: &str) -> Option<(f64, String)> {
+    let (count, rest) = line.trim().split_once(" (")?;
+    let function = rest.split_once(")  ")?.1.split_once(':')?.1;
+    let function = function.split(" [").next()?;
+    Some((count.replace(',', "").parse().ok()?, function.to_owned()))
+}
+
 fn total(side: &str, requests: u32) -> Result<u64> {
+    run(side, requests, Path::new("/dev/null"))
+}
+
+/// Runs requests of a side under callgrind, which writes what it found to `file`, and returns the sum.
+fn run(side: &str, requests: u32, file: &Path) -> Result<u64> {
     let mut process = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", COUNTED])
+        .args(["--tool=callgrind", COUNTED])
+        .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe()?)
         .args(["side", "recording", side])
         .stdin(Stdio::piped())

@@ -26,6 +26,9 @@ struct Cli {
     /// Write the table into the project's README as well.
     #[arg(long, conflicts_with = "quick")]
     update_readme: bool,
+    /// Instead, say where the instructions of one side's request go; the sides' names are in the document.
+    #[arg(long, value_name = "SIDE", conflicts_with_all = ["quick", "update_readme"])]
+    profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +52,9 @@ fn main() -> Result<()> {
     if let Some(SideCommand::Side { part, name }) = &cli.side {
         return child::run(part, name);
     }
+    if let Some(side) = &cli.profile {
+        return profile(side);
+    }
     let machine = Machine::look()?;
     let effort = if cli.quick { QUICK } else { THOROUGH };
     let valgrind = instructions::valgrind();
@@ -70,6 +76,15 @@ fn main() -> Result<()> {
     }
     if cli.update_readme {
         report::update_readme(&report)?;
+    }
+    Ok(())
+}
+
+/// Prints a side's costliest functions.
+fn profile(side: &str) -> Result<()> {
+    println!("| instructions | function |\n|--:|---|");
+    for (count, function) in instructions::by_function(side)?.iter().take(40) {
+        println!("| {count:.0} | `{function}` |");
     }
     Ok(())
 }

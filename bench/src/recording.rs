@@ -12,6 +12,7 @@ use anyhow::Result;
 pub(crate) use ours::Empty;
 #[cfg(feature = "peers")]
 pub(crate) use peers::tracers;
+pub(crate) use threads::WARM_UP;
 pub use threads::{Load, time};
 
 /// Something that can record requests, and what is to be known beside its numbers.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::recording::Running;
 
 /// Requests that each thread does before the clock starts.
-const WARM_UP: u32 = 500;
+pub(crate) const WARM_UP: u32 = 500;
 const ENDPOINTS: [&str; 2] = ["/v1/chat/completions", "/v1/embeddings"];
 
 /// What is to be run at once.

@@ -45,6 +45,9 @@ enum Task {
         /// Write the table into the README as well.
         #[arg(long, conflicts_with = "quick")]
         update_readme: bool,
+        /// Instead, say where the instructions of one side's request go: `stagelight-1`, say.
+        #[arg(long, value_name = "SIDE", conflicts_with_all = ["quick", "update_readme"])]
+        profile: Option<String>,
     },
     /// Runs everything that has to hold before a change is merged, as CI does.
     Ci {
@@ -89,11 +92,12 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Tools { print } => tools(print),
         Task::Stack(arguments) => stack(arguments),
-        Task::Bench { format, quick, update_readme } => {
+        Task::Bench { format, quick, update_readme, profile } => {
             let flags = [("--quick", quick), ("--update-readme", update_readme)];
             let flags = flags.into_iter().filter(|it| it.1).map(|it| it.0.to_owned());
             let format = (format != "table").then(|| format!("--format={format}"));
-            let arguments: Vec<_> = format.into_iter().chain(flags).collect();
+            let profile = profile.map(|it| format!("--profile={it}"));
+            let arguments: Vec<_> = format.into_iter().chain(flags).chain(profile).collect();
             xtask::bench(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
         }
         Task::Ci { keep_going, steps } => {
