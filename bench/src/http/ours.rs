@@ -49,10 +49,7 @@ pub(super) fn unseen() -> Result<SetUp> {
 /// A service as `init()` makes it, without its log.
 pub(super) fn measured(ratio: f64, service: fn() -> Router) -> Result<SetUp> {
     let telemetry = sink::telemetry(ratio)?;
-    stagelight::registry()
-        .with(telemetry.stage_layer())
-        .with(telemetry.trace_layer())
-        .try_init()?;
+    stagelight::registry().with(telemetry.layer()).try_init()?;
     Ok(served(telemetry, service))
 }
 

@@ -54,15 +54,14 @@ pub(super) fn on_own() -> Result<Running> {
 
 pub(super) fn traced_on_plain(ratio: f64) -> Result<Running> {
     let telemetry = sink::telemetry(ratio)?;
-    let subscriber = registry().with(telemetry.stage_layer()).with(telemetry.trace_layer());
+    let subscriber = registry().with(telemetry.layer());
     subscriber.try_init().context("the subscriber")?;
     Ok(kept(telemetry))
 }
 
 pub(super) fn traced(ratio: f64) -> Result<Running> {
     let telemetry = sink::telemetry(ratio)?;
-    let subscriber =
-        stagelight::registry().with(telemetry.stage_layer()).with(telemetry.trace_layer());
+    let subscriber = stagelight::registry().with(telemetry.layer());
     subscriber.try_init().context("the subscriber")?;
     Ok(kept(telemetry))
 }

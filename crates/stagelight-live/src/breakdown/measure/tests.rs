@@ -206,13 +206,15 @@ proptest! {
         let shares: u64 = endpoint.stages.iter().map(|it| it.share.get()).sum();
         prop_assert_eq!(shares + endpoint.unattributed.get(), endpoint.duration.sum.get());
 
-        // The same in the document's seconds, as a script adds them up. A day's shares in one double are exact to 1e-11.
+        // The same in the document's seconds, as a script adds them up.
         let json = serde_json::to_value(&breakdown).unwrap();
         let json = &json["endpoints"][0];
         let share = |it: &serde_json::Value| it["share_seconds"].as_f64().unwrap();
         let shares: f64 = json["stages"].as_array().unwrap().iter().map(share).sum();
         let sum = shares + json["unattributed_seconds"].as_f64().unwrap();
-        prop_assert!((sum - json["duration_seconds"]["sum"].as_f64().unwrap()).abs() < 1e-9 );
+        let duration = json["duration_seconds"]["sum"].as_f64().unwrap();
+        // To 1e-9 for the first days; beyond, to what eight additions of doubles can lose.
+        prop_assert!((sum - duration).abs() < 1e-9_f64.max(duration * 8.0 * f64::EPSILON));
 
         let rest = percent(endpoint.unattributed, endpoint.duration.sum);
         let percent: f64 = endpoint.stages.iter().map(|it| it.share_percent).sum();
