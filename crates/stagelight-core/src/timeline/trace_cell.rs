@@ -39,7 +39,9 @@ impl TraceCell {
         self.is_decided.store(false, Relaxed);
         self.is_recorded.store(false, Relaxed);
         self.is_exemplar.store(false, Relaxed);
-        if self.has_caller.swap(false, Relaxed) {
+        // Not swapped: the last holder is alone, and a read-modify-write costs what ten stores do.
+        if self.has_caller.load(Relaxed) {
+            self.has_caller.store(false, Relaxed);
             *self.caller.lock() = None;
         }
     }
