@@ -98,8 +98,9 @@ impl<L: 'static> StageLayer<L> {
         let parent = self.key_above(attributes.is_contextual(), attributes.parent(), innermost);
         let (key, made) = match kind {
             Kind::Plain => (parent.plain(), None),
-            Kind::Stage { field, has_attributes } => {
-                self.open_stage(attributes, id.into_u64(), parent, field, has_attributes)
+            Kind::Stage(field) => self.open_stage(attributes, id.into_u64(), parent, field, false),
+            Kind::StageWithAttributes(field) => {
+                self.open_stage(attributes, id.into_u64(), parent, field, true)
             }
             Kind::Request => (fields::open_request(attributes, &self.engine), None),
         };
