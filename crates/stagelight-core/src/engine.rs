@@ -42,7 +42,7 @@ pub struct Engine(pub(crate) Arc<Shared>);
 // Apart from the reference counts before it, which every guarded request changes: all that is here is read with every edge.
 #[repr(align(128))]
 pub(crate) struct Shared {
-    id: u64,
+    pub(crate) id: u64,
     pub(crate) clock: Clock,
     pub(crate) created: Ticks,
     pub(crate) store: Store,

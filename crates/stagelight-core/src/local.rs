@@ -10,6 +10,8 @@ use crate::{clock::Clock, engine::Shared, exemplar::Traced, key::SpanKey, store:
 /// A thread's part of one engine.
 #[derive(Debug)]
 pub(crate) struct Local {
+    /// The number of the engine, which is quicker to compare than its address.
+    id: u64,
     engine: Weak<Shared>,
     /// Tells this thread from all others of the engine, ended ones included.
     pub(crate) thread: u32,
@@ -43,7 +45,7 @@ pub(crate) fn with<R>(engine: &Arc<Shared>, mut f: impl FnMut(&mut Local) -> R) 
         let mut locals = locals.try_borrow_mut().ok()?;
         let position = locals
             .iter()
-            .position(|it| std::ptr::eq(it.engine.as_ptr(), Arc::as_ptr(engine)))
+            .position(|it| it.id == engine.id)
             .unwrap_or_else(|| add(&mut locals, engine));
         Some(f(&mut locals[position]))
     });
@@ -67,6 +69,7 @@ fn add(locals: &mut Vec<Local>, engine: &Arc<Shared>) -> usize {
 impl Local {
     fn new(engine: &Arc<Shared>) -> Self {
         Self {
+            id: engine.id,
             engine: Arc::downgrade(engine),
             thread: engine.next_thread(),
             writer: Writer::new(&engine.store),
