@@ -122,7 +122,6 @@ fn telemetry(otlp_endpoint: Option<&str>) -> anyhow::Result<Telemetry> {
         .context("--otlp-endpoint")?;
     let telemetry = Telemetry::start(config).context("--otlp-endpoint")?;
     // Without a filter the HTTP libraries' own spans would be exported too.
-    let traces = telemetry.trace_layer().with_filter(LevelFilter::INFO);
-    tracing_subscriber::registry().with(telemetry.stage_layer()).with(traces).try_init()?;
+    tracing_subscriber::registry().with(LevelFilter::INFO).with(telemetry.layer()).try_init()?;
     Ok(telemetry)
 }
