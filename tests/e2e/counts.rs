@@ -65,7 +65,14 @@ impl Run {
             otlp: Way {
                 job: OTLP,
                 samples: samples(OTLP),
-                resource_labels: &["instance", "job", "service_instance_id", "service_name"],
+                // The collector knows the machine.
+                resource_labels: &[
+                    "host_name",
+                    "instance",
+                    "job",
+                    "service_instance_id",
+                    "service_name",
+                ],
                 whole: "",
             },
             scrape: Way {

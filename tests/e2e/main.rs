@@ -20,3 +20,4 @@ mod outages;
 mod openai_client;
 mod demo;
 mod readme;
+mod collector_host;

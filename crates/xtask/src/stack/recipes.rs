@@ -106,6 +106,8 @@ pub(crate) fn collector(
         ("STAGELIGHT_COLLECTOR_METRICS_HOST", &plan.collector_metrics.ip().to_string()),
         ("STAGELIGHT_COLLECTOR_METRICS_PORT", &plan.collector_metrics.port().to_string()),
         ("STAGELIGHT_TRACES_EXPORTER", "file/traces"),
+        // Whoever looks at a stack for a minute wants rates.
+        ("STAGELIGHT_HOST_INTERVAL", "1s"),
     ]);
     environment.push(("STAGELIGHT_TRACES_FILE".to_owned(), plan.traces_file.clone().into()));
     environment

@@ -1,0 +1,74 @@
+//! The machine's own metrics, under the names that dashboards and rules are written for.
+
+use std::{collections::BTreeSet, fs};
+
+use xtask::{GatewaySource, Stack, StackOptions, Workspace};
+
+use crate::{clock::eventually, prometheus::Prometheus};
+
+/// The names in the README's table.
+fn documented() -> BTreeSet<String> {
+    let readme = fs::read_to_string(Workspace::find().path("collector/README.md")).unwrap();
+    let table = readme.split("<!-- host metrics -->").nth(1).unwrap();
+    let table = table.split("<!-- /host metrics -->").next().unwrap();
+    let is_metric = |it: &&str| it.starts_with("system_") || it.starts_with("process_");
+    let first_column = table.lines().filter_map(|line| line.split('|').nth(1));
+    let quoted = first_column.flat_map(|it| it.split('`').skip(1).step_by(2));
+    quoted.filter(is_metric).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_machines_metrics_arrive_under_the_documented_names_and_no_other() {
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        scrape_interval: None,
+        ..StackOptions::default()
+    };
+    let stack = Stack::start(&options).unwrap();
+    let prometheus = Prometheus::new(&stack.addresses().prometheus);
+    let documented = documented();
+
+    // A virtual machine or a container may have no disk or network interface that counts.
+    let optional = |name: &str| {
+        ["system_disk_", "system_filesystem_", "system_network_", "process_disk_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    let found = eventually(|| {
+        let found: BTreeSet<_> =
+            prometheus.query("{job=\"host\"}").into_iter().map(|it| it.name).collect();
+        let missing: Vec<_> =
+            documented.difference(&found).filter(|name| !optional(name)).collect();
+        if missing.is_empty() { Ok(found) } else { Err(format!("{missing:?} of {found:?}")) }
+    });
+
+    let extra: Vec<_> =
+        found.difference(&documented).filter(|name| *name != "target_info").collect();
+    assert!(extra.is_empty(), "not in the README: {extra:?}");
+}
+
+#[test]
+fn each_process_has_series_of_its_own_and_the_machine_one_description() {
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        scrape_interval: None,
+        ..StackOptions::default()
+    };
+    let stack = Stack::start(&options).unwrap();
+    let prometheus = Prometheus::new(&stack.addresses().prometheus);
+
+    let pid = stack.collector().pid().unwrap();
+    let memory = format!("process_memory_usage_bytes{{process_pid=\"{pid}\"}}");
+    let sample = eventually(|| match prometheus.query(&memory).as_slice() {
+        [sample] => Ok(sample.clone()),
+        other => Err(format!("{other:?}")),
+    });
+
+    assert_eq!(sample.label("process_executable_name"), "otelcol-stagelight");
+    assert_eq!(sample.label("job"), "host");
+    assert_eq!(sample.label("instance"), sample.label("host_name"));
+    // Whoever started it may have put a password among its arguments.
+    let labels = prometheus.query("target_info{job=\"host\"}");
+    assert_eq!(labels.len(), 1, "{labels:#?}");
+    assert!(labels[0].labels.keys().all(|it| !it.starts_with("process_")), "{labels:#?}");
+}
