@@ -24,12 +24,15 @@ pub(crate) struct Bench {
     pub(crate) caller: Caller,
 }
 
-/// Returns what most tests start: everything is exported, and asked for, several times a second.
+/// Returns what most tests start: everything is exported several times a second, and nobody looks
+/// whether it is worth an alert.
 pub(crate) fn options() -> StackOptions {
     StackOptions {
         gateway: GATEWAY.clone(),
         export_interval: Duration::from_millis(500),
         scrape_interval: None,
+        rules: false,
+        alertmanager: None,
         gateway_env: vec![("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "300".to_owned())],
         ..StackOptions::default()
     }

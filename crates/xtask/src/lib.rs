@@ -27,6 +27,6 @@ pub use bench::bench;
 pub use cache::Cache;
 pub use interrupt::Interrupt;
 pub use python::python_env;
-pub use stack::{Addresses, GatewaySource, Profile, Server, Stack, StackOptions};
+pub use stack::{Addresses, Alertmanager, GatewaySource, Profile, Server, Stack, StackOptions};
 pub use tools::Tools;
 pub use workspace::Workspace;

@@ -28,7 +28,7 @@ enum Task {
         #[arg(long)]
         print: bool,
     },
-    /// Starts collector, Prometheus, the example gateway and its upstream on free loopback ports.
+    /// Starts collector, Prometheus, Alertmanager and the example gateway on free loopback ports.
     ///
     /// Prints one line of JSON with the addresses when all are ready, and runs until interrupted.
     Stack(StackArgs),
@@ -65,8 +65,8 @@ struct StackArgs {
     /// Run this shell command when all are ready, then stop and return its exit status.
     ///
     /// It finds addresses in STAGELIGHT_STACK_<SERVER>_URL, where <SERVER> is GATEWAY, METRICS,
-    /// UPSTREAM, PROMETHEUS, COLLECTOR_GRPC or COLLECTOR_HTTP, and a key for the gateway in
-    /// STAGELIGHT_STACK_API_KEY. Standard output is its alone.
+    /// UPSTREAM, PROMETHEUS, ALERTMANAGER, COLLECTOR_GRPC or COLLECTOR_HTTP, and a key for the
+    /// gateway in STAGELIGHT_STACK_API_KEY. Standard output is its alone.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// Keep the servers' logs in this folder.
@@ -75,7 +75,7 @@ struct StackArgs {
     /// Decide the upstream's random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Start collector and Prometheus only.
+    /// Start collector, Prometheus and Alertmanager only.
     #[arg(long)]
     without_gateway: bool,
 }

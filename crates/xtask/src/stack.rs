@@ -1,4 +1,4 @@
-//! The real servers, wired together on loopback: gateway → collector → Prometheus.
+//! The real servers, wired together on loopback: gateway → collector → Prometheus → Alertmanager.
 
 mod options;
 mod ports;
@@ -8,6 +8,8 @@ mod process;
 mod exec;
 mod server;
 mod recipes;
+mod faster;
+mod config_files;
 mod addresses;
 
 use std::fs;
@@ -27,7 +29,7 @@ use self::plan::Plan;
 use self::server::Launcher;
 
 pub use self::addresses::Addresses;
-pub use self::options::{GatewaySource, Profile, StackOptions};
+pub use self::options::{Alertmanager, GatewaySource, Profile, StackOptions};
 pub use self::server::Server;
 
 /// Running servers. Dropping it stops them and removes their data.
@@ -39,6 +41,7 @@ pub struct Stack {
     gateway: Option<Server>,
     collector: Server,
     prometheus: Server,
+    alertmanager: Option<Server>,
     upstream: Option<Server>,
     addresses: Addresses,
     tools: Tools,
@@ -69,15 +72,20 @@ impl Stack {
             .context("cannot make a folder for the servers' data")?;
         let plan = Plan::new(data.path(), options.log_dir.as_deref())?;
         let launcher = Arc::new(Launcher::new(&plan.log_dir)?);
-        recipes::write_prometheus_files(&plan, options, &workspace)?;
+        config_files::write_prometheus(&plan, options, &workspace)?;
 
         let start = |recipe| Server::start(&launcher, recipe);
         let program = gateway_program.as_deref();
         let upstream =
             program.map(|it| start(recipes::upstream(&plan, options, it))).transpose()?;
-        let prometheus = start(recipes::prometheus(&plan, &tools))?;
+        let alertmanager = options.alertmanager.as_ref().map(|wanted| {
+            config_files::write_alertmanager(&plan, options, wanted, &workspace)?;
+            start(recipes::alertmanager(&plan, &tools))
+        });
+        let alertmanager = alertmanager.transpose()?;
+        let prometheus = start(recipes::prometheus(&plan, options, &tools))?;
         let collector = start(recipes::collector(&plan, options, &tools, &workspace))?;
-        for server in upstream.iter().chain([&prometheus, &collector]) {
+        for server in upstream.iter().chain(&alertmanager).chain([&prometheus, &collector]) {
             server.wait_until_ready()?;
         }
         // Last, so that the first thing it exports arrives.
@@ -88,11 +96,12 @@ impl Stack {
             server.wait_until_ready()?;
         }
 
-        let addresses = Addresses::of(&plan, gateway.is_some());
+        let addresses = Addresses::of(&plan, options);
         Ok(Self {
             gateway,
             collector,
             prometheus,
+            alertmanager,
             upstream,
             addresses,
             tools,
@@ -124,6 +133,12 @@ impl Stack {
     #[must_use]
     pub fn prometheus(&self) -> &Server {
         &self.prometheus
+    }
+
+    /// Returns Alertmanager's process, unless the stack was started without one.
+    #[must_use]
+    pub fn alertmanager(&self) -> Option<&Server> {
+        self.alertmanager.as_ref()
     }
 
     /// Returns the gateway's process, unless the stack was started without one.
@@ -180,7 +195,7 @@ impl Stack {
     ///
     /// Names the server and shows the end of its log.
     pub fn check(&self) -> Result<()> {
-        let optional = self.gateway.iter().chain(&self.upstream);
+        let optional = self.gateway.iter().chain(&self.upstream).chain(&self.alertmanager);
         for server in optional.chain([&self.collector, &self.prometheus]) {
             server.check()?;
         }

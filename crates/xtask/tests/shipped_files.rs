@@ -53,7 +53,7 @@ fn prometheus_accepts_its_configuration_and_targets() {
 
     assert!(output.status.success(), "{output:?}");
     let targets = Workspace::find().path("collector/prometheus/targets");
-    assert_eq!(fs::read_dir(targets).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(targets).unwrap().count(), 4);
 }
 
 #[test]
@@ -61,7 +61,8 @@ fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
     let options = StackOptions { gateway: GatewaySource::None, ..StackOptions::default() };
     let stack = Stack::start(&options).unwrap();
 
-    let logs = stack.collector().log().unwrap() + &stack.prometheus().log().unwrap();
+    let servers = [stack.collector(), stack.prometheus(), stack.alertmanager().unwrap()];
+    let logs: String = servers.iter().map(|it| it.log().unwrap()).collect();
 
     let warnings: Vec<_> = logs
         .lines()

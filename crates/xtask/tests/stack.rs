@@ -13,7 +13,12 @@ use xtask::{GatewaySource, Stack, StackOptions};
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
 fn start() -> Stack {
-    let options = StackOptions { gateway: GatewaySource::None, ..StackOptions::default() };
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        rules: false,
+        alertmanager: None,
+        ..StackOptions::default()
+    };
     Stack::start(&options).unwrap()
 }
 
@@ -63,21 +68,26 @@ fn histogram(name: &str) -> Value {
     }]})
 }
 
+/// Asks Prometheus once.
+fn get(stack: &Stack, path: &str) -> Value {
+    let url = format!("{}/api/v1/{path}", stack.addresses().prometheus);
+    let mut answer = agent().get(&url).call().unwrap();
+    let mut answer: Value =
+        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    answer["data"].take()
+}
+
 /// Asks Prometheus until it has an answer that is not empty.
 fn query(stack: &Stack, path_and_query: &str) -> Vec<Value> {
-    let url = format!("{}/api/v1/{path_and_query}", stack.addresses().prometheus);
     for _ in 0..300 {
-        let mut answer = agent().get(&url).call().unwrap();
-        let answer: Value =
-            serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
-        let data = &answer["data"];
+        let data = get(stack, path_and_query);
         let rows = data["result"].as_array().or(data.as_array()).unwrap();
         if !rows.is_empty() {
             return rows.clone();
         }
         sleep(Duration::from_millis(100));
     }
-    panic!("nothing at {url}\n{}", stack.collector().log().unwrap());
+    panic!("nothing at {path_and_query}\n{}", stack.collector().log().unwrap());
 }
 
 #[test]
@@ -146,6 +156,50 @@ fn traces_can_be_read_back() {
     let traces: Value = serde_json::from_str(&traces.unwrap()).unwrap();
     let span = &traces["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
     assert_eq!(span["name"], "auth_validation");
+}
+
+#[test]
+fn prometheus_knows_whom_to_tell_of_alerts_and_the_copies_run_faster() {
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        evaluation_interval: Duration::from_millis(1500),
+        alert_speed: 30,
+        ..StackOptions::default()
+    };
+    let stack = Stack::start(&options).unwrap();
+
+    let found = (0..300).find_map(|_| {
+        sleep(Duration::from_millis(100));
+        let active = get(&stack, "alertmanagers")["activeAlertmanagers"].take();
+        active.as_array().unwrap().first().map(|it| it["url"].as_str().unwrap().to_owned())
+    });
+    let alertmanager = stack.addresses().alertmanager.as_deref().unwrap();
+    assert_eq!(found.unwrap(), format!("{alertmanager}/api/v2/alerts"));
+
+    let config = get(&stack, "status/config");
+    let config = config["yaml"].as_str().unwrap();
+    assert!(config.contains("evaluation_interval: 1s500ms"), "{config}");
+    let url = format!("{alertmanager}/api/v2/status");
+    let status = agent().get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    // A shipped wait of 30 s.
+    assert!(status.contains("group_wait: 1s"), "{status}");
+}
+
+#[test]
+fn prometheus_runs_without_the_switches_that_a_test_takes_away() {
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        otlp_receiver: false,
+        exemplar_storage: false,
+        prometheus_args: vec!["--query.lookback-delta=7s".to_owned()],
+        ..StackOptions::default()
+    };
+    let stack = Stack::start(&options).unwrap();
+
+    let flags = get(&stack, "status/flags");
+    assert_eq!(flags["web.enable-otlp-receiver"], "false");
+    assert_eq!(flags["enable-feature"], "");
+    assert_eq!(flags["query.lookback-delta"], "7s");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::options::{GatewaySource, StackOptions};
 use super::plan::Plan;
 use super::recipes::{API_KEY, url};
 use super::server::Server;
@@ -25,6 +26,9 @@ pub struct Addresses {
     pub upstream: Option<String>,
     /// Prometheus, with its API under `/api/v1`.
     pub prometheus: String,
+    /// Alertmanager, with its API under `/api/v2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alertmanager: Option<String>,
     /// Where the collector takes OTLP/gRPC.
     pub collector_grpc: String,
     /// Where the collector takes OTLP/HTTP.
@@ -40,7 +44,8 @@ pub struct Addresses {
 // === impl Addresses ===
 
 impl Addresses {
-    pub(crate) fn of(plan: &Plan, with_gateway: bool) -> Self {
+    pub(crate) fn of(plan: &Plan, options: &StackOptions) -> Self {
+        let with_gateway = options.gateway != GatewaySource::None;
         let gateway = |value: String| with_gateway.then_some(value);
         Self {
             gateway: gateway(url(plan.gateway)),
@@ -48,6 +53,7 @@ impl Addresses {
             api_key: gateway(API_KEY.to_owned()),
             upstream: gateway(url(plan.upstream)),
             prometheus: url(plan.prometheus),
+            alertmanager: options.alertmanager.is_some().then(|| url(plan.alertmanager)),
             collector_grpc: url(plan.otlp_grpc),
             collector_http: url(plan.otlp_http),
             collector_metrics: format!("{}/metrics", url(plan.collector_metrics)),
@@ -65,6 +71,7 @@ impl Addresses {
             ("STAGELIGHT_STACK_API_KEY", self.api_key.clone()),
             ("STAGELIGHT_STACK_UPSTREAM_URL", self.upstream.clone()),
             ("STAGELIGHT_STACK_PROMETHEUS_URL", Some(self.prometheus.clone())),
+            ("STAGELIGHT_STACK_ALERTMANAGER_URL", self.alertmanager.clone()),
             ("STAGELIGHT_STACK_COLLECTOR_GRPC_URL", Some(self.collector_grpc.clone())),
             ("STAGELIGHT_STACK_COLLECTOR_HTTP_URL", Some(self.collector_http.clone())),
             ("STAGELIGHT_STACK_COLLECTOR_METRICS_URL", Some(self.collector_metrics.clone())),

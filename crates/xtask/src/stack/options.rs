@@ -21,6 +21,26 @@ pub struct StackOptions {
     pub export_interval: Duration,
     /// How often Prometheus asks for `/metrics`; `None` for never. Defaults to 1 s.
     pub scrape_interval: Option<Duration>,
+    /// Whether Prometheus evaluates the shipped rules. Defaults to yes.
+    pub rules: bool,
+    /// How often Prometheus evaluates rule groups that have no interval of their own. Defaults to
+    /// 1 s; the shipped file says 15 s.
+    pub evaluation_interval: Duration,
+    /// How much faster than shipped alerts come and go. Defaults to 1, as shipped.
+    ///
+    /// Every duration in the stack's copies of the rules (`[5m]`, `for`, `keep_firing_for`,
+    /// `offset`, a group's `interval`) and of Alertmanager's file (`group_wait`, `group_interval`,
+    /// `repeat_interval`) is divided by it, down to one second at the least. Numbers that an
+    /// expression compares seconds with stay as they are.
+    pub alert_speed: u32,
+    /// What notifies of alerts; `None` for nothing. Defaults to Alertmanager as on a laptop.
+    pub alertmanager: Option<Alertmanager>,
+    /// Whether Prometheus takes OTLP, without which nothing pushed arrives. Defaults to yes.
+    pub otlp_receiver: bool,
+    /// Whether Prometheus keeps exemplars. Defaults to yes.
+    pub exemplar_storage: bool,
+    /// More arguments for Prometheus.
+    pub prometheus_args: Vec<String>,
     /// Where the servers' logs go. Defaults to a folder that is removed at the end.
     pub log_dir: Option<PathBuf>,
     /// More arguments for `llm-gateway serve`.
@@ -31,6 +51,19 @@ pub struct StackOptions {
     pub upstream_args: Vec<String>,
     /// More arguments for the collector: another `--config` adds to the first, and wins over it.
     pub collector_args: Vec<String>,
+}
+
+/// Which of the shipped configurations Alertmanager gets, and what it needs for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alertmanager {
+    /// A file in `collector/alertmanager`. Defaults to `alertmanager-local.yaml`, which notifies
+    /// nobody.
+    pub config: String,
+    /// Contents of the secret files by name, put where the configuration looks for them.
+    pub secrets: Vec<(String, String)>,
+    /// Where PagerDuty is; `None` for where it really is. Slack's and the webhook's addresses are
+    /// secrets already.
+    pub pagerduty_url: Option<String>,
 }
 
 /// Where the gateway's executable comes from.
@@ -68,11 +101,30 @@ impl Default for StackOptions {
             seed: 1,
             export_interval: Duration::from_secs(1),
             scrape_interval: Some(Duration::from_secs(1)),
+            rules: true,
+            evaluation_interval: Duration::from_secs(1),
+            alert_speed: 1,
+            alertmanager: Some(Alertmanager::default()),
+            otlp_receiver: true,
+            exemplar_storage: true,
+            prometheus_args: Vec::new(),
             log_dir: None,
             gateway_args: Vec::new(),
             gateway_env: Vec::new(),
             upstream_args: Vec::new(),
             collector_args: Vec::new(),
+        }
+    }
+}
+
+// === impl Alertmanager ===
+
+impl Default for Alertmanager {
+    fn default() -> Self {
+        Self {
+            config: "alertmanager-local.yaml".to_owned(),
+            secrets: Vec::new(),
+            pagerduty_url: None,
         }
     }
 }

@@ -1,16 +1,13 @@
 //! How each server is started: the files it reads, its arguments and its environment.
 
 use std::ffi::OsString;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-
-use anyhow::{Context as _, Result};
 
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-use super::options::{GatewaySource, StackOptions};
+use super::options::StackOptions;
 use super::plan::Plan;
 use super::server::{Ready, Recipe};
 
@@ -70,24 +67,47 @@ pub(crate) fn gateway(
     }
 }
 
-/// Prometheus, with the two switches that its configuration needs.
-pub(crate) fn prometheus(plan: &Plan, tools: &Tools) -> Recipe {
+/// Prometheus, with the two switches that its configuration needs unless a test takes them away.
+pub(crate) fn prometheus(plan: &Plan, options: &StackOptions, tools: &Tools) -> Recipe {
     let config = plan.prometheus_dir.join("prometheus.yaml");
     let storage = plan.prometheus_dir.join("data");
+    let mut arguments = words(&[
+        &format!("--config.file={}", config.display()),
+        &format!("--storage.tsdb.path={}", storage.display()),
+        &format!("--web.listen-address={}", plan.prometheus),
+        // The targets are scraped from the first second on, not after five.
+        "--scrape.discovery-reload-interval=1s",
+    ]);
+    let switches = [
+        (options.otlp_receiver, "--web.enable-otlp-receiver"),
+        (options.exemplar_storage, "--enable-feature=exemplar-storage"),
+    ];
+    arguments.extend(switches.iter().filter(|it| it.0).map(|it| it.1.into()));
+    arguments.extend(options.prometheus_args.iter().map(OsString::from));
     Recipe {
         name: "prometheus",
         program: tools.prometheus.clone(),
-        arguments: words(&[
-            &format!("--config.file={}", config.display()),
-            &format!("--storage.tsdb.path={}", storage.display()),
-            &format!("--web.listen-address={}", plan.prometheus),
-            "--web.enable-otlp-receiver",
-            "--enable-feature=exemplar-storage",
-            // The targets are scraped from the first second on, not after five.
-            "--scrape.discovery-reload-interval=1s",
-        ]),
+        arguments,
         environment: environment(&[]),
         ready: Ready::Answers(format!("{}/-/ready", url(plan.prometheus))),
+    }
+}
+
+/// Alertmanager, alone: without an address for other Alertmanagers, which would not be loopback.
+pub(crate) fn alertmanager(plan: &Plan, tools: &Tools) -> Recipe {
+    let config = plan.alertmanager_dir.join("alertmanager.yaml");
+    let storage = plan.alertmanager_dir.join("data");
+    Recipe {
+        name: "alertmanager",
+        program: tools.alertmanager.clone(),
+        arguments: words(&[
+            &format!("--config.file={}", config.display()),
+            &format!("--storage.path={}", storage.display()),
+            &format!("--web.listen-address={}", plan.alertmanager),
+            "--cluster.listen-address=",
+        ]),
+        environment: environment(&[]),
+        ready: Ready::Answers(format!("{}/-/ready", url(plan.alertmanager))),
     }
 }
 
@@ -122,42 +142,6 @@ pub(crate) fn collector(
         environment,
         ready: Ready::Answers(url(plan.collector_health)),
     }
-}
-
-/// Puts Prometheus' configuration where the stack's targets can be beside it.
-///
-/// The file is the one that operators copy, byte for byte. Its targets are in files of their own,
-/// and a target may ask for an interval of its own, so nothing in it has to differ here.
-pub(crate) fn write_prometheus_files(
-    plan: &Plan,
-    options: &StackOptions,
-    workspace: &Workspace,
-) -> Result<()> {
-    let shipped = workspace.path("collector/prometheus/prometheus.yaml");
-    let targets = plan.prometheus_dir.join("targets");
-    fs::create_dir_all(&targets)?;
-    fs::copy(&shipped, plan.prometheus_dir.join("prometheus.yaml"))
-        .with_context(|| format!("cannot copy {}", shipped.display()))?;
-
-    let Some(interval) = options.scrape_interval else { return Ok(()) };
-    let interval = format!("{}ms", interval.as_millis());
-    let group = |job: &str, address: SocketAddr| {
-        serde_json::json!({
-            "targets": [address.to_string()],
-            "labels": {
-                "job": job,
-                "__scrape_interval__": interval,
-                "__scrape_timeout__": interval,
-            },
-        })
-    };
-    let mut groups = vec![group("otelcol", plan.collector_metrics)];
-    if options.gateway != GatewaySource::None {
-        groups.push(group("llm-gateway-scrape", plan.gateway_metrics));
-    }
-    // JSON is YAML.
-    fs::write(targets.join("stack.yaml"), serde_json::Value::from(groups).to_string())?;
-    Ok(())
 }
 
 /// Spells the address of a server as a URL without a path.

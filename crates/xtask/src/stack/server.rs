@@ -79,7 +79,7 @@ impl Server {
     /// Starts the server without waiting for it.
     pub(crate) fn start(launcher: &Arc<Launcher>, recipe: Recipe) -> Result<Self> {
         let server = Self { recipe, launcher: Arc::clone(launcher), process: Mutex::new(None) };
-        server.spawn(&mut server.process())?;
+        server.spawn(&mut server.process(), &[])?;
         Ok(server)
     }
 
@@ -117,8 +117,17 @@ impl Server {
     ///
     /// When it cannot be started or is not ready within a minute.
     pub fn restart(&self) -> Result<()> {
+        self.restart_with(&[])
+    }
+
+    /// Starts the server again as [`restart`](Self::restart) does, with more arguments this once.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started or is not ready within a minute.
+    pub fn restart_with(&self, arguments: &[&str]) -> Result<()> {
         self.stop();
-        self.spawn(&mut self.process())?;
+        self.spawn(&mut self.process(), arguments)?;
         self.wait_until_ready()
     }
 
@@ -173,7 +182,7 @@ impl Server {
         }
     }
 
-    fn spawn(&self, process: &mut Option<Process>) -> Result<()> {
+    fn spawn(&self, process: &mut Option<Process>, more_arguments: &[&str]) -> Result<()> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -185,6 +194,7 @@ impl Server {
         let mut command = Command::new(&self.recipe.program);
         command
             .args(&self.recipe.arguments)
+            .args(more_arguments)
             .envs(self.recipe.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
