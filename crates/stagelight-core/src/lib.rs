@@ -81,5 +81,5 @@ pub use snapshot::{Point, Series, Snapshot};
 pub use spans::{StageAttribute, StageId};
 pub use stage::Group;
 pub use streams::SpanKeys;
-pub use trace::{Caller, Gate, Origin, SpanLookup, UnrecordedTrace, Verdict};
+pub use trace::{Arrival, Caller, Gate, Origin, SpanLookup, UnrecordedTrace, Verdict};
 pub use units::Nanos;

@@ -23,6 +23,17 @@ pub enum Origin<'a> {
     Nowhere,
 }
 
+/// A request whose trace is to be decided about.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The name of the request's span.
+    pub name: &'static str,
+    /// What the span is made from.
+    pub origin: Origin<'a>,
+    /// Looks up the request's endpoint as it is known at its start. Not a value: few gates ask.
+    pub endpoint: &'a dyn Fn() -> Option<Arc<str>>,
+}
+
 /// What was decided at a request's start, for all spans below it.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -41,8 +52,8 @@ pub struct Verdict {
 /// `stagelight-otel` implements it with the configured sampler. The layer that measures keeps spans of a request that is not
 /// recorded away from the layer that makes traces.
 pub trait Gate: Send + Sync + fmt::Debug {
-    /// Decides about a request whose span has this name.
-    fn decide(&self, name: &'static str, origin: Origin<'_>) -> Verdict;
+    /// Decides about a request whose span is being made.
+    fn decide(&self, arrival: Arrival<'_>) -> Verdict;
 
     /// Runs `make`, in which a recorded request's span is made known to the layer that makes traces: it is to continue
     /// `origin`, in the trace that was decided about.
@@ -90,6 +101,17 @@ impl Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").finish_non_exhaustive()
+    }
+}
+
+// === impl Arrival ===
+
+impl fmt::Debug for Arrival<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 

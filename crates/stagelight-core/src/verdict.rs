@@ -1,6 +1,9 @@
 //! The engine as a front end with a gate sees it: what was decided about a request's trace.
 
+use std::sync::Arc;
+
 use crate::{
+    catalog::Label,
     engine::Engine,
     key::SpanKey,
     local::{self, Inside},
@@ -15,6 +18,17 @@ impl Engine {
     #[must_use]
     pub fn caller_of(&self, key: SpanKey) -> Option<Caller> {
         spans::record(&self.0, key)?.trace().caller()
+    }
+
+    /// Returns the endpoint of a span's request as it is known so far; `None` when the request is not measured.
+    ///
+    /// # Cost
+    ///
+    /// A read lock that nobody holds for long.
+    #[must_use]
+    pub fn endpoint_of(&self, key: SpanKey) -> Option<Arc<str>> {
+        let endpoint = spans::record(&self.0, key)?.endpoint();
+        Some(self.0.store.symbols.value(Label::Endpoint, endpoint))
     }
 
     /// Keeps what was decided about a request whose span has just been made. Returns the span's key, which knows, too.

@@ -28,6 +28,11 @@ pub(crate) fn with_trace(trace: TraceId, describe: impl FnOnce()) {
     TO_DESCRIBE.set(None);
 }
 
+/// Returns whether a request's span is being started on this thread: one that was decided to be recorded.
+pub(crate) fn is_being_started() -> bool {
+    TO_START.get().is_some()
+}
+
 /// The SDK's tracer, whose root spans are of the trace that was chosen for them.
 #[derive(Clone, Debug)]
 pub struct RequestTracer(pub(crate) SdkTracer);
@@ -76,7 +81,7 @@ fn take_chosen(builder: &mut SpanBuilder) -> Option<TraceId> {
 
 impl IdGenerator for ChosenIds {
     fn new_trace_id(&self) -> TraceId {
-        TO_START.take().unwrap_or_else(|| self.0.new_trace_id())
+        TO_START.get().unwrap_or_else(|| self.0.new_trace_id())
     }
 
     fn new_span_id(&self) -> SpanId {

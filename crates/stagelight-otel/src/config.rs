@@ -3,6 +3,7 @@
 mod endpoint;
 mod from_env;
 mod otlp;
+mod rules;
 mod sampler;
 mod spans;
 
@@ -17,6 +18,7 @@ pub(crate) use endpoint::Endpoint;
 pub use endpoint::EndpointError;
 pub use otlp::{Compression, HeaderError, Protocol};
 pub(crate) use otlp::{OtlpConfig, TlsFiles};
+pub(crate) use rules::{ForcingHeader, SamplingRules};
 pub use sampler::Sampler;
 pub(crate) use spans::SpanLimits;
 
@@ -70,6 +72,7 @@ pub struct Config {
     pub(crate) export_interval: Duration,
     pub(crate) export_timeout: Duration,
     pub(crate) sampler: Sampler,
+    pub(crate) rules: SamplingRules,
     pub(crate) spans: SpanLimits,
     pub(crate) propagation: Vec<Propagation>,
     pub(crate) shutdown_timeout: Duration,
@@ -194,6 +197,32 @@ impl Config {
     pub fn with_sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
         self
+    }
+
+    /// Sets which part of an endpoint's requests is traced, from 0 to 1, in place of the sampler's; a ratio outside of that counts as the
+    /// nearer of the two.
+    ///
+    /// With a sampler that is parent-based a caller's decision goes before it. The endpoint is the route template as it is known when
+    /// the request's span is made: of a route that is matched later, the sampler decides. For requests whose traces are made through
+    /// `Telemetry::layer` ([`request_traces`](crate::Pipeline::request_traces)). Defaults to `STAGELIGHT_TRACES_ENDPOINT_RATIOS`; a call for the same endpoint goes before it.
+    #[must_use]
+    pub fn with_endpoint_ratio(mut self, endpoint: impl Into<String>, ratio: f64) -> Self {
+        self.rules.set_ratio(endpoint.into(), ratio);
+        self
+    }
+
+    /// Sets a header that has a request traced when it comes with this value, whatever the sampler, the caller and the endpoint's ratio say.
+    ///
+    /// Whoever knows the value can have any number of requests traced: let it be hard to guess, or take the header off at the border. Backends are
+    /// sent `traceparent` with the flag on, and not the header. For the same requests as
+    /// [`with_endpoint_ratio`](Self::with_endpoint_ratio). Defaults to `STAGELIGHT_TRACES_FORCING_HEADER`, then no header.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if name or value are not allowed in HTTP, or the value is empty.
+    pub fn with_forcing_header(mut self, name: &str, value: &str) -> Result<Self, HeaderError> {
+        self.rules.forcing = Some(ForcingHeader::new(name, value)?);
+        Ok(self)
     }
 
     /// Sets how trace context crosses process borders. Defaults to `OTEL_PROPAGATORS`, then both.

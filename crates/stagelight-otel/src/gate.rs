@@ -3,45 +3,38 @@
 use opentelemetry::{
     Context, KeyValue,
     baggage::BaggageExt as _,
-    trace::{SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
+    trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState},
 };
-use opentelemetry_sdk::trace::{
-    IdGenerator as _, RandomIdGenerator, SamplingDecision, ShouldSample,
-};
-use stagelight_core::{Caller, Gate, Origin, UnrecordedTrace, Verdict};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
+use stagelight_core::{Arrival, Caller, Gate, Origin, UnrecordedTrace, Verdict};
 use tracing::{Dispatch, span::Id};
 use tracing_opentelemetry::get_otel_context;
 
-use crate::{chosen_trace, span_sampler::SpanSampler};
+use crate::{chosen_trace, request_sampler::RequestSampler};
 
 /// The attribute of a request's span whose trace an exemplar names, for a collector's tail sampling to keep.
 const EXEMPLAR: &str = "stagelight.exemplar";
 
-/// Asks the configured sampler, by the caller's context or the one that is current.
+/// Asks the rules and the sampler, by the caller's context or the one that is current.
 #[derive(Debug)]
 pub(crate) struct RequestGate {
-    sampler: SpanSampler,
+    sampler: RequestSampler,
     ids: RandomIdGenerator,
 }
 
 // === impl RequestGate ===
 
 impl RequestGate {
-    pub(crate) fn new(sampler: SpanSampler) -> Self {
+    pub(crate) fn new(sampler: RequestSampler) -> Self {
         Self { sampler, ids: RandomIdGenerator::default() }
     }
 
-    fn decide_below(&self, name: &'static str, parent: &Context) -> Verdict {
+    fn decide_below(&self, arrival: Arrival<'_>, parent: &Context) -> Verdict {
         let span = parent.span();
         let above = span.span_context();
         let trace = if above.is_valid() { above.trace_id() } else { self.ids.new_trace_id() };
-        // What a sampler may add to a span, it adds when the span starts: it is asked again then, by the same id, and says the same.
-        let decision = self
-            .sampler
-            .should_sample(Some(parent), trace, name, &SpanKind::Server, &[], &[])
-            .decision;
         Verdict {
-            is_sampled: decision == SamplingDecision::RecordAndSample,
+            is_sampled: self.sampler.samples(arrival, parent, trace),
             trace_id: u128::from_be_bytes(trace.to_bytes()),
             span_id: u64::from_be_bytes(self.ids.new_span_id().to_bytes()),
             carried: None,
@@ -50,12 +43,12 @@ impl RequestGate {
 }
 
 impl Gate for RequestGate {
-    fn decide(&self, name: &'static str, origin: Origin<'_>) -> Verdict {
-        match origin {
-            Origin::Caller(caller) => self.decide_below(name, &context_of_caller(caller)),
-            Origin::Nowhere => self.decide_below(name, &Context::new()),
+    fn decide(&self, arrival: Arrival<'_>) -> Verdict {
+        match arrival.origin {
+            Origin::Caller(caller) => self.decide_below(arrival, &context_of_caller(caller)),
+            Origin::Nowhere => self.decide_below(arrival, &Context::new()),
             Origin::Here => Context::map_current(|current| {
-                let verdict = self.decide_below(name, current);
+                let verdict = self.decide_below(arrival, current);
                 let is_bare = !current.has_active_span() && current.baggage().is_empty();
                 let carried =
                     (!verdict.is_sampled && !is_bare).then(|| Caller::new(current.clone()));

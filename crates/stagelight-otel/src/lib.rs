@@ -13,8 +13,11 @@
 //!
 //! Put inside a `StageLayer` ([`Pipeline::request_traces`]), the tracing layer sees only requests that are sampled: the sampler is asked once, when a
 //! request's span is made, by the caller's context or else a trace id that the span then gets. It is asked again when the SDK starts the span, by the
-//! same id and the same parent, and says the same. What failed or was slow is known only at the end: to keep that, sample all, and let the
-//! collector choose (tail sampling).
+//! same id and the same parent, and says the same.
+//!
+//! Two rules may go before it ([`Config::with_endpoint_ratio`], [`Config::with_forcing_header`]): another ratio for the requests of an endpoint, and a header
+//! that has a request recorded whatever the sampler and the caller say. Both go by what is known at the start. What failed or was slow is
+//! known only at the end: to keep that, sample all, and let the collector choose (tail sampling).
 //!
 //! # Exemplars
 //!
@@ -56,6 +59,7 @@ mod delivery;
 mod resource;
 mod span_sampler;
 mod chosen_trace;
+mod request_sampler;
 mod gate;
 mod propagation;
 mod encode;

@@ -33,7 +33,7 @@ use crate::{
     env::EnvProblem,
     gate::RequestGate,
     propagation::{self, ContextPropagator},
-    span_sampler::SpanSampler,
+    request_sampler::RequestSampler,
     start_error::StartError,
 };
 use parts::Parts;
@@ -66,7 +66,7 @@ const GRACE: Duration = Duration::from_millis(200);
 pub struct Pipeline {
     parts: Parts,
     makes_traces: bool,
-    sampler: SpanSampler,
+    sampler: RequestSampler,
     propagation: Vec<Propagation>,
     problems: Vec<EnvProblem>,
     shutdown_timeout: Duration,
@@ -94,13 +94,16 @@ impl Pipeline {
         let parts = Parts::start(engine, &config)?;
         let makes_traces =
             !config.disabled && (parts.exports_spans() || !config.propagation.is_empty());
-        if makes_traces && !config.propagation.is_empty() {
-            engine.set_propagator(Arc::new(ContextPropagator::new(&config.propagation)));
+        let reads_headers = !config.propagation.is_empty() || config.rules.forcing.is_some();
+        if makes_traces && reads_headers {
+            let propagator = ContextPropagator::new(&config.propagation);
+            let propagator = propagator.with_forcing(config.rules.forcing.clone());
+            engine.set_propagator(Arc::new(propagator));
         }
         Ok(Self {
             parts,
             makes_traces,
-            sampler: SpanSampler(config.sampler.to_sdk()),
+            sampler: RequestSampler::new(config.sampler, &config.rules),
             propagation: config.propagation,
             problems: config.problems,
             shutdown_timeout: config.shutdown_timeout,

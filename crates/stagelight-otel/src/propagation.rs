@@ -10,7 +10,11 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use stagelight_core::{Caller, Propagator, UnrecordedTrace};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{config::Propagation, gate};
+use crate::{
+    config::{ForcingHeader, Propagation},
+    gate,
+    request_sampler::Forced,
+};
 
 /// Carries trace context by OpenTelemetry's propagators.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub(crate) struct ContextPropagator {
     propagator: TextMapCompositePropagator,
     /// The headers that it reads, in lower case.
     fields: Vec<String>,
+    forcing: Option<ForcingHeader>,
 }
 
 /// The headers of one request.
@@ -70,17 +75,26 @@ impl ContextPropagator {
     pub(crate) fn new(ways: &[Propagation]) -> Self {
         let propagator = composite(ways);
         let fields = propagator.fields().map(str::to_lowercase).collect();
-        Self { propagator, fields }
+        Self { propagator, fields, forcing: None }
     }
 
-    /// Returns the context that the headers name; `None` if they name none, or badly.
+    /// Sets the header with which a request is traced in any case.
+    pub(crate) fn with_forcing(self, forcing: Option<ForcingHeader>) -> Self {
+        Self { forcing, ..self }
+    }
+
+    /// Returns the context that the headers name, and whether they force the request to be traced; `None` if they do neither, or badly.
     fn read(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Context> {
         let present = self.fields.iter().filter_map(|name| Some((name.clone(), get(name)?)));
         let headers = Headers(present.collect());
-        if headers.0.is_empty() {
+        let is_forced = self.forcing.as_ref().is_some_and(|it| it.is_in(get));
+        if headers.0.is_empty() && !is_forced {
             return None;
         }
         let context = self.propagator.extract_with_context(&Context::new(), &headers);
+        if is_forced {
+            return Some(context.with_value(Forced));
+        }
         (context.has_active_span() || !context.baggage().is_empty()).then_some(context)
     }
 }

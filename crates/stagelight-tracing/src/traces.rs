@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use stagelight_core::{Engine, Gate, Origin, SpanKey, UnrecordedTrace, Verdict};
+use stagelight_core::{Arrival, Engine, Gate, Origin, SpanKey, UnrecordedTrace, Verdict};
 use tracing::{
     Dispatch, Subscriber,
     dispatcher::WeakDispatch,
@@ -108,7 +108,8 @@ impl<L> Traces<L> {
                 return engine.leave_to_traces(key);
             }
         };
-        let verdict = self.gate.decide(name, origin);
+        let endpoint = || engine.endpoint_of(key);
+        let verdict = self.gate.decide(Arrival { name, origin, endpoint: &endpoint });
         if verdict.is_sampled {
             self.gate.within(&verdict, origin, make);
         }

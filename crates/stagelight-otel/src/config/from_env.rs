@@ -6,8 +6,8 @@ use http::HeaderMap;
 
 use crate::{
     config::{
-        Compression, Config, Endpoint, Exporter, OtlpConfig, Propagation, Protocol, Sampler,
-        SpanLimits, TlsFiles, otlp,
+        Compression, Config, Endpoint, Exporter, ForcingHeader, OtlpConfig, Propagation, Protocol,
+        Sampler, SamplingRules, SpanLimits, TlsFiles, otlp,
     },
     env::{
         EnvReader, Environment, parse_bool, parse_count, parse_millis, parse_pairs, parse_switch,
@@ -34,6 +34,7 @@ pub(super) fn read(environment: &Environment) -> Config {
     let export_timeout = millis(&variables::EXPORT_TIMEOUT, 30_000);
     let shutdown_timeout = millis(&variables::SHUTDOWN_TIMEOUT, 5_000);
     let sampler = sampler(&mut reader);
+    let rules = rules(&mut reader);
     let spans = spans(&mut reader);
     let propagation = reader
         .read(&variables::PROPAGATORS, propagation)
@@ -51,6 +52,7 @@ pub(super) fn read(environment: &Environment) -> Config {
         export_interval,
         export_timeout,
         sampler,
+        rules,
         spans,
         propagation,
         shutdown_timeout,
@@ -89,11 +91,28 @@ fn headers(list: &str) -> Option<HeaderMap> {
 }
 
 fn sampler(reader: &mut EnvReader<'_>) -> Sampler {
-    let ratio = reader.read(&variables::SAMPLER_ARG, |it| {
-        it.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
-    });
+    let ratio = reader.read(&variables::SAMPLER_ARG, ratio);
     let named = |it: &str| Sampler::from_name(it, ratio.unwrap_or(1.0));
     reader.read(&variables::SAMPLER, named).unwrap_or_default()
+}
+
+fn ratio(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|it| (0.0..=1.0).contains(it))
+}
+
+fn rules(reader: &mut EnvReader<'_>) -> SamplingRules {
+    let mut rules = SamplingRules::default();
+    let pairs = |list: &str| -> Option<Vec<(String, f64)>> {
+        parse_pairs(list)?.into_iter().map(|(name, value)| Some((name, ratio(&value)?))).collect()
+    };
+    for (endpoint, ratio) in reader.read(&variables::ENDPOINT_RATIOS, pairs).unwrap_or_default() {
+        rules.set_ratio(endpoint, ratio);
+    }
+    rules.forcing = reader.read(&variables::FORCING_HEADER, |it| {
+        let (name, value) = it.split_once('=')?;
+        ForcingHeader::new(name.trim(), value.trim()).ok()
+    });
+    rules
 }
 
 fn propagation(list: &str) -> Option<Vec<Propagation>> {

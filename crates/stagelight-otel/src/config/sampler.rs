@@ -37,6 +37,16 @@ impl Sampler {
         }
     }
 
+    /// Returns the sampler that differs from this only in that it records this part of all.
+    pub(crate) const fn at_ratio(self, ratio: f64) -> Self {
+        match self {
+            Self::AlwaysOn | Self::AlwaysOff | Self::Ratio(_) => Self::Ratio(ratio),
+            Self::ParentBasedAlwaysOn | Self::ParentBasedAlwaysOff | Self::ParentBasedRatio(_) => {
+                Self::ParentBasedRatio(ratio)
+            }
+        }
+    }
+
     pub(crate) fn to_sdk(self) -> SdkSampler {
         let by_parent = |root: SdkSampler| SdkSampler::ParentBased(Box::new(root));
         match self {

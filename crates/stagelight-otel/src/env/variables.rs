@@ -189,6 +189,21 @@ pub static SAMPLER_ARG: Variable = Variable::new(
     "a number from 0 to 1",
     "The part of traces that `traceidratio` records.",
 );
+/// `STAGELIGHT_TRACES_ENDPOINT_RATIOS`
+pub static ENDPOINT_RATIOS: Variable = Variable::new(
+    "STAGELIGHT_TRACES_ENDPOINT_RATIOS",
+    "none",
+    "`endpoint=ratio` pairs separated by commas, each ratio a number from 0 to 1",
+    "The part of an endpoint's requests that is traced, in place of the sampler's: `/healthz=0,/v1/chat/completions=0.1`.",
+);
+/// `STAGELIGHT_TRACES_FORCING_HEADER`
+pub static FORCING_HEADER: Variable = Variable::new(
+    "STAGELIGHT_TRACES_FORCING_HEADER",
+    "none",
+    "one `name=value` that is a valid HTTP header, its value not empty",
+    "A request that comes with this header is traced, whatever the sampler and the caller say. Never shown in a message.",
+)
+.secret();
 /// `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`
 pub static SPAN_ATTRIBUTES: Variable = Variable::new(
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
@@ -257,7 +272,7 @@ pub static SHUTDOWN_TIMEOUT: Variable = Variable::new(
 );
 
 /// Every variable, in the order in which it is documented.
-pub static ALL: [&Variable; 29] = [
+pub static ALL: [&Variable; 31] = [
     &SDK_DISABLED,
     &SERVICE_NAME,
     &RESOURCE_ATTRIBUTES,
@@ -277,6 +292,8 @@ pub static ALL: [&Variable; 29] = [
     &EXPORT_TIMEOUT,
     &SAMPLER,
     &SAMPLER_ARG,
+    &ENDPOINT_RATIOS,
+    &FORCING_HEADER,
     &SPAN_ATTRIBUTES,
     &SPAN_EVENTS,
     &SPAN_LINKS,

@@ -6,4 +6,5 @@ mod support;
 mod callers;
 mod exemplars;
 mod ratios;
+mod rules;
 mod shapes;

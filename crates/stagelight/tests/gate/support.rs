@@ -28,14 +28,23 @@ impl Bench {
     }
 
     pub(crate) fn with_protocol(sampler: Sampler, protocol: Protocol) -> Self {
-        let (telemetry, sink) = start(sampler, protocol);
+        Self::with(protocol, &[], |config| config.with_sampler(sampler))
+    }
+
+    /// A service with these variables in its environment, and a configuration that `change` changes.
+    pub(crate) fn with(
+        protocol: Protocol,
+        pairs: &[(&str, &str)],
+        change: impl FnOnce(Config) -> Config,
+    ) -> Self {
+        let (telemetry, sink) = start(protocol, pairs, change);
         let subscriber = tracing_subscriber::registry().with(telemetry.layer());
         Self { dispatch: Dispatch::new(subscriber), telemetry, sink }
     }
 
     /// The same, of two layers that know nothing of each other.
     pub(crate) fn of_separate_layers(sampler: Sampler) -> Self {
-        let (telemetry, sink) = start(sampler, Protocol::Grpc);
+        let (telemetry, sink) = start(Protocol::Grpc, &[], |config| config.with_sampler(sampler));
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.stage_layer())
             .with(telemetry.trace_layer());
@@ -48,12 +57,22 @@ impl Bench {
 
     /// Serves one request that came with these headers, doing `work` within its span.
     pub(crate) fn serve<R>(&self, headers: &[(&str, &str)], work: impl FnOnce(&Span) -> R) -> R {
+        self.serve_at("/chat", headers, work)
+    }
+
+    /// The same at another endpoint.
+    pub(crate) fn serve_at<R>(
+        &self,
+        endpoint: &str,
+        headers: &[(&str, &str)],
+        work: impl FnOnce(&Span) -> R,
+    ) -> R {
         self.run(|| {
-            let mut request = self.telemetry.engine().start_request("/chat");
+            let mut request = self.telemetry.engine().start_request(endpoint);
             let header =
                 |name: &str| headers.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
-            let span =
-                request.link_from(&header, || info_span!("request", stagelight.endpoint = "/chat"));
+            let span = request
+                .link_from(&header, || info_span!("request", stagelight.endpoint = endpoint));
             let result = span.in_scope(|| work(&span));
             request.end(Outcome::Ok);
             result
@@ -98,19 +117,21 @@ impl Bench {
     }
 }
 
-fn start(sampler: Sampler, protocol: Protocol) -> (Telemetry, OtlpSink) {
+fn start(
+    protocol: Protocol,
+    pairs: &[(&str, &str)],
+    change: impl FnOnce(Config) -> Config,
+) -> (Telemetry, OtlpSink) {
     let sink = OtlpSink::start().unwrap();
     let endpoint = match protocol {
         Protocol::Grpc => sink.grpc_endpoint(),
         _ => sink.http_endpoint(),
     };
-    let environment = Environment::from_pairs([("OTEL_BSP_MAX_QUEUE_SIZE", "100000")]);
-    let config = Config::from_env(&environment)
-        .with_protocol(protocol)
-        .with_endpoint(&endpoint)
-        .unwrap()
-        .with_sampler(sampler);
-    (Telemetry::start(config).unwrap(), sink)
+    let queue = ("OTEL_BSP_MAX_QUEUE_SIZE", "100000");
+    let environment = Environment::from_pairs([queue].into_iter().chain(pairs.iter().copied()));
+    let config =
+        Config::from_env(&environment).with_protocol(protocol).with_endpoint(&endpoint).unwrap();
+    (Telemetry::start(change(config)).unwrap(), sink)
 }
 
 pub(crate) const STAGES: [&str; 3] = ["auth_validation", "backend_fetch", "request_parsing"];
