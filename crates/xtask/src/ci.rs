@@ -4,6 +4,7 @@
 //! target), so that nothing is compiled twice for different flags.
 
 mod steps;
+mod deploy;
 mod report;
 
 use anyhow::{Result, bail};

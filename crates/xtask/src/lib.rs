@@ -17,6 +17,7 @@ mod workspace;
 mod command;
 mod cache;
 mod tools;
+mod deploy;
 mod python;
 mod interrupt;
 mod stack;
@@ -25,6 +26,7 @@ pub mod ci;
 
 pub use bench::bench;
 pub use cache::Cache;
+pub use deploy::Deploy;
 pub use interrupt::Interrupt;
 pub use python::python_env;
 pub use stack::{Addresses, Alertmanager, GatewaySource, Profile, Server, Stack, StackOptions};

@@ -69,6 +69,16 @@ const ALERTMANAGER: GoProgram = GoProgram {
     }),
 };
 
+/// What checks the Compose file and the Kubernetes manifests. It has Kubernetes' own code in it.
+pub(crate) const DEPLOY: GoProgram = GoProgram {
+    name: "deploy",
+    pinned_in: "tools/deploy",
+    packages: &["."],
+    tags: "",
+    version: None,
+    web_page: None,
+};
+
 // === impl Tools ===
 
 impl Tools {

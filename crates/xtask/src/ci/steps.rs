@@ -14,6 +14,8 @@ use crate::terminal::progress;
 use crate::tools::{Tools, cargo_deny};
 use crate::workspace::Workspace;
 
+use super::deploy;
+
 /// One thing that has to hold.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -87,6 +89,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "tools",
         what: "collector, Prometheus and Alertmanager build from their pins",
         action: Action::Task(tools),
+    },
+    Step {
+        name: "deploy",
+        what: "the Compose file loads, names what exists, and asks for no more than it needs",
+        action: Action::Task(deploy::check),
     },
     Step {
         name: "test",
