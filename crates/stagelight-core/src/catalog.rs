@@ -12,7 +12,7 @@ mod streams;
 use crate::buckets::Buckets;
 
 pub use export::{
-    EXPORTED_POINTS, EXPORTED_SPANS, EXPORTER, SPAN_PROCESSOR, SPAN_QUEUE, SPAN_QUEUE_CAPACITY,
+    METRIC_EXPORTER, SPAN_EXPORTER, SPAN_PROCESSOR, SPAN_QUEUE, SPAN_QUEUE_CAPACITY,
     SPAN_QUEUE_SIZE,
 };
 pub use label::Label;
@@ -231,7 +231,7 @@ pub static DROPPED: Family = Family {
 };
 
 /// Every family, ordered by [`Family::index`].
-pub static ALL: [&Family; 15] = [
+pub static ALL: [&Family; 16] = [
     &STAGE,
     &STAGE_ERRORS,
     &FRONTEND,
@@ -246,7 +246,8 @@ pub static ALL: [&Family; 15] = [
     &DROPPED,
     &SPAN_PROCESSOR,
     &SPAN_QUEUE,
-    &EXPORTER,
+    &SPAN_EXPORTER,
+    &METRIC_EXPORTER,
 ];
 
 #[cfg(test)]

@@ -40,5 +40,5 @@ mod routes;
 
 pub use page::{Format, MetricsPage};
 #[cfg(feature = "axum")]
-pub use routes::router;
+pub use routes::{router, router_of};
 pub use text::text;

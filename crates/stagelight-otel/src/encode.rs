@@ -46,14 +46,7 @@ pub(crate) fn snapshot(snapshot: &Snapshot, period: Period) -> Vec<OtlpMetric> {
     families.flat_map(|family| encode_family(snapshot, family, period)).collect()
 }
 
-/// Encodes a sum that the store does not keep.
-pub(crate) fn sum(metric: &Metric, data_points: Vec<NumberDataPoint>) -> OtlpMetric {
-    let is_monotonic = matches!(metric.instrument, Instrument::Counter);
-    let aggregation_temporality = AggregationTemporality::Cumulative.into();
-    describe(metric, Data::Sum(Sum { data_points, aggregation_temporality, is_monotonic }))
-}
-
-pub(crate) fn number(attributes: Vec<KeyValue>, period: Period, value: Number) -> NumberDataPoint {
+fn number(attributes: Vec<KeyValue>, period: Period, value: Number) -> NumberDataPoint {
     NumberDataPoint {
         attributes,
         start_time_unix_nano: period.start,
@@ -69,7 +62,7 @@ pub(crate) fn attribute(name: &str, value: Value) -> KeyValue {
 }
 
 /// Converts a count; above 2^63, which no count reaches, it stays there.
-pub(crate) fn integer(count: u64) -> i64 {
+fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

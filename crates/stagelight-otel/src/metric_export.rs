@@ -34,7 +34,7 @@ pub(crate) struct MetricExport {
     pub(crate) percentages: Percentages,
     pub(crate) exemplars: ExemplarReader,
     pub(crate) instruments: Arc<Instruments>,
-    pub(crate) own: OwnMetrics,
+    pub(crate) own: Arc<OwnMetrics>,
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) destination: Arc<Destination>,
     pub(crate) resource: OtlpResource,
@@ -122,9 +122,8 @@ impl MetricExport {
         let mut scope_metrics = self.instruments.collect(deadline).await;
         let mut snapshot = self.exemplars.snapshot();
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
-        let period = Period::until_now(self.since);
-        let mut metrics = encode::snapshot(&snapshot, period);
-        metrics.extend(self.own.encode(period));
+        self.own.add_to(&mut snapshot);
+        let metrics = encode::snapshot(&snapshot, Period::until_now(self.since));
         scope_metrics.push(encode::scope(metrics));
         let resource = Some(self.resource.clone());
         ExportMetricsServiceRequest {

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::{
-    common::v1::{KeyValue, any_value::Value},
-    metrics::v1::{Metric, number_data_point::Value as Number},
+use stagelight_core::{
+    Point, Series, Snapshot,
+    catalog::{self, Family, Label},
 };
-use stagelight_core::catalog::{self, Label};
 
 use crate::{
-    config::Protocol,
-    counts::ExportCounts,
-    destination::Destination,
-    encode::{Period, attribute, integer, number, sum},
-    otlp::Otlp,
-    signal::Signal,
+    config::Protocol, counts::ExportCounts, destination::Destination, otlp::Otlp, signal::Signal,
     span_queue::SpanQueue,
 };
 
@@ -22,14 +16,19 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct OwnMetrics {
     pub(crate) spans: Option<OwnSpanMetrics>,
-    pub(crate) points: Arc<ExportCounts>,
-    pub(crate) points_to: Arc<Destination>,
+    pub(crate) points: Option<Exports>,
 }
 
 /// Where the numbers about spans come from.
 #[derive(Debug)]
 pub(crate) struct OwnSpanMetrics {
     pub(crate) queue: Arc<SpanQueue>,
+    pub(crate) exports: Exports,
+}
+
+/// What one exporter counts, and where it sends to.
+#[derive(Debug)]
+pub(crate) struct Exports {
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) to: Arc<Destination>,
 }
@@ -37,87 +36,78 @@ pub(crate) struct OwnSpanMetrics {
 // === impl OwnMetrics ===
 
 impl OwnMetrics {
-    pub(crate) fn encode(&self, period: Period) -> Vec<Metric> {
-        let mut metrics = Vec::new();
+    /// Adds the numbers as they are now.
+    pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
         if let Some(spans) = &self.spans {
-            metrics.extend(spans.queue_metrics(period));
-            let position = catalog::EXPORTED_SPANS;
-            metrics.extend(exported(position, &spans.counts, &spans.to, period));
+            snapshot.series.extend(of_queue(&spans.queue));
+            snapshot.series.extend(spans.exports.series(&catalog::SPAN_EXPORTER));
         }
-        let position = catalog::EXPORTED_POINTS;
-        metrics.extend(exported(position, &self.points, &self.points_to, period));
-        metrics
+        if let Some(points) = &self.points {
+            snapshot.series.extend(points.series(&catalog::METRIC_EXPORTER));
+        }
     }
 }
 
-// === impl OwnSpanMetrics ===
+// === impl Exports ===
 
-impl OwnSpanMetrics {
-    fn queue_metrics(&self, period: Period) -> [Metric; 3] {
-        let queue = &self.queue;
-        let with = |error: Option<&str>, count: u64| {
-            number(of_queue(error), period, Number::AsInt(integer(count)))
-        };
-        let mut processed = vec![with(None, queue.settled())];
-        for (error, count) in
-            [("queue_full", queue.queue_full()), ("already_shutdown", queue.after_shutdown())]
-        {
-            if 0 < count {
-                processed.push(with(Some(error), count));
-            }
-        }
-        let level = |count: usize| vec![with(None, u64::try_from(count).unwrap_or(u64::MAX))];
-        let [size, capacity] = [catalog::SPAN_QUEUE_SIZE, catalog::SPAN_QUEUE_CAPACITY];
-        [
-            sum(&catalog::SPAN_PROCESSOR.metrics[0], processed),
-            sum(&catalog::SPAN_QUEUE.metrics[size], level(queue.pending())),
-            sum(&catalog::SPAN_QUEUE.metrics[capacity], level(queue.capacity())),
-        ]
+impl Exports {
+    /// Returns what was delivered, even if that is nothing, and what was lost; no series unless it goes out by OTLP.
+    fn series(&self, family: &'static Family) -> Vec<Series> {
+        let Some(otlp) = self.to.otlp() else { return Vec::new() };
+        let delivered = (String::new(), self.counts.delivered());
+        let counts = [delivered].into_iter().chain(self.counts.lost());
+        counts
+            .map(|(error, count)| {
+                let points = vec![Point::Counter(count)];
+                series(family, component_of(otlp), Some(otlp), &error, points)
+            })
+            .collect()
     }
 }
 
-fn exported(
-    position: usize,
-    counts: &ExportCounts,
-    to: &Destination,
-    period: Period,
-) -> Option<Metric> {
-    let otlp = to.otlp()?;
-    let delivered = (None, counts.delivered());
-    let lost = counts.lost().into_iter().map(|(error, count)| (Some(error), count));
-    let points = [delivered].into_iter().chain(lost).map(|(error, count)| {
-        number(of_exporter(otlp, error), period, Number::AsInt(integer(count)))
+fn of_queue(queue: &SpanQueue) -> Vec<Series> {
+    const COMPONENT: &str = "batching_span_processor";
+    let counted = [("", queue.settled())];
+    let dropped =
+        [("queue_full", queue.queue_full()), ("already_shutdown", queue.after_shutdown())];
+    let counts = counted.into_iter().chain(dropped.into_iter().filter(|it| 0 < it.1));
+    let processed = counts.map(|(error, count)| {
+        let points = vec![Point::Counter(count)];
+        series(&catalog::SPAN_PROCESSOR, COMPONENT, None, error, points)
     });
-    Some(sum(&catalog::EXPORTER.metrics[position], points.collect()))
+    let level = |count: usize| Point::UpDownCounter(i64::try_from(count).unwrap_or(i64::MAX));
+    // In the order of `SPAN_QUEUE_SIZE` and `SPAN_QUEUE_CAPACITY`.
+    let levels = vec![level(queue.pending()), level(queue.capacity())];
+    processed.chain([series(&catalog::SPAN_QUEUE, COMPONENT, None, "", levels)]).collect()
 }
 
-fn of_queue(error: Option<&str>) -> Vec<KeyValue> {
-    let mut attributes = component("batching_span_processor");
-    attributes.extend(error.map(|it| text(Label::ErrorType, it)));
-    attributes
-}
-
-fn of_exporter(otlp: &Otlp, error: Option<String>) -> Vec<KeyValue> {
-    let mut attributes = component(match (otlp.protocol, otlp.signal) {
+fn component_of(otlp: &Otlp) -> &'static str {
+    match (otlp.protocol, otlp.signal) {
         (Protocol::Grpc, Signal::Traces) => "otlp_grpc_span_exporter",
         (Protocol::Grpc, Signal::Metrics) => "otlp_grpc_metric_exporter",
         (Protocol::HttpProtobuf, Signal::Traces) => "otlp_http_span_exporter",
         (Protocol::HttpProtobuf, Signal::Metrics) => "otlp_http_metric_exporter",
-    });
-    attributes.extend(otlp.uri.host().map(|it| text(Label::ServerAddress, it)));
-    let port = otlp.uri.port_u16();
-    attributes.extend(
-        port.map(|it| attribute(Label::ServerPort.otel_name(), Value::IntValue(it.into()))),
-    );
-    attributes.extend(error.map(|it| text(Label::ErrorType, &it)));
-    attributes
+    }
 }
 
-fn component(kind: &str) -> Vec<KeyValue> {
-    // There is one of each; the convention asks for a number all the same.
-    vec![text(Label::OtelComponentType, kind), text(Label::OtelComponentName, &format!("{kind}/0"))]
-}
-
-fn text(label: Label, value: &str) -> KeyValue {
-    attribute(label.otel_name(), Value::StringValue(value.to_owned()))
+fn series(
+    family: &'static Family,
+    component: &str,
+    to: Option<&Otlp>,
+    error: &str,
+    points: Vec<Point>,
+) -> Series {
+    let value = |label: &Label| match label {
+        Label::OtelComponentType => component.to_owned(),
+        // There is one of each; the convention asks for a number all the same.
+        Label::OtelComponentName => format!("{component}/0"),
+        Label::ServerAddress => to.and_then(|it| it.uri.host()).unwrap_or_default().to_owned(),
+        Label::ServerPort => {
+            to.and_then(|it| it.uri.port_u16()).map(|it| it.to_string()).unwrap_or_default()
+        }
+        Label::ErrorType => error.to_owned(),
+        _ => String::new(),
+    };
+    let values = family.labels.iter().map(|it| value(it).into()).collect();
+    Series { family, values, points }
 }

@@ -20,7 +20,7 @@ use opentelemetry::{
     trace::{Tracer, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use stagelight_core::{Engine, Gate};
+use stagelight_core::{Engine, Gate, Snapshot};
 use tokio::{sync::oneshot, time::Instant};
 use tracing::{Subscriber, warn};
 use tracing_opentelemetry::OpenTelemetryLayer;
@@ -139,6 +139,14 @@ impl Pipeline {
     #[must_use]
     pub fn meter(&self, name: &'static str) -> Meter {
         self.parts.meters.meter(name)
+    }
+
+    /// Returns what adds the metrics about the export itself to a snapshot: those that the engine does not keep.
+    ///
+    /// For readers that show them where the export itself may be what is broken. Adds nothing where nothing is exported by OTLP.
+    pub fn own_metrics(&self) -> impl Fn(&mut Snapshot) + Send + Sync + use<> {
+        let own = Arc::clone(&self.parts.own);
+        move |snapshot| own.add_to(snapshot)
     }
 
     /// Returns the layer that makes traces of all spans, or nothing if there is neither an exporter nor a propagator to make them for.

@@ -121,12 +121,14 @@ impl Telemetry {
         HttpLayer::new(&self.engine)
     }
 
-    /// Returns a router with `GET /metrics`: the catalogue's metrics as Prometheus text.
+    /// Returns a router with `GET /metrics`: the catalogue's metrics as Prometheus text, those about the export included, so that
+    /// what is wrong with the export can be seen without it.
     ///
     /// Instruments made with [`meter`](Self::meter) are not in it; they travel over OTLP.
     #[cfg(feature = "axum")]
     pub fn metrics_router(&self) -> axum::Router {
-        stagelight_live::router(&self.engine)
+        let page = stagelight_live::prometheus::MetricsPage::new(&self.engine);
+        stagelight_live::prometheus::router_of(page.with_more(self.pipeline.own_metrics()))
     }
 
     /// Returns an OpenTelemetry meter for the program's own instruments: same resource, same export, same interval.

@@ -38,31 +38,33 @@ pub static SPAN_QUEUE: Family = Family {
     ],
 };
 
-/// Position of `otel.sdk.exporter.span.exported` in [`EXPORTER`].
-pub const EXPORTED_SPANS: usize = 0;
-/// Position of `otel.sdk.exporter.metric_data_point.exported` in [`EXPORTER`].
-pub const EXPORTED_POINTS: usize = 1;
+/// What an exporter is told apart by, and what became of what it exported.
+const OF_EXPORTER: &[Label] = &[
+    Label::OtelComponentType,
+    Label::OtelComponentName,
+    Label::ServerAddress,
+    Label::ServerPort,
+    Label::ErrorType,
+];
 
-/// What the exporters delivered, and by `error.type` did not.
-pub static EXPORTER: Family = Family {
+/// Spans that the exporter delivered, and by `error.type` did not.
+pub static SPAN_EXPORTER: Family = Family {
     index: 14,
-    labels: &[
-        Label::OtelComponentType,
-        Label::OtelComponentName,
-        Label::ServerAddress,
-        Label::ServerPort,
-        Label::ErrorType,
-    ],
-    metrics: &[
-        Metric::counter(
-            "otel.sdk.exporter.span.exported",
-            Unit::Count("span"),
-            "Spans that were delivered, or by error.type lost.",
-        ),
-        Metric::counter(
-            "otel.sdk.exporter.metric_data_point.exported",
-            Unit::Count("data_point"),
-            "Data points that were delivered, or by error.type not; being cumulative, the next export makes up for them.",
-        ),
-    ],
+    labels: OF_EXPORTER,
+    metrics: &[Metric::counter(
+        "otel.sdk.exporter.span.exported",
+        Unit::Count("span"),
+        "Spans that were delivered, or by error.type lost.",
+    )],
+};
+
+/// Data points that the exporter delivered, and by `error.type` did not.
+pub static METRIC_EXPORTER: Family = Family {
+    index: 15,
+    labels: OF_EXPORTER,
+    metrics: &[Metric::counter(
+        "otel.sdk.exporter.metric_data_point.exported",
+        Unit::Count("data_point"),
+        "Data points that were delivered, or by error.type not; being cumulative, the next export makes up for them.",
+    )],
 };

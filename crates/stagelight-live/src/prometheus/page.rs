@@ -1,9 +1,9 @@
 //! One reader of an engine.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use parking_lot::Mutex;
-use stagelight_core::{Engine, ExemplarReader, Percentages};
+use stagelight_core::{Engine, ExemplarReader, Percentages, Snapshot};
 
 use super::{accept, openmetrics, shown::Shown, text};
 
@@ -15,11 +15,14 @@ const HEAD: &str = "# Instruments of your own OpenTelemetry Meter are not on thi
 /// It keeps its own [`Percentages`]: `stage.percentage` is told for the time since the page was last rendered,
 /// whatever interval other readers have. Two servers that scrape one page therefore see shorter intervals each, and
 /// nothing else of each other.
-#[derive(Debug)]
 pub struct MetricsPage {
     engine: Engine,
+    more: Option<Box<More>>,
     reading: Mutex<Reading>,
 }
+
+/// Adds series that the engine does not keep.
+type More = dyn Fn(&mut Snapshot) + Send + Sync;
 
 /// What is kept from one reading to the next.
 #[derive(Debug, Default)]
@@ -47,7 +50,15 @@ impl MetricsPage {
     /// Makes a page that has not been read.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), reading: Mutex::default() }
+        Self { engine: engine.clone(), more: None, reading: Mutex::default() }
+    }
+
+    /// Adds series that the engine does not keep: on each reading, `more` gets the snapshot to add them to.
+    ///
+    /// For metrics about the export itself, above all: when that is what is broken, this page is where it can be seen.
+    #[must_use]
+    pub fn with_more(self, more: impl Fn(&mut Snapshot) + Send + Sync + 'static) -> Self {
+        Self { more: Some(Box::new(more)), ..self }
     }
 
     /// Reads the engine and writes what it holds.
@@ -68,6 +79,9 @@ impl MetricsPage {
             }
         };
         percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
+        if let Some(more) = &self.more {
+            more(&mut snapshot);
+        }
         match format {
             Format::Text => {
                 drop(reading);
@@ -78,6 +92,12 @@ impl MetricsPage {
                 openmetrics::write(&snapshot, shown)
             }
         }
+    }
+}
+
+impl fmt::Debug for MetricsPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsPage").field("reading", &self.reading).finish_non_exhaustive()
     }
 }
 

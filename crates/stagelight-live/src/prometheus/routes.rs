@@ -21,8 +21,8 @@ use super::{Format, MetricsPage};
 /// To be merged into a service's own router or served on an address of its own; the latter keeps it from whoever can
 /// reach the service. Add it after the HTTP layer, or scrapes are counted as requests.
 ///
-/// It holds every metric of the catalogue. Instruments of your own OpenTelemetry `Meter` travel by OTLP only and are
-/// not on it.
+/// It holds every metric of the catalogue that the engine keeps; [`router_of`] serves a page that has more. Instruments of your own
+/// OpenTelemetry `Meter` travel by OTLP only and are not on it.
 ///
 /// ```
 /// use stagelight_core::Engine;
@@ -31,7 +31,12 @@ use super::{Format, MetricsPage};
 /// let app: axum::Router = axum::Router::new().merge(stagelight_live::prometheus::router(&engine));
 /// ```
 pub fn router(engine: &Engine) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(Arc::new(MetricsPage::new(engine)))
+    router_of(MetricsPage::new(engine))
+}
+
+/// Makes a router as [`router`] does, for a page of your own making.
+pub fn router_of(page: MetricsPage) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(Arc::new(page))
 }
 
 /// Answers in the format that the scraper asks for.
@@ -47,7 +52,7 @@ mod tests {
         body::{self, Body},
         http::{Method, Request, StatusCode},
     };
-    use stagelight_core::{Outcome, catalog};
+    use stagelight_core::{Outcome, Point, Series, catalog};
     use tower::ServiceExt;
 
     use super::*;
@@ -83,6 +88,20 @@ mod tests {
         assert_eq!(response.headers()[CONTENT_TYPE], format);
         let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert!(body.ends_with(b"# EOF\n"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_page_can_show_what_the_engine_does_not_keep() {
+        let page = MetricsPage::new(&Engine::new()).with_more(|snapshot| {
+            let family = &catalog::DROPPED;
+            let (values, points) = (vec!["elsewhere".into()], vec![Point::Counter(7)]);
+            snapshot.series.push(Series { family, values, points });
+        });
+        let response = ask(router_of(page), Method::GET).await;
+        let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = str::from_utf8(&body).unwrap();
+        let count = r#"stagelight_dropped_total{reason="elsewhere"} 7"#;
+        assert!(text.lines().any(|it| it == count), "{text}");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -21,7 +21,7 @@ use crate::{
     destination::Destination,
     instruments::Instruments,
     metric_export::MetricExport,
-    own_metrics::{OwnMetrics, OwnSpanMetrics},
+    own_metrics::{Exports, OwnMetrics, OwnSpanMetrics},
     pipeline::{
         destinations::Destinations,
         workers::{MetricWorker, SpanWorker, Workers},
@@ -41,6 +41,8 @@ pub(super) struct Parts {
     pub(super) meters: SdkMeterProvider,
     /// `None` if nothing is exported.
     running: Option<(Background, Workers)>,
+    /// About the export itself; empty if nothing is exported.
+    pub(super) own: Arc<OwnMetrics>,
 }
 
 // === impl Parts ===
@@ -52,21 +54,36 @@ impl Parts {
         let mut tracers = tracers(config, &resource);
         let mut meters = SdkMeterProvider::builder().with_resource(resource.clone()).build();
         if traces.is_none() && metrics.is_none() {
-            return Ok(Self { tracers: tracers.build(), meters, running: None });
+            let own = Arc::new(OwnMetrics { spans: None, points: None });
+            return Ok(Self { tracers: tracers.build(), meters, running: None, own });
         }
         let background = Background::start().map_err(|source| StartError::Thread { source })?;
         let spans = traces.map(|to| start_spans(&background, config, &resource, to));
         if let Some(spans) = &spans {
             tracers = tracers.with_span_processor(QueueProcessor(Arc::clone(&spans.queue)));
         }
+        let counts = Arc::default();
+        let own = Arc::new(own_metrics(spans.as_ref(), &counts, metrics.as_ref()));
         let metrics = metrics.map(|to| {
             let instruments = Arc::new(Instruments::new(resource.clone()));
             meters = instruments.provider().clone();
-            let own = own_metrics(spans.as_ref(), &to);
-            start_metrics(&background, engine, config, &resource, instruments, own, to)
+            let export = MetricExport {
+                engine: engine.clone(),
+                percentages: Percentages::new(),
+                exemplars: ExemplarReader::new(engine),
+                instruments,
+                own: Arc::clone(&own),
+                counts,
+                destination: to,
+                resource: OtlpResource::from(&resource),
+                since: created(engine),
+                interval: config.export_interval,
+                timeout: config.export_timeout,
+            };
+            start_metrics(&background, export)
         });
         let running = Some((background, Workers { spans, metrics }));
-        Ok(Self { tracers: tracers.build(), meters, running })
+        Ok(Self { tracers: tracers.build(), meters, running, own })
     }
 
     /// Returns the tasks and what they run on, if anything is exported.
@@ -110,40 +127,27 @@ fn start_spans(
     SpanWorker { commands, queue, counts, destination }
 }
 
-fn start_metrics(
-    background: &Background,
-    engine: &Engine,
-    config: &Config,
-    resource: &Resource,
-    instruments: Arc<Instruments>,
-    own: OwnMetrics,
-    destination: Arc<Destination>,
-) -> MetricWorker {
+fn start_metrics(background: &Background, export: MetricExport) -> MetricWorker {
     let (commands, receiver) = Commands::new();
-    let export = MetricExport {
-        engine: engine.clone(),
-        percentages: Percentages::new(),
-        exemplars: ExemplarReader::new(engine),
-        instruments,
-        counts: Arc::clone(&own.points),
-        own,
-        destination: Arc::clone(&destination),
-        resource: OtlpResource::from(resource),
-        since: created(engine),
-        interval: config.export_interval,
-        timeout: config.export_timeout,
-    };
+    let destination = Arc::clone(&export.destination);
     background.spawn(export.run(receiver));
     MetricWorker { commands, destination }
 }
 
-fn own_metrics(spans: Option<&SpanWorker>, metrics: &Arc<Destination>) -> OwnMetrics {
+fn own_metrics(
+    spans: Option<&SpanWorker>,
+    counts: &Arc<ExportCounts>,
+    metrics: Option<&Arc<Destination>>,
+) -> OwnMetrics {
+    let exports = |counts: &Arc<ExportCounts>, to: &Arc<Destination>| Exports {
+        counts: Arc::clone(counts),
+        to: Arc::clone(to),
+    };
     let spans = spans.map(|it| OwnSpanMetrics {
         queue: Arc::clone(&it.queue),
-        counts: Arc::clone(&it.counts),
-        to: Arc::clone(&it.destination),
+        exports: exports(&it.counts, &it.destination),
     });
-    OwnMetrics { spans, points: Arc::default(), points_to: Arc::clone(metrics) }
+    OwnMetrics { spans, points: metrics.map(|to| exports(counts, to)) }
 }
 
 /// Returns when the engine was made, by the calendar's clock.
