@@ -1,0 +1,214 @@
+//! A dashboard: rows of panels in a grid, and all around them.
+
+use serde_json::{Value, json};
+
+use super::{panel::Panel, variable::Variable};
+
+/// Every dashboard has this tag; the links between them go by it.
+const TAG: &str = "stagelight";
+/// The classic format's version that Grafana 12 and 13 read without a migration.
+const SCHEMA_VERSION: u32 = 42;
+const COLUMNS: u8 = 24;
+
+/// A dashboard in Grafana's classic format.
+#[derive(Clone, Debug)]
+pub(crate) struct Dashboard {
+    /// Stays the same for ever: links and bookmarks have it.
+    pub(crate) uid: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) rows: Vec<Row>,
+    /// How far back is shown at first: `now-1h`.
+    pub(crate) from: &'static str,
+}
+
+/// Panels under a heading.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    title: &'static str,
+    collapsed: bool,
+    panels: Vec<Panel>,
+}
+
+/// Hands out ids and places, from left to right and from top to bottom.
+#[derive(Debug, Default)]
+struct Grid {
+    last_id: u32,
+    x: u8,
+    y: u32,
+    /// Of the line that is being filled.
+    height: u8,
+}
+
+// === impl Dashboard ===
+
+impl Dashboard {
+    /// Returns the name of its file.
+    pub(crate) fn file(&self) -> String {
+        format!("{}.json", self.uid.trim_start_matches("stagelight-"))
+    }
+
+    /// Writes the dashboard as Grafana reads it.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut grid = Grid::default();
+        let panels: Vec<_> = self.rows.iter().flat_map(|row| row.to_json(&mut grid)).collect();
+        json!({
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": [TAG],
+            "schemaVersion": SCHEMA_VERSION,
+            "version": 1,
+            "editable": false,
+            "graphTooltip": 1,
+            "refresh": "30s",
+            "time": {"from": self.from, "to": "now"},
+            "timepicker": {},
+            "timezone": "browser",
+            "weekStart": "",
+            "fiscalYearStartMonth": 0,
+            "templating": {"list": self.variables.iter().map(Variable::to_json).collect::<Vec<_>>()},
+            "annotations": {"list": self.annotations()},
+            "links": [links()],
+            "panels": panels,
+        })
+    }
+
+    /// What happened meanwhile: alerts and new versions, as lines across all panels.
+    fn annotations(&self) -> Vec<Value> {
+        let by_job = self.variables.iter().any(|it| it.name() == "job");
+        let of = if by_job { r#"job=~"$job", "# } else { "" };
+        let version =
+            format!(r#"max by (job, service_version) (target_info{{{of}service_version!=""}})"#);
+        let before = version.replace("})", "} offset 5m)");
+        vec![
+            json!({
+                "name": "Annotations & Alerts",
+                "type": "dashboard",
+                "builtIn": 1,
+                "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+                "enable": true,
+                "hide": true,
+                "iconColor": "rgba(0, 211, 255, 1)",
+            }),
+            annotation(
+                "Firing alerts",
+                "red",
+                r#"max by (alertname, severity, job) (ALERTS{alertstate="firing"})"#,
+                "{{alertname}}",
+                "{{severity}} {{job}}",
+            ),
+            annotation(
+                "New versions",
+                "blue",
+                &format!("{version}\nunless\n{before}"),
+                "{{job}} {{service_version}}",
+                "A version that was not there five minutes before.",
+            ),
+        ]
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// Panels that are there at once.
+    pub(crate) fn open(title: &'static str, panels: Vec<Panel>) -> Self {
+        Self { title, collapsed: false, panels }
+    }
+
+    /// Panels that are there, and ask for data, when their heading is clicked.
+    pub(crate) fn collapsed(title: &'static str, panels: Vec<Panel>) -> Self {
+        Self { title, collapsed: true, panels }
+    }
+
+    fn to_json(&self, grid: &mut Grid) -> Vec<Value> {
+        let heading = grid.heading();
+        let mut row = json!({
+            "id": grid.next_id(),
+            "type": "row",
+            "title": self.title,
+            "collapsed": self.collapsed,
+            "gridPos": {"x": 0, "y": heading, "w": COLUMNS, "h": 1},
+            "panels": [],
+        });
+        let panels: Vec<_> = self.panels.iter().map(|it| grid.place(it)).collect();
+        grid.finish_line();
+        if self.collapsed {
+            // Closed, the next row is right below its heading.
+            grid.y = heading + 1;
+            row["panels"] = panels.into();
+            vec![row]
+        } else {
+            [vec![row], panels].concat()
+        }
+    }
+}
+
+// === impl Grid ===
+
+impl Grid {
+    fn next_id(&mut self) -> u32 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn heading(&mut self) -> u32 {
+        let y = self.y;
+        self.y += 1;
+        y
+    }
+
+    fn place(&mut self, panel: &Panel) -> Value {
+        if COLUMNS < self.x.saturating_add(panel.width) {
+            self.finish_line();
+        }
+        let json = panel.to_json(self.next_id(), self.x, self.y);
+        self.x += panel.width;
+        self.height = self.height.max(panel.height);
+        json
+    }
+
+    fn finish_line(&mut self) {
+        self.y += u32::from(self.height);
+        (self.x, self.height) = (0, 0);
+    }
+}
+
+/// A query whose values are moments, not lines.
+fn annotation(name: &str, color: &str, query: &str, title: &str, text: &str) -> Value {
+    let datasource = json!({"type": "prometheus", "uid": "${datasource}"});
+    json!({
+        "name": name,
+        "datasource": datasource,
+        "enable": true,
+        "hide": false,
+        "iconColor": color,
+        "target": {
+            "refId": "Anno",
+            "datasource": datasource,
+            "expr": query,
+            "interval": "60s",
+        },
+        "titleFormat": title,
+        "textFormat": text,
+        "tagKeys": "job,severity",
+    })
+}
+
+/// The way to all other dashboards of ours, with the time range and the variables kept.
+fn links() -> Value {
+    json!({
+        "type": "dashboards",
+        "title": "stagelight",
+        "tags": [TAG],
+        "asDropdown": true,
+        "keepTime": true,
+        "includeVars": true,
+        "targetBlank": false,
+        "icon": "external link",
+        "tooltip": "",
+        "url": "",
+    })
+}

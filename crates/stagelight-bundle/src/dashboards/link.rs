@@ -1,0 +1,58 @@
+//! Ways from a value to the traces behind it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+/// A link that a value has.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    title: String,
+    url: String,
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Opens Explore with a search for traces, over the dashboard's time range.
+    ///
+    /// `traceql` may hold Grafana's macros, such as `${__field.labels.provider}`. The data source is the one of the variable `traces`.
+    pub(crate) fn traces(title: &str, traceql: &str) -> Self {
+        let panes = json!({"traces": {
+            "datasource": "${traces}",
+            "queries": [{
+                "refId": "A",
+                "datasource": {"type": "tempo", "uid": "${traces}"},
+                "queryType": "traceql",
+                "query": traceql,
+                "limit": 20,
+            }],
+            "range": {"from": "${__from}", "to": "${__to}"},
+        }});
+        let url = format!("/explore?schemaVersion=1&panes={}", encode(&panes.to_string()));
+        Self { title: title.to_owned(), url }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"title": self.title, "url": self.url, "targetBlank": true})
+    }
+}
+
+/// Percent-encodes all but Grafana's macros, which it has to find.
+fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    let mut in_macro = false;
+    let mut characters = text.chars().peekable();
+    while let Some(it) = characters.next() {
+        in_macro |= it == '$' && characters.peek() == Some(&'{');
+        if in_macro || it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.' | '~') {
+            encoded.push(it);
+        } else {
+            for byte in it.to_string().bytes() {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+        in_macro &= it != '}';
+    }
+    encoded
+}

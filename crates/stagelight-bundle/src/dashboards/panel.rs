@@ -1,0 +1,289 @@
+//! One panel: what it shows, in which unit, and what its reader should know.
+
+use serde_json::{Value, json};
+
+use super::{link::Link, unit::Unit, view};
+
+/// A panel of a dashboard.
+#[derive(Clone, Debug)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) view: View,
+    pub(crate) unit: Unit,
+    pub(crate) width: u8,
+    pub(crate) height: u8,
+    pub(crate) no_value: &'static str,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) max: Option<f64>,
+    pub(crate) min: Option<f64>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) overrides: Vec<Override>,
+    pub(crate) columns: Vec<(&'static str, &'static str)>,
+}
+
+/// How a panel draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Lines over time.
+    Lines,
+    /// Areas over time, one on top of the other.
+    Stacked,
+    /// How many fell where, over time.
+    Heatmap,
+    /// One dial a query.
+    Gauges,
+    /// Rows.
+    Table,
+}
+
+/// From which value on a colour holds; the first step has none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) from: Option<f64>,
+    pub(crate) color: &'static str,
+}
+
+/// One query of a panel.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) query: String,
+    pub(crate) legend: &'static str,
+    /// Whether to ask for the traces behind the values, too.
+    pub(crate) exemplars: bool,
+    /// Whether only the value at the end of the range is shown.
+    pub(crate) instant: bool,
+}
+
+/// What one query's values, or one column of a table, have for themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    matcher: &'static str,
+    of: &'static str,
+    properties: Vec<(&'static str, Value)>,
+}
+
+// === impl Panel ===
+
+impl Panel {
+    /// Makes a panel without queries; `no_value` is shown instead of an empty one, and says why it may be empty.
+    pub(crate) fn new(view: View, title: &str, unit: Unit, no_value: &'static str) -> Self {
+        Self {
+            title: title.to_owned(),
+            description: String::new(),
+            view,
+            unit,
+            width: 12,
+            height: 8,
+            no_value,
+            steps: vec![Step { from: None, color: "green" }],
+            max: None,
+            min: Some(0.0),
+            targets: Vec::new(),
+            links: Vec::new(),
+            overrides: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// Says what is shown, what is normal, and what to do about the rest.
+    pub(crate) fn about(mut self, description: &str) -> Self {
+        description.clone_into(&mut self.description);
+        self
+    }
+
+    /// Sets the size in the grid, which is 24 wide.
+    pub(crate) fn size(mut self, width: u8, height: u8) -> Self {
+        (self.width, self.height) = (width, height);
+        self
+    }
+
+    /// Adds a query. Lines and heatmaps get its whole range, all else its value at the end.
+    pub(crate) fn query(mut self, query: String, legend: &'static str) -> Self {
+        let instant = matches!(self.view, View::Gauges | View::Table);
+        self.targets.push(Target { query, legend, exemplars: self.view == View::Heatmap, instant });
+        self
+    }
+
+    /// Adds a query of a quantile, with the traces behind it.
+    pub(crate) fn quantile(self, query: String, legend: &'static str) -> Self {
+        let mut panel = self.query(query, legend);
+        if let Some(target) = panel.targets.last_mut() {
+            target.exemplars = !target.instant;
+        }
+        panel
+    }
+
+    /// Warns from one value on, and alarms from the other.
+    pub(crate) fn limits(mut self, warning: f64, critical: f64) -> Self {
+        self.steps = steps(warning, critical);
+        self
+    }
+
+    /// Alarms from this value on.
+    pub(crate) fn limit(mut self, critical: f64) -> Self {
+        self.steps.push(Step { from: Some(critical), color: "red" });
+        self
+    }
+
+    /// Ends the scale here.
+    pub(crate) fn max(mut self, max: f64) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    /// Lets values be negative: they are differences.
+    pub(crate) fn signed(mut self) -> Self {
+        self.min = None;
+        self
+    }
+
+    /// Adds a link that each value has.
+    pub(crate) fn link(mut self, link: Link) -> Self {
+        self.links.push(link);
+        self
+    }
+
+    /// Names a table's column; those that are not named are not shown.
+    pub(crate) fn column(mut self, field: &'static str, title: &'static str) -> Self {
+        self.columns.push((field, title));
+        self
+    }
+
+    /// Gives one query or column something of its own.
+    pub(crate) fn overriding(mut self, it: Override) -> Self {
+        self.overrides.push(it);
+        self
+    }
+
+    /// Writes the panel as Grafana reads it.
+    pub(crate) fn to_json(&self, id: u32, x: u8, y: u32) -> Value {
+        let mut panel = json!({
+            "id": id,
+            "type": view::kind(self.view),
+            "title": self.title,
+            "description": self.description,
+            "datasource": {"type": "prometheus", "uid": "${datasource}"},
+            "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
+            "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "options": view::options(self),
+            "targets": self.targets(),
+        });
+        if self.view == View::Table {
+            panel["transformations"] = view::transformations(self);
+        }
+        panel
+    }
+
+    fn defaults(&self) -> Value {
+        let steps: Vec<_> =
+            self.steps.iter().map(|it| json!({"color": it.color, "value": it.from})).collect();
+        let mut defaults = json!({
+            "unit": self.unit.id(),
+            "noValue": self.no_value,
+            "color": {"mode": view::color_mode(self.view)},
+            "thresholds": {"mode": "absolute", "steps": steps},
+            "custom": view::custom(self),
+            "links": self.links.iter().map(Link::to_json).collect::<Vec<_>>(),
+        });
+        if let Some(min) = self.min {
+            defaults["min"] = min.into();
+        }
+        if let Some(max) = self.max {
+            defaults["max"] = max.into();
+        }
+        defaults
+    }
+
+    fn overrides(&self) -> Vec<Value> {
+        self.overrides.iter().map(Override::to_json).collect()
+    }
+
+    fn targets(&self) -> Vec<Value> {
+        let target = |(it, id): (&Target, char)| {
+            let format = match self.view {
+                View::Heatmap => "heatmap",
+                View::Table => "table",
+                View::Lines | View::Stacked | View::Gauges => "time_series",
+            };
+            json!({
+                "refId": id.to_string(),
+                "datasource": {"type": "prometheus", "uid": "${datasource}"},
+                "editorMode": "code",
+                "expr": it.query,
+                "legendFormat": it.legend,
+                "format": format,
+                "instant": it.instant,
+                "range": !it.instant,
+                "exemplar": it.exemplars,
+            })
+        };
+        self.targets.iter().zip('A'..='Z').map(target).collect()
+    }
+}
+
+// === impl Override ===
+
+impl Override {
+    /// Of the values of a query, named by its letter.
+    pub(crate) fn of_query(letter: &'static str) -> Self {
+        Self { matcher: "byFrameRefID", of: letter, properties: Vec::new() }
+    }
+
+    /// Of a column, named as it is shown.
+    pub(crate) fn of_column(title: &'static str) -> Self {
+        Self { matcher: "byName", of: title, properties: Vec::new() }
+    }
+
+    /// Warns and alarms from other values on.
+    pub(crate) fn limits(self, warning: f64, critical: f64) -> Self {
+        let steps: Vec<_> = steps(warning, critical)
+            .iter()
+            .map(|it| json!({"color": it.color, "value": it.from}))
+            .collect();
+        self.set("thresholds", json!({"mode": "absolute", "steps": steps}))
+    }
+
+    /// Ends the scale here.
+    pub(crate) fn max(self, max: f64) -> Self {
+        self.set("max", max.into())
+    }
+
+    /// Measures in another unit.
+    pub(crate) fn unit(self, unit: Unit) -> Self {
+        self.set("unit", unit.id().into())
+    }
+
+    /// Draws dashes: what is not of now.
+    pub(crate) fn dashed(self) -> Self {
+        self.set("custom.lineStyle", json!({"fill": "dash", "dash": [8, 8]}))
+    }
+
+    /// Colours a table's cell by the column's thresholds.
+    pub(crate) fn colored(self) -> Self {
+        self.set("custom.cellOptions", json!({"type": "color-text"}))
+    }
+
+    fn set(mut self, id: &'static str, value: Value) -> Self {
+        self.properties.push((id, value));
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        let properties: Vec<_> =
+            self.properties.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
+        json!({
+            "matcher": {"id": self.matcher, "options": self.of},
+            "properties": properties,
+        })
+    }
+}
+
+fn steps(warning: f64, critical: f64) -> Vec<Step> {
+    vec![
+        Step { from: None, color: "green" },
+        Step { from: Some(warning), color: "orange" },
+        Step { from: Some(critical), color: "red" },
+    ]
+}
