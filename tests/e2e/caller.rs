@@ -65,8 +65,7 @@ impl Caller {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
-        let request = self.agent.get(format!("{}{path}", self.url));
-        Answer::read(|| request.header("authorization", self.bearer()).call())
+        self.try_get(path).unwrap()
     }
 
     /// Sends a body to the chat endpoint as it is.
@@ -78,6 +77,25 @@ impl Caller {
         Answer::read(|| self.send(&chat.body(), &chat.sim, None))
     }
 
+    /// Sends a body to the chat endpoint as it is, to a gateway that may be away at the moment.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the answer's head from coming.
+    pub(crate) fn try_post(&self, body: &Value, sim: &str) -> Result<Answer, ureq::Error> {
+        Answer::try_read(|| self.send(body, sim, None))
+    }
+
+    /// Asks a gateway that may be away at the moment.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the answer's head from coming.
+    pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        Answer::try_read(|| request.header("authorization", self.bearer()).call())
+    }
+
     /// Sends a request as part of a trace.
     pub(crate) fn chat_in_trace(&self, chat: &Chat, traceparent: &str) -> Answer {
         Answer::read(|| self.send(&chat.body(), &chat.sim, Some(traceparent)))
@@ -87,16 +105,29 @@ impl Caller {
     ///
     /// Returns the time to the head, and the time from there to going away.
     pub(crate) fn chat_and_leave(&self, chat: &Chat, lines: usize) -> (Duration, Duration) {
+        self.try_chat_and_leave(chat, lines).unwrap()
+    }
+
+    /// The same with a gateway that may be away at the moment.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the answer's head or its lines from coming.
+    pub(crate) fn try_chat_and_leave(
+        &self,
+        chat: &Chat,
+        lines: usize,
+    ) -> Result<(Duration, Duration), ureq::Error> {
         let sent = now();
-        let response = self.send(&chat.body(), &chat.sim, None).unwrap();
+        let response = self.send(&chat.body(), &chat.sim, None)?;
         let head_after = sent.elapsed();
         assert_eq!(response.status(), 200);
         let mut reader = BufReader::new(response.into_body().into_reader());
         for _ in 0..lines {
-            reader.read_line(&mut String::new()).unwrap();
+            reader.read_line(&mut String::new())?;
         }
         drop(reader);
-        (head_after, sent.elapsed().saturating_sub(head_after))
+        Ok((head_after, sent.elapsed().saturating_sub(head_after)))
     }
 
     fn send(
@@ -117,7 +148,13 @@ impl Caller {
         request.send(body.to_string())
     }
 
-    fn bearer(&self) -> String {
+    /// Returns the gateway's host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Returns the `authorization` header's value.
+    pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.key)
     }
 }
@@ -133,7 +170,7 @@ impl Chat {
         Self { model, is_stream: false, sim: sim.to_owned() }
     }
 
-    fn body(&self) -> Value {
+    pub(crate) fn body(&self) -> Value {
         json!({
             "model": self.model,
             "messages": [{"role": "user", "content": "say a word"}],
@@ -146,14 +183,20 @@ impl Chat {
 
 impl Answer {
     fn read(send: impl FnOnce() -> Result<Response<Body>, ureq::Error>) -> Self {
+        Self::try_read(send).unwrap()
+    }
+
+    fn try_read(
+        send: impl FnOnce() -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Self, ureq::Error> {
         let sent = now();
-        let response = send().unwrap();
+        let response = send()?;
         let head_after = sent.elapsed();
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
         let is_whole = response.into_body().into_reader().read_to_end(&mut bytes).is_ok();
         let body_took = sent.elapsed().saturating_sub(head_after);
         let text = String::from_utf8(bytes).unwrap();
-        Self { status, text, is_whole, head_after, body_took }
+        Ok(Self { status, text, is_whole, head_after, body_took })
     }
 }

@@ -21,3 +21,4 @@ mod openai_client;
 mod demo;
 mod readme;
 mod collector_host;
+mod bundle;

@@ -62,16 +62,28 @@ impl Prometheus {
 
     /// Returns the data of an answer.
     fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
+        self.try_ask(what, parameters).unwrap_or_else(|error| panic!("{parameters:?}: {error}"))
+    }
+
+    /// Returns the data of an answer.
+    ///
+    /// # Errors
+    ///
+    /// What Prometheus says is wrong with the request.
+    pub(crate) fn try_ask(&self, what: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
         let answer = self
             .agent
             .get(format!("{}/api/v1/{what}", self.url))
             .query_pairs(parameters.iter().copied())
             .call()
             .and_then(|mut it| it.body_mut().with_config().limit(u64::MAX).read_to_string())
-            .unwrap_or_else(|error| panic!("{parameters:?}: {error}"));
-        let mut answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["status"], "success", "{parameters:?}: {answer}");
-        answer["data"].take()
+            .map_err(|error| error.to_string())?;
+        let mut answer: Value = serde_json::from_str(&answer).map_err(|it| it.to_string())?;
+        if answer["status"] == "success" {
+            Ok(answer["data"].take())
+        } else {
+            Err(answer.to_string())
+        }
     }
 
     /// Runs a query that gives one number, or none yet.

@@ -153,6 +153,25 @@ impl Stack {
         self.upstream.as_ref()
     }
 
+    /// Ends the gateway in order and starts it anew on the same ports, as a deployment does.
+    ///
+    /// Of `options` only what concerns the gateway counts. Nothing happens without a gateway.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be built or started, or is not ready within a minute.
+    pub fn redeploy_gateway(&mut self, options: &StackOptions) -> Result<()> {
+        let workspace = Workspace::find();
+        let Some(program) = options.gateway.find_or_build(&workspace)? else { return Ok(()) };
+        if let Some(old) = self.gateway.take() {
+            let recipe = recipes::gateway(&self.plan, options, &program, &workspace);
+            old.stop();
+            let new = self.gateway.insert(Server::start(&self.launcher, recipe)?);
+            new.wait_until_ready()?;
+        }
+        Ok(())
+    }
+
     /// Runs a shell command with the addresses in its environment, to its end or to an interrupt.
     ///
     /// Returns what is to be this process' exit status: the command's, or 128 and the number of

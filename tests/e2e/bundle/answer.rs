@@ -1,0 +1,106 @@
+//! What Prometheus answers to a query: series with their values.
+
+use serde_json::Value;
+
+use crate::prometheus::{Labels, Prometheus};
+
+/// Seconds between two values of an answer over a time.
+const STEP: f64 = 5.0;
+
+/// All series of an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) series: Vec<Series>,
+}
+
+/// One series, with its values in the order of time.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: Labels,
+    /// Seconds since 1970, and the value then.
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// The time that is asked about, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Asks for one moment: the end of the span.
+    ///
+    /// # Errors
+    ///
+    /// What Prometheus says is wrong with the query.
+    pub(crate) fn at_the_end(
+        prometheus: &Prometheus,
+        query: &str,
+        span: Span,
+    ) -> Result<Self, String> {
+        let time = span.to.to_string();
+        prometheus.try_ask("query", &[("query", query), ("time", &time)]).map(|it| Self::read(&it))
+    }
+
+    /// Asks for the whole span.
+    ///
+    /// # Errors
+    ///
+    /// What Prometheus says is wrong with the query.
+    pub(crate) fn over(prometheus: &Prometheus, query: &str, span: Span) -> Result<Self, String> {
+        // The last step is the span's end, whatever its length.
+        let steps = ((span.to - span.from) / STEP).floor();
+        let start = (span.to - steps * STEP).to_string();
+        let (end, step) = (span.to.to_string(), STEP.to_string());
+        let parameters = [("query", query), ("start", &start), ("end", &end), ("step", &step)];
+        prometheus.try_ask("query_range", &parameters).map(|it| Self::read(&it))
+    }
+
+    fn read(data: &Value) -> Self {
+        let rows = data["result"].as_array().map_or(&[][..], Vec::as_slice);
+        if data["resultType"] == "scalar" {
+            let points = point(&data["result"]).into_iter().collect();
+            return Self { series: vec![Series { labels: Labels::new(), points }] };
+        }
+        Self { series: rows.iter().map(Series::read).collect() }
+    }
+
+    /// Whether there is no number in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.values().any(|it| it.is_finite())
+    }
+
+    /// Returns every value of every series.
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
+        self.series.iter().flat_map(|it| &it.points).map(|it| it.1)
+    }
+
+    /// Returns the last value of each series that goes on to the end of the span.
+    pub(crate) fn at(&self, end: f64) -> impl Iterator<Item = (&Labels, f64)> {
+        let last = |it: &Series| it.points.last().copied();
+        self.series.iter().filter_map(move |it| {
+            last(it).filter(|it| (it.0 - end).abs() < 0.1).map(|point| (&it.labels, point.1))
+        })
+    }
+}
+
+// === impl Series ===
+
+impl Series {
+    fn read(row: &Value) -> Self {
+        let labels = row["metric"].as_object().into_iter().flatten();
+        let labels = labels
+            .map(|(name, it)| (name.clone(), it.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        let range = row["values"].as_array().into_iter().flatten().filter_map(point);
+        Self { labels, points: range.chain(point(&row["value"])).collect() }
+    }
+}
+
+/// Reads `[1700000000.1, "0.5"]`.
+fn point(pair: &Value) -> Option<(f64, f64)> {
+    Some((pair[0].as_f64()?, pair[1].as_str()?.parse().ok()?))
+}

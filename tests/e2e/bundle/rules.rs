@@ -1,0 +1,98 @@
+//! Executes every rule, as Prometheus has loaded it.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
+use xtask::Workspace;
+
+use crate::prometheus::Prometheus;
+
+use super::{
+    dimension::Recorded,
+    promql::{self, Node},
+    proof::{Expected, Proof},
+};
+
+/// A rule, and the group that it is in.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) file: String,
+    pub(crate) group: String,
+    pub(crate) json: Value,
+}
+
+/// Returns every rule that Prometheus has.
+pub(crate) fn all(prometheus: &Prometheus) -> Vec<Rule> {
+    let answer = prometheus.try_ask("rules", &[]).unwrap();
+    let groups = answer["groups"].as_array().into_iter().flatten();
+    groups
+        .flat_map(|group| {
+            let text = |key: &str| group[key].as_str().unwrap_or_default().to_owned();
+            let rules = group["rules"].as_array().into_iter().flatten();
+            rules.map(move |rule| Rule {
+                file: text("file"),
+                group: text("name"),
+                json: rule.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Returns the parsed expressions behind recorded series.
+pub(crate) fn recorded(prometheus: &Prometheus, rules: &[Rule]) -> Recorded {
+    let recording = rules.iter().filter(|it| it.is_recording());
+    let parsed = recording
+        .filter_map(|it| Some((it.name().to_owned(), promql::parse(prometheus, it.query()).ok()?)));
+    parsed.collect()
+}
+
+/// Checks that every file is loaded, and every rule evaluated, on series that there are.
+pub(crate) fn check(proof: &Proof<'_>, rules: &[Rule]) {
+    let loaded: BTreeSet<_> = rules.iter().filter_map(|it| it.file.rsplit('/').next()).collect();
+    for file in shipped() {
+        if !loaded.contains(file.as_str()) {
+            proof.defects.add(&file, "", "Prometheus has no rule of this file");
+        }
+    }
+    for rule in rules {
+        check_rule(proof, rule);
+    }
+}
+
+fn check_rule(proof: &Proof<'_>, rule: &Rule) {
+    let place = format!("{} / {}", rule.group, rule.name());
+    if rule.json["health"] != "ok" {
+        let problem = format!("health is {}: {}", rule.json["health"], rule.json["lastError"]);
+        proof.defects.add(&place, rule.query(), problem);
+    }
+    let Some(tree) = proof.parse(&place, rule.query()) else { return };
+    if rule.is_recording() {
+        // Not as the rule has it, but as it was recorded.
+        proof.check(&place, rule.name(), Expected::default());
+    }
+    proof.check_selectors(&place, rule.query(), Node::new(&tree));
+}
+
+/// Returns the names of the rules' files that operators copy.
+fn shipped() -> Vec<String> {
+    let folder = Workspace::find().path("collector/prometheus/rules");
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.map(|it| it.file_name().to_string_lossy().into_owned());
+    names.filter(|it| it.ends_with(".yaml")).collect()
+}
+
+// === impl Rule ===
+
+impl Rule {
+    pub(crate) fn name(&self) -> &str {
+        self.json["name"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn query(&self) -> &str {
+        self.json["query"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.json["type"] == "recording"
+    }
+}

@@ -1,0 +1,180 @@
+//! A dashboard's variables: their values from Prometheus, and how Grafana puts them into queries.
+
+use serde_json::Value;
+
+use crate::prometheus::Prometheus;
+
+use super::dashboards::Dashboard;
+
+/// What Grafana's own variables stand for, longer names first.
+///
+/// `$__rate_interval` is four scrapes of fifteen seconds, as with the shipped data source.
+const BUILT_IN: [(&str, &str); 7] = [
+    ("__rate_interval", "1m"),
+    ("__interval_ms", "15000"),
+    ("__interval", "15s"),
+    ("__range_ms", "300000"),
+    ("__range_s", "300"),
+    ("__range", "5m"),
+    ("__all", "$__all"),
+];
+
+/// What is chosen of a variable.
+#[derive(Clone, Debug)]
+struct Chosen {
+    name: String,
+    text: String,
+}
+
+/// The variables of one dashboard, with something chosen of each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Variables {
+    // Longer names first, so that `$stage_group` is not `$stage` and a rest.
+    chosen: Vec<Chosen>,
+}
+
+/// What is to be chosen where there is a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// All, where that can be chosen; else what the file has.
+    All,
+    /// The first value alone.
+    First,
+}
+
+/// A variable's query, and what is wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) struct BadVariable {
+    pub(crate) name: String,
+    pub(crate) query: String,
+    pub(crate) problem: String,
+}
+
+// === impl Variables ===
+
+impl Variables {
+    /// Looks all values up, in the order in which the variables depend on each other.
+    ///
+    /// `instead` has values for variables of which the file's own cannot be used.
+    pub(crate) fn look_up(
+        prometheus: &Prometheus,
+        dashboard: &Dashboard,
+        choice: Choice,
+        instead: &[(&str, &str)],
+    ) -> (Self, Vec<BadVariable>) {
+        let mut variables = Self::default();
+        let mut bad = Vec::new();
+        for json in dashboard.variables() {
+            let name = json["name"].as_str().unwrap_or_default();
+            let text = match (instead.iter().find(|it| it.0 == name), json["type"].as_str()) {
+                (Some((_, text)), _) => (*text).to_owned(),
+                (_, Some("query")) => match variables.values_of(prometheus, json) {
+                    Ok(values) => choose(json, &values, choice),
+                    Err((query, problem)) => {
+                        bad.push(BadVariable { name: name.to_owned(), query, problem });
+                        String::new()
+                    }
+                },
+                (_, Some("custom")) => choose(json, &written(json), choice),
+                _ => current(json),
+            };
+            variables.chosen.push(Chosen { name: name.to_owned(), text });
+            variables.chosen.sort_by_key(|it| std::cmp::Reverse(it.name.len()));
+        }
+        (variables, bad)
+    }
+
+    /// Puts all variables into a query.
+    pub(crate) fn put_into(&self, query: &str) -> String {
+        let own = self.chosen.iter().map(|it| (it.name.as_str(), it.text.as_str()));
+        BUILT_IN.into_iter().chain(own).fold(query.to_owned(), |query, (name, text)| {
+            let formatted = |format: &str| format!("${{{name}:{format}}}");
+            query
+                .replace(&formatted("regex"), text)
+                .replace(&formatted("pipe"), text)
+                .replace(&formatted("raw"), text)
+                .replace(&format!("${{{name}}}"), text)
+                .replace(&format!("[[{name}]]"), text)
+                .replace(&format!("${name}"), text)
+        })
+    }
+
+    fn values_of(
+        &self,
+        prometheus: &Prometheus,
+        json: &Value,
+    ) -> Result<Vec<String>, (String, String)> {
+        let query = json["query"]["query"].as_str().or(json["query"].as_str()).unwrap_or_default();
+        let query = self.put_into(query);
+        let values = ask(prometheus, &query).map_err(|it| (query.clone(), it))?;
+        if values.is_empty() {
+            return Err((query, "no values".to_owned()));
+        }
+        Ok(values)
+    }
+}
+
+/// Runs a variable's query.
+fn ask(prometheus: &Prometheus, query: &str) -> Result<Vec<String>, String> {
+    let inner = query.strip_prefix("label_values(").and_then(|it| it.strip_suffix(')'));
+    let Some(inner) = inner else {
+        return Err("only label_values(SELECTOR, LABEL) is understood here".to_owned());
+    };
+    let (selector, label) = match inner.rsplit_once(',') {
+        Some((selector, label)) => (selector.trim(), label.trim()),
+        None => ("", inner.trim()),
+    };
+    let start = (crate::clock::unix_seconds() - 900.0).to_string();
+    let selector = [("match[]", selector), ("start", &start)];
+    let parameters = if selector[0].1.is_empty() { &selector[1..] } else { &selector[..] };
+    let answer = prometheus.try_ask(&format!("label/{label}/values"), parameters)?;
+    let values = answer.as_array().into_iter().flatten().filter_map(Value::as_str);
+    Ok(values.map(str::to_owned).collect())
+}
+
+/// Returns the values that the file itself has: `a,b` or `name : a, name : b`.
+fn written(json: &Value) -> Vec<String> {
+    let query = json["query"].as_str().unwrap_or_default();
+    let values = query.split(',').map(|it| it.rsplit(" : ").next().unwrap_or(it));
+    values.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
+}
+
+/// Returns what the file has chosen.
+fn current(json: &Value) -> String {
+    let value = json["current"]["value"].as_str().or(json["query"].as_str());
+    value.unwrap_or_default().to_owned()
+}
+
+/// Writes a choice as Grafana's Prometheus data source does.
+fn choose(json: &Value, values: &[String], choice: Choice) -> String {
+    let (is_multi, has_all) = (json["multi"] == true, json["includeAll"] == true);
+    if !is_multi && !has_all {
+        let current = current(json);
+        return if values.contains(&current) { current } else { values[0].clone() };
+    }
+    match (choice, json["allValue"].as_str().filter(|it| !it.is_empty())) {
+        (Choice::First, _) => escape(&values[0]),
+        (Choice::All, Some(all)) => all.to_owned(),
+        (Choice::All, None) if values.len() == 1 => escape(&values[0]),
+        (Choice::All, None) => {
+            let values: Vec<_> = values.iter().map(|it| escape(it)).collect();
+            format!("({})", values.join("|"))
+        }
+    }
+}
+
+/// Makes a value a pattern for itself, inside of a string.
+fn escape(value: &str) -> String {
+    let mut escaped = String::new();
+    for it in value.chars() {
+        match it {
+            '\\' => escaped.push_str(r"\\\\"),
+            it if "$^*{}[]'+?.()|".contains(it) => {
+                escaped.push_str(r"\\");
+                escaped.push(it);
+            }
+            it => escaped.push(it),
+        }
+    }
+    escaped
+}
