@@ -64,6 +64,7 @@ mod histogram;
 mod snapshot;
 mod exemplar;
 mod percentages;
+pub mod thresholds;
 mod propagation;
 
 pub use buckets::{Buckets, MAX_BOUNDS};
