@@ -22,31 +22,6 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn the_collector_accepts_its_configuration_without_any_variable() {
-    let output = run(&tools().collector, &["validate", "--config", "collector/all-in-one.yaml"]);
-
-    assert!(output.status.success(), "{output:?}");
-}
-
-#[test]
-fn the_collector_listens_on_loopback_only_unless_told_otherwise() {
-    let arguments = ["print-config", "--config", "collector/all-in-one.yaml"];
-    let output = run(&tools().collector, &arguments);
-
-    let config = String::from_utf8(output.stdout).unwrap();
-    let addresses: Vec<_> = config
-        .lines()
-        .filter_map(|line| line.trim().split_once(": "))
-        .filter(|(key, value)| matches!(*key, "endpoint" | "host") && !value.contains("\"\""))
-        .map(|(_, value)| value.trim_start_matches("http://"))
-        .collect();
-    assert!(6 <= addresses.len(), "{config}");
-    for address in addresses {
-        assert!(address.starts_with("127.0.0.1"), "{address}");
-    }
-}
-
-#[test]
 fn prometheus_accepts_its_configuration_and_targets() {
     let file = "collector/prometheus/prometheus.yaml";
     let output = run(&tools().promtool, &["check", "config", "--lint=all", "--lint-fatal", file]);
