@@ -13,6 +13,12 @@ mod unit;
 mod limits;
 mod stage_breakdown;
 mod why_slow;
+mod service_overview;
+mod streaming;
+mod slo;
+mod pipeline;
+mod pipeline_servers;
+mod host;
 pub mod queries;
 
 use serde_json::Value;
@@ -29,10 +35,15 @@ pub struct DashboardFile {
 /// Returns every dashboard, in the order in which one would look at them.
 #[must_use]
 pub fn all() -> Vec<DashboardFile> {
-    [stage_breakdown::dashboard()]
-        .iter()
-        .map(|it| DashboardFile { name: it.file(), json: it.to_json() })
-        .collect()
+    let dashboards = [
+        stage_breakdown::dashboard(),
+        service_overview::dashboard(),
+        streaming::dashboard(),
+        slo::dashboard(),
+        pipeline::dashboard(),
+        host::dashboard(),
+    ];
+    dashboards.iter().map(|it| DashboardFile { name: it.file(), json: it.to_json() }).collect()
 }
 
 // === impl DashboardFile ===

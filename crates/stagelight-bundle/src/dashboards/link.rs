@@ -33,6 +33,12 @@ impl Link {
         Self { title: title.to_owned(), url }
     }
 
+    /// Opens another of our dashboards, with the same time range and variables.
+    pub(crate) fn dashboard(title: &str, uid: &str) -> Self {
+        let url = format!("/d/{uid}?${{__url_time_range}}&${{__all_variables}}");
+        Self { title: title.to_owned(), url }
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({"title": self.title, "url": self.url, "targetBlank": true})
     }

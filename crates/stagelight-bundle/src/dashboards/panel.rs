@@ -34,6 +34,8 @@ pub(crate) enum View {
     Heatmap,
     /// One dial a query.
     Gauges,
+    /// One number a query.
+    Stats,
     /// Rows.
     Table,
 }
@@ -49,7 +51,7 @@ pub(crate) struct Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) query: String,
-    pub(crate) legend: &'static str,
+    pub(crate) legend: String,
     /// Whether to ask for the traces behind the values, too.
     pub(crate) exemplars: bool,
     /// Whether only the value at the end of the range is shown.
@@ -100,14 +102,19 @@ impl Panel {
     }
 
     /// Adds a query. Lines and heatmaps get its whole range, all else its value at the end.
-    pub(crate) fn query(mut self, query: String, legend: &'static str) -> Self {
-        let instant = matches!(self.view, View::Gauges | View::Table);
-        self.targets.push(Target { query, legend, exemplars: self.view == View::Heatmap, instant });
+    pub(crate) fn query(mut self, query: String, legend: &str) -> Self {
+        let instant = matches!(self.view, View::Gauges | View::Stats | View::Table);
+        self.targets.push(Target {
+            query,
+            legend: legend.to_owned(),
+            exemplars: self.view == View::Heatmap,
+            instant,
+        });
         self
     }
 
     /// Adds a query of a quantile, with the traces behind it.
-    pub(crate) fn quantile(self, query: String, legend: &'static str) -> Self {
+    pub(crate) fn quantile(self, query: String, legend: &str) -> Self {
         let mut panel = self.query(query, legend);
         if let Some(target) = panel.targets.last_mut() {
             target.exemplars = !target.instant;
@@ -124,6 +131,16 @@ impl Panel {
     /// Alarms from this value on.
     pub(crate) fn limit(mut self, critical: f64) -> Self {
         self.steps.push(Step { from: Some(critical), color: "red" });
+        self
+    }
+
+    /// Alarms below one value and warns below the other.
+    pub(crate) fn floor(mut self, critical: f64, warning: f64) -> Self {
+        self.steps = vec![
+            Step { from: None, color: "red" },
+            Step { from: Some(critical), color: "orange" },
+            Step { from: Some(warning), color: "green" },
+        ];
         self
     }
 
@@ -205,7 +222,7 @@ impl Panel {
             let format = match self.view {
                 View::Heatmap => "heatmap",
                 View::Table => "table",
-                View::Lines | View::Stacked | View::Gauges => "time_series",
+                View::Lines | View::Stacked | View::Gauges | View::Stats => "time_series",
             };
             json!({
                 "refId": id.to_string(),
@@ -253,6 +270,11 @@ impl Override {
     /// Measures in another unit.
     pub(crate) fn unit(self, unit: Unit) -> Self {
         self.set("unit", unit.id().into())
+    }
+
+    /// Draws in red: what should not be.
+    pub(crate) fn red(self) -> Self {
+        self.set("color", json!({"mode": "fixed", "fixedColor": "red"}))
     }
 
     /// Draws dashes: what is not of now.

@@ -7,7 +7,7 @@
 //! for file in all() {
 //!     let variables = Variables::of(&file.json, Duration::from_secs(60), Duration::from_secs(10));
 //!     for query in queries(&file.json) {
-//!         assert!(!variables.substitute(&query.expr)?.contains('$'));
+//!         assert!(!variables.substitute(&query.expr)?.contains("$__"));
 //!     }
 //! }
 //! # Ok::<(), stagelight_bundle::dashboards::queries::UnknownVariable>(())
@@ -180,7 +180,7 @@ impl Variables {
         self
     }
 
-    /// Puts values in place of `$name`, `${name}` and `${name:format}`; the format is ignored.
+    /// Puts values in place of `$name`, `${name}` and `${name:format}`; the format is ignored. Leaves `$1` as it is.
     ///
     /// # Errors
     ///
@@ -190,6 +190,12 @@ impl Variables {
         let mut substituted = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = split_name(part);
+            // Not a variable, but the first group of a regular expression.
+            if name.bytes().all(|it| it.is_ascii_digit()) {
+                substituted.push('$');
+                substituted.push_str(part);
+                continue;
+            }
             let value = self.values.get(name).ok_or_else(|| self.unknown(name))?;
             substituted.push_str(value);
             substituted.push_str(rest);

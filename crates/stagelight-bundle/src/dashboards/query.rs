@@ -110,8 +110,13 @@ impl Series {
     }
 
     /// How many fell into each bucket, for a heatmap.
+    ///
+    /// A bound is `1` when it came by OTLP and `1.0` when it was scraped: without the change of spelling it would be two rows.
     pub(crate) fn heatmap(&self) -> String {
-        let classic = format!("sum by (le) (increase({}))", self.windowed("_bucket"));
+        let classic = format!(
+            r#"sum by (le) (label_replace(increase({}), "le", "$1", "le", "([0-9]+)[.]0"))"#,
+            self.windowed("_bucket")
+        );
         let native = format!("sum(increase({}))", self.windowed(""));
         either(&classic, &native)
     }
@@ -150,6 +155,11 @@ pub(crate) fn ratio(part: &str, whole: &str) -> String {
 /// One query divided by a total that has no labels.
 pub(crate) fn part_of(part: &str, total: &str) -> String {
     format!("(\n{part}\n)\n/ on () group_left ()\n(\n{total}\n)")
+}
+
+/// `part`, or zero where there is only `whole`: what never happened has no series.
+pub(crate) fn or_zero(part: &str, whole: &str) -> String {
+    format!("{part}\nor\n0 * (\n{whole}\n)")
 }
 
 /// `first`, and of `second` what `first` does not have.

@@ -5,6 +5,10 @@
 pub(crate) enum Unit {
     /// Seconds; shown as ms, s, min as fits.
     Seconds,
+    /// Bytes, in powers of 1024.
+    Bytes,
+    /// Bytes a second.
+    BytesPerSecond,
     /// Requests a second.
     RequestsPerSecond,
     /// Whatever a second.
@@ -15,6 +19,8 @@ pub(crate) enum Unit {
     Ratio,
     /// How many.
     Count,
+    /// How many times as much.
+    Times,
 }
 
 // === impl Unit ===
@@ -24,11 +30,14 @@ impl Unit {
     pub(crate) fn id(self) -> &'static str {
         match self {
             Self::Seconds => "s",
+            Self::Bytes => "bytes",
+            Self::BytesPerSecond => "Bps",
             Self::RequestsPerSecond => "reqps",
             Self::PerSecond => "cps",
             Self::Percent => "percent",
             Self::Ratio => "percentunit",
             Self::Count => "short",
+            Self::Times => "suffix:x",
         }
     }
 }

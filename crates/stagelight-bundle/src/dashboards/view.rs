@@ -9,6 +9,7 @@ pub(super) fn kind(view: View) -> &'static str {
         View::Lines | View::Stacked => "timeseries",
         View::Heatmap => "heatmap",
         View::Gauges => "gauge",
+        View::Stats => "stat",
         View::Table => "table",
     }
 }
@@ -16,7 +17,7 @@ pub(super) fn kind(view: View) -> &'static str {
 pub(super) fn color_mode(view: View) -> &'static str {
     match view {
         View::Lines | View::Stacked => "palette-classic",
-        View::Heatmap | View::Gauges | View::Table => "thresholds",
+        View::Heatmap | View::Gauges | View::Stats | View::Table => "thresholds",
     }
 }
 
@@ -38,6 +39,15 @@ pub(super) fn options(panel: &Panel) -> Value {
             "showThresholdMarkers": true,
             "orientation": "auto",
             "sizing": "auto",
+        }),
+        View::Stats => json!({
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
+            "colorMode": "value",
+            "graphMode": "none",
+            "justifyMode": "auto",
+            "textMode": "auto",
+            "orientation": "auto",
+            "wideLayout": true,
         }),
         View::Table => json!({"cellHeight": "sm", "showHeader": true}),
     }
@@ -62,7 +72,7 @@ pub(super) fn custom(panel: &Panel) -> Value {
         }
         View::Heatmap => json!({"scaleDistribution": {"type": "linear"}}),
         View::Table => json!({"align": "auto", "filterable": true}),
-        View::Gauges => json!({}),
+        View::Gauges | View::Stats => json!({}),
     }
 }
 

@@ -56,10 +56,10 @@ fn variables_are_put_in_whatever_way_they_are_written() {
     let variables =
         Variables::of(&dashboard(), Duration::from_secs(90), Duration::from_millis(1500));
 
-    let text = "x{job=~\"$job\", i=\"${job:regex}\"}[$__rate_interval] offset ${offset} [$__range]$__range_s";
+    let text = "x{job=~\"$job\", i=\"${job:regex}\"}[$__rate_interval] offset ${offset} [$__range]$__range_s \"$1\"";
     assert_eq!(
         variables.substitute(text).unwrap(),
-        "x{job=~\".+\", i=\".+\"}[1500ms] offset 1h [90s]90"
+        "x{job=~\".+\", i=\".+\"}[1500ms] offset 1h [90s]90 \"$1\""
     );
 }
 
