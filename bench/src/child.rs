@@ -25,14 +25,14 @@ pub struct Child {
 // === impl Child ===
 
 impl Child {
-    /// Starts this program again, as a side of `part`.
+    /// Starts this program again, as a side of `part`; an HTTP side serves on this many threads.
     ///
     /// # Errors
     ///
     /// If it does not start.
-    pub fn start(part: &str, name: &'static str) -> Result<Self> {
+    pub fn start(part: &str, name: &'static str, threads: usize) -> Result<Self> {
         let mut process = Command::new(env::current_exe()?)
-            .args(["side", part, name])
+            .args(["side", part, name, &threads.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -81,13 +81,14 @@ impl Child {
         Ok(self.ask("cpu")?.parse()?)
     }
 
-    /// Returns the port that an HTTP side listens on.
+    /// Returns the ports that an HTTP side listens on, one for each thread.
     ///
     /// # Errors
     ///
     /// If the side is gone.
-    pub fn port(&mut self) -> Result<u16> {
-        Ok(self.ask("port")?.parse()?)
+    pub fn ports(&mut self) -> Result<Vec<u16>> {
+        let ports = self.ask("ports")?;
+        ports.split(',').map(|it| Ok(it.parse()?)).collect()
     }
 }
 
@@ -103,7 +104,7 @@ impl Drop for Child {
 /// # Errors
 ///
 /// If the side cannot be set up, or a command is not understood.
-pub fn run(part: &str, name: &str) -> Result<()> {
+pub fn run(part: &str, name: &str, threads: usize) -> Result<()> {
     match part {
         "recording" => {
             let side = recording::Side::named(name)?.start()?;
@@ -121,9 +122,12 @@ pub fn run(part: &str, name: &str) -> Result<()> {
             })
         }
         "http" => {
-            let side = http::Side::named(name)?.start()?;
+            let side = http::Side::named(name)?.start(threads)?;
             answer(|command| match *command {
-                ["port"] => Ok(side.port.to_string()),
+                ["ports"] => {
+                    let ports: Vec<_> = side.ports.iter().map(u16::to_string).collect();
+                    Ok(ports.join(","))
+                }
                 ["cpu"] => Ok(cpu().to_string()),
                 ["recorded"] => Ok(said((side.recorded)())),
                 _ => bail!("not a command: {command:?}"),

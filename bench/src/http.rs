@@ -129,13 +129,14 @@ impl Side {
             .ok_or_else(|| anyhow::anyhow!("no side is called {name:?}"))
     }
 
-    /// Sets the side up in this process, which must be its alone, and serves on a free port.
+    /// Sets the side up in this process, which must be its alone, and serves on this many threads, each with a
+    /// free port.
     ///
     /// # Errors
     ///
     /// If it cannot be set up.
-    pub fn start(&self) -> Result<Server> {
+    pub fn start(&self, threads: usize) -> Result<Server> {
         let SetUp { router, recorded } = (self.set_up)()?;
-        Server::start(router, recorded)
+        Server::start(&router, recorded, threads)
     }
 }

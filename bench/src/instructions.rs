@@ -78,7 +78,7 @@ fn run(side: &str, requests: u32, file: &Path) -> Result<u64> {
         .args(["--tool=callgrind", COUNTED])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe()?)
-        .args(["side", "recording", side])
+        .args(["side", "recording", side, "1"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -10,5 +10,6 @@ pub mod sink;
 pub mod instructions;
 pub mod measure;
 pub mod budget;
+pub mod ceilings;
 pub mod machine;
 pub mod report;

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use stagelight_bench::{
-    budget, child, instructions,
+    budget, ceilings, child, instructions,
     machine::{self, Machine},
     measure::{self, Effort},
     report::{self, Report},
@@ -16,7 +16,7 @@ use stagelight_bench::{
 #[command(bin_name = "cargo xtask bench")]
 struct Cli {
     #[command(subcommand)]
-    side: Option<SideCommand>,
+    command: Option<Task>,
     /// How to print the figures.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -32,10 +32,12 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum SideCommand {
+enum Task {
+    /// Counts the instructions of our own sides, and fails where they are more than they may be.
+    Ceilings,
     /// Is one side, for the driver.
     #[command(hide = true)]
-    Side { part: String, name: String },
+    Side { part: String, name: String, threads: usize },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -49,8 +51,10 @@ const QUICK: Effort = Effort { turns: 5, turn_nanos: 2e6, http_requests: 200 };
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(SideCommand::Side { part, name }) = &cli.side {
-        return child::run(part, name);
+    match &cli.command {
+        Some(Task::Side { part, name, threads }) => return child::run(part, name, *threads),
+        Some(Task::Ceilings) => return ceilings::check(),
+        None => {}
     }
     if let Some(side) = &cli.profile {
         return profile(side);

@@ -60,8 +60,12 @@ pub struct Served {
     pub ratio: Option<f64>,
     /// What is added to the base, in nanoseconds.
     pub added: Option<Figure>,
-    /// Processor time of the server, in nanoseconds, all threads together.
+    /// Processor time of the server on one thread, in nanoseconds, all its threads together.
     pub cpu: Figure,
+    /// The same of a server on two threads that record into the same series.
+    pub cpu_two_threads: Figure,
+    /// The same of a server on two threads that record into series of their own.
+    pub cpu_two_threads_own_series: Figure,
 }
 
 pub const ONE: Load = Load { threads: 1, same_series: true };
@@ -115,7 +119,7 @@ pub fn recording(effort: Effort, with_instructions: bool) -> Result<Vec<Recorded
 
 /// Starts all sides, gives each its turns of each load, and adds what they took.
 fn round(sides: &[&recording::Side], effort: Effort, nanos: &mut [Vec<Vec<f64>>; 3]) -> Result<()> {
-    let start = |it: &&recording::Side| Child::start("recording", it.name);
+    let start = |it: &&recording::Side| Child::start("recording", it.name, 1);
     let mut children = sides.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut requests = Vec::new();
     for child in &mut children {
@@ -154,43 +158,54 @@ fn allocations(side: &str) -> Result<f64> {
 /// If a side fails, or does not record what it was asked to.
 pub fn http(effort: Effort) -> Result<Vec<Served>> {
     let sides: Vec<_> = http::sides().collect();
-    let mut nanos = vec![Vec::new(); sides.len()];
+    let mut nanos = [ONE, TWO, TWO_OWN].map(|_| vec![Vec::new(); sides.len()]);
     for _ in 0..ROUNDS {
-        http_round(&sides, effort, &mut nanos)?;
+        let [one, two, own] = &mut nanos;
+        http_round(&sides, effort, 1, &mut [(ONE, one)])?;
+        http_round(&sides, effort, 2, &mut [(TWO, two), (TWO_OWN, own)])?;
     }
-    let costs: Vec<_> = nanos.into_iter().map(Figure::of).collect();
+    let [costs, two, own] = nanos.map(|it| it.into_iter().map(Figure::of).collect::<Vec<_>>());
     let position = |name| sides.iter().position(|it| it.name == name);
     let base = costs[position(http::BASE).context("no base")?];
     // Other projects may be left out of this build, and the yardstick with them.
     let yardstick = position(http::YARDSTICK).map(|at| costs[at].min - base.min);
-    let row = |(side, cpu): (&&http::Side, Figure)| {
+    let row = |(at, side): (usize, &&http::Side)| {
         let &http::Side { name, title, note, .. } = *side;
+        let cpu = costs[at];
         let added = (name != http::BASE).then(|| cpu.beyond(base));
         let ratio = added.zip(yardstick).map(|(added, yardstick)| added.min / yardstick);
-        Served { name, title, note, ratio, added, cpu }
+        let (cpu_two_threads, cpu_two_threads_own_series) = (two[at], own[at]);
+        Served { name, title, note, ratio, added, cpu, cpu_two_threads, cpu_two_threads_own_series }
     };
-    Ok(sides.iter().zip(costs.iter().copied()).map(row).collect())
+    Ok(sides.iter().enumerate().map(row).collect())
 }
 
-/// Starts all sides, gives each its turns, and adds what they took.
-fn http_round(sides: &[&http::Side], effort: Effort, nanos: &mut [Vec<f64>]) -> Result<()> {
-    let start = |it: &&http::Side| Child::start("http", it.name);
+/// Starts all sides on this many threads, gives each its turns of each load, and adds what they took.
+fn http_round(
+    sides: &[&http::Side],
+    effort: Effort,
+    threads: usize,
+    loads: &mut [(Load, &mut Vec<Vec<f64>>)],
+) -> Result<()> {
+    let start = |it: &&http::Side| Child::start("http", it.name, threads);
     let mut children = sides.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut clients = Vec::new();
     for child in &mut children {
-        let mut client = Client::connect(child.port()?)?;
-        client.ask(effort.http_requests)?;
+        let mut client = Client::connect(&child.ports()?)?;
+        client.ask(effort.http_requests, true)?;
         clients.push(client);
     }
     let turns = effort.turns.div_ceil(ROUNDS);
-    for _ in 0..turns {
-        for (at, child) in children.iter_mut().enumerate() {
-            let before = child.cpu()?;
-            let asked = clients[at].ask(effort.http_requests)?;
-            nanos[at].push((child.cpu()? - before) / asked as f64);
+    for (load, nanos) in &mut *loads {
+        for _ in 0..turns {
+            for (at, child) in children.iter_mut().enumerate() {
+                let before = child.cpu()?;
+                let asked = clients[at].ask(effort.http_requests, load.same_series)?;
+                nanos[at].push((child.cpu()? - before) / asked as f64);
+            }
         }
     }
-    let asked = effort.http_requests * u64::from(turns + 1);
+    let asked = effort.http_requests * (u64::from(turns) * loads.len() as u64 + 1);
     for child in &mut children {
         if let Some(recorded) = child.recorded()? {
             ensure!(asked <= recorded, "{} recorded {recorded} of {asked} requests", child.name);

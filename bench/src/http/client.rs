@@ -9,41 +9,51 @@ use anyhow::{Result, bail};
 
 /// Connections that are asked at once: enough that the server seldom sleeps.
 const CONNECTIONS: usize = 8;
-const REQUEST: &[u8] = b"GET /v1/models/gpt-4o HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const REQUESTS: [&[u8]; 2] = [
+    b"GET /v1/models/gpt-4o HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET /v1/engines/gpt-4o HTTP/1.1\r\nhost: localhost\r\n\r\n",
+];
 
-/// Connections to one server.
-pub struct Client(Vec<TcpStream>);
+/// Connections to one server, the same number to each of its threads.
+pub struct Client(Vec<Connection>);
+
+struct Connection {
+    stream: TcpStream,
+    /// Which of the server's threads answers.
+    thread: usize,
+}
 
 // === impl Client ===
 
 impl Client {
-    /// Connects to a port of this machine.
+    /// Connects to ports of this machine.
     ///
     /// # Errors
     ///
     /// If nothing listens there.
-    pub fn connect(port: u16) -> Result<Self> {
-        let connect = |_| {
-            let stream = TcpStream::connect(("127.0.0.1", port))?;
+    pub fn connect(ports: &[u16]) -> Result<Self> {
+        let connect = |at: usize| {
+            let thread = at % ports.len();
+            let stream = TcpStream::connect(("127.0.0.1", ports[thread]))?;
             stream.set_nodelay(true)?;
-            Ok(stream)
+            Ok(Connection { stream, thread })
         };
         Ok(Self((0..CONNECTIONS).map(connect).collect::<Result<_>>()?))
     }
 
-    /// Makes at least `requests` requests. Returns how many.
+    /// Makes at least `requests` requests, of one route or of a route for each thread. Returns how many.
     ///
     /// # Errors
     ///
     /// If a response is not what it should be.
-    pub fn ask(&mut self, requests: u64) -> Result<u64> {
+    pub fn ask(&mut self, requests: u64, same_series: bool) -> Result<u64> {
         let rounds = requests.div_ceil(CONNECTIONS as u64);
         for _ in 0..rounds {
-            for connection in &mut self.0 {
-                connection.write_all(REQUEST)?;
+            for it in &mut self.0 {
+                it.stream.write_all(REQUESTS[if same_series { 0 } else { it.thread }])?;
             }
-            for connection in &mut self.0 {
-                read_response(connection)?;
+            for it in &mut self.0 {
+                read_response(&mut it.stream)?;
             }
         }
         Ok(rounds * CONNECTIONS as u64)

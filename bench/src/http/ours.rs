@@ -13,9 +13,12 @@ use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt
 
 use crate::{http::SetUp, recording::Empty, sink};
 
+/// The routes of all sides: those that record have series for each.
+const ROUTES: [&str; 2] = ["/v1/models/{model}", "/v1/engines/{engine}"];
+
 /// A handler that does nothing.
 pub(super) fn plain() -> Router {
-    Router::new().route("/v1/models/{model}", get(async || "ok"))
+    ROUTES.iter().fold(Router::new(), |router, route| router.route(route, get(async || "ok")))
 }
 
 /// A handler that does nothing in five stages.
@@ -29,7 +32,7 @@ pub(super) fn staged() -> Router {
         nothing().instrument(info_span!("stream", stage = "stream_processing")).await;
         "ok"
     };
-    Router::new().route("/v1/models/{model}", get(handler))
+    ROUTES.iter().fold(Router::new(), |router, route| router.route(route, get(handler)))
 }
 
 pub(super) fn nothing() -> Result<SetUp> {

@@ -7,16 +7,22 @@ use axum::Router;
 
 use crate::http::Recorded;
 
-/// A service on one thread.
+/// A service on threads that each have a port.
 pub struct Server {
-    pub port: u16,
+    pub ports: Vec<u16>,
     pub recorded: Recorded,
 }
 
 // === impl Server ===
 
 impl Server {
-    pub(super) fn start(router: Router, recorded: Recorded) -> Result<Self> {
+    pub(super) fn start(router: &Router, recorded: Recorded, threads: usize) -> Result<Self> {
+        let ports = (0..threads).map(|_| Self::serve(router.clone())).collect::<Result<_>>()?;
+        Ok(Self { ports, recorded })
+    }
+
+    /// Serves on a thread of its own. Returns the port.
+    fn serve(router: Router) -> Result<u16> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         listener.set_nonblocking(true)?;
@@ -27,6 +33,6 @@ impl Server {
                 axum::serve(listener, router).await
             })
         });
-        Ok(Self { port, recorded })
+        Ok(port)
     }
 }

@@ -65,8 +65,8 @@ impl Report {
     fn http(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nOne HTTP request to an axum handler over loopback: processor time of the server, in microseconds as least / median. Ratio of what is added to what axum-otel-metrics adds.\n\n\
-             | serving | ratio | added | total | |\n|---|--:|--:|--:|---|"
+            "\nOne HTTP request to an axum handler over loopback: processor time of the server, in microseconds as least / median. Ratio of what is added to what axum-otel-metrics adds, on one thread.\n\n\
+             | serving | ratio | added | total | 2 threads, same series | 2 threads, own series | |\n|---|--:|--:|--:|--:|--:|---|"
         )?;
         for it in &self.http {
             served(f, it)?;
@@ -101,7 +101,16 @@ fn recorded(f: &mut Formatter<'_>, it: &Recorded) -> fmt::Result {
 fn served(f: &mut Formatter<'_>, it: &Served) -> fmt::Result {
     let ratio = it.ratio.map_or_else(absent, |it| format!("**{it:.2}**"));
     let added = it.added.map_or_else(absent, |it| figure(it, 1e3, 2));
-    writeln!(f, "| {} | {ratio} | {added} | {} | {} |", it.title, figure(it.cpu, 1e3, 2), it.note)
+    let micros = |it| figure(it, 1e3, 2);
+    writeln!(
+        f,
+        "| {} | {ratio} | {added} | {} | {} | {} | {} |",
+        it.title,
+        micros(it.cpu),
+        micros(it.cpu_two_threads),
+        micros(it.cpu_two_threads_own_series),
+        it.note
+    )
 }
 
 fn absent() -> String {

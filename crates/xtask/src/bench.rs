@@ -1,8 +1,11 @@
 //! What stagelight costs, beside others.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::command::{cargo, run};
+use crate::terminal::progress;
 use crate::workspace::Workspace;
 
 const MANIFEST: &str = "bench/Cargo.toml";
@@ -27,10 +30,20 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .current_dir(workspace.root()))
 }
 
-/// Compiles our own sides of the comparison. The other projects' take minutes, and break when they do, not when we do.
+/// Compiles our own sides of the comparison, and counts their instructions where there is a program that can.
+///
+/// The other projects' sides take minutes, and break when they do, not when we do.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    run(cargo()
-        .args(["clippy", "--locked", "--no-default-features", "--manifest-path", MANIFEST])
-        .args(["--", "-Dwarnings"])
-        .current_dir(workspace.root()))
+    let ours = ["--locked", "--no-default-features", "--manifest-path", MANIFEST];
+    let cargo = |command: &str| {
+        let mut cargo = cargo();
+        cargo.arg(command).args(ours).current_dir(workspace.root());
+        cargo
+    };
+    run(cargo("clippy").args(["--", "-Dwarnings"]))?;
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        progress(format_args!("instructions are NOT counted: valgrind is not installed"));
+        return Ok(());
+    }
+    run(cargo("run").args(["--quiet", "--release", "--bin", "stagelight-bench", "--", "ceilings"]))
 }
