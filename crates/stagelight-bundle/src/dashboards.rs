@@ -5,6 +5,8 @@
 
 mod dashboard;
 mod panel;
+mod overriding;
+mod steps;
 mod view;
 mod query;
 mod variable;

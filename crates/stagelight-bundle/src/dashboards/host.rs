@@ -89,12 +89,11 @@ const PROCESS: &str = r#"host_name=~"$host", process_executable_name=~"$process"
 const BY_PROCESS: &str = "{{host_name}} {{process_executable_name}} {{process_pid}}";
 
 fn machine() -> Vec<Panel> {
-    let (warning, critical) = limits::RESOURCES_RATIO;
     vec![
         Panel::new(View::Lines, "Processor", Unit::Ratio, NO_HOST)
             .about("Used part of all cores. Above 80 %, latency grows with every request more.")
             .query(cpu("$host"), "{{host_name}}")
-            .limits(warning, critical)
+            .alerts(limits::CPU)
             .max(1.0),
         Panel::new(View::Stacked, "Processor time by state", Unit::Count, NO_HOST)
             .about("Cores busy with what. Much of steal: the hypervisor gives the processor to others. Much of wait: the disks are slow. Much of softirq: the network is busy.")
@@ -117,7 +116,7 @@ fn machine() -> Vec<Panel> {
         Panel::new(View::Lines, "Memory", Unit::Ratio, NO_HOST)
             .about("Used part of the memory, without caches that the kernel would give back. At 100 % it ends processes.")
             .query(memory("$host"), "{{host_name}}")
-            .limits(warning, critical)
+            .alerts(limits::MEMORY)
             .max(1.0),
         Panel::new(View::Stacked, "Memory by state", Unit::Bytes, NO_HOST)
             .about("What the memory is used for.")
@@ -128,7 +127,7 @@ fn machine() -> Vec<Panel> {
                 r#"max by (host_name, mountpoint) (system_filesystem_utilization_ratio{host_name=~"$host"})"#.to_owned(),
                 "{{host_name}} {{mountpoint}}",
             )
-            .limits(warning, critical)
+            .alerts(limits::DISK)
             .max(1.0),
     ]
 }
@@ -190,7 +189,7 @@ fn disks() -> Vec<Panel> {
                 r#"max by (host_name, device) (rate(system_disk_io_time_seconds_total{host_name=~"$host"}[$__rate_interval]))"#.to_owned(),
                 "{{host_name}} {{device}}",
             )
-            .limits(limits::RESOURCES_RATIO.0, limits::RESOURCES_RATIO.1),
+            .limits(0.8, 0.95),
         Panel::new(View::Lines, "Time of a disk operation", Unit::Seconds, no_disk)
             .about("Mean time from asking to having, waiting included.")
             .query(

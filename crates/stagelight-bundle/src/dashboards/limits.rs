@@ -1,20 +1,90 @@
 //! Where panels change their colour: where alerts fire.
 
-/// p95 of a backend's first byte: warning, critical.
-pub(super) const BACKEND_TTFB_SECS: (f64, f64) = (2.0, 3.0);
-/// p95 of a stream: warning.
-pub(super) const STREAMING_SECS: f64 = 1.5;
-/// p95 of the service's own work: what it should be below, and warning.
-pub(super) const FRONTEND_SECS: (f64, f64) = (0.003, 0.01);
-/// A request: slow, too slow.
-pub(super) const REQUEST_SECS: (f64, f64) = (1.0, 5.0);
-/// Part of the requests that failed: warning, critical.
-pub(super) const FAILED_RATIO: (f64, f64) = (0.01, 0.05);
-/// Part of the streams that were cancelled: warning, critical.
-pub(super) const CANCELLED_RATIO: (f64, f64) = (0.1, 0.3);
-/// Processor and memory, in parts of what there is: warning, critical.
-pub(super) const RESOURCES_RATIO: (f64, f64) = (0.8, 0.9);
-/// How many times too fast an error budget burns: warning, critical.
-pub(super) const BURN_RATE: (f64, f64) = (1.0, 14.4);
-/// An answer that takes longer is a bad one: the bound of the objective "latency".
+use stagelight_core::thresholds::{self, Severity};
+
+/// Names of alerts that judge one figure.
+pub(super) type Alerts = &'static [&'static str];
+
+pub(super) const BACKEND_TTFB: Alerts = &["HighBackendTTFB", "CriticalBackendTTFB"];
+pub(super) const STREAMING: Alerts = &["HighStreamingDuration"];
+pub(super) const FRONTEND: Alerts = &["HighFrontendProcessing"];
+pub(super) const REQUEST: Alerts = &["HighRequestLatency", "CriticalRequestLatency"];
+pub(super) const FAILED: Alerts = &["HighErrorRate", "CriticalErrorRate"];
+pub(super) const CANCELLED: Alerts = &["ManyCancelledStreams"];
+pub(super) const MEMORY: Alerts = &["HighMemory", "CriticalMemory"];
+pub(super) const CPU: Alerts = &["HighCpu", "CriticalCpu"];
+pub(super) const DISK: Alerts = &["DiskAlmostFull"];
+pub(super) const BURN_2_DAYS: Alerts = &["ErrorBudgetGoneIn2Days"];
+pub(super) const BURN_5_DAYS: Alerts = &["ErrorBudgetGoneIn5Days"];
+pub(super) const BURN_10_DAYS: Alerts = &["ErrorBudgetGoneIn10Days"];
+pub(super) const BURN_30_DAYS: Alerts = &["ErrorBudgetGoneIn30Days"];
+pub(super) const EXPORT_AGE: Alerts = &["ServiceStoppedExporting"];
+pub(super) const SPAN_QUEUE: Alerts = &["SpanQueueFilling"];
+pub(super) const QUEUE: Alerts = &["CollectorQueueFilling", "CollectorQueueFull"];
+/// Alerts on what should not be at all: a little above zero, as a line.
+pub(super) const SPANS_DROPPED: Alerts = &["SpansDropped"];
+pub(super) const MEASUREMENTS_DROPPED: Alerts = &["MeasurementsDropped", "CardinalityLimitReached"];
+pub(super) const REFUSED: Alerts = &["CollectorRefuses", "CollectorOutOfMemory"];
+pub(super) const LOST: Alerts = &["CollectorSendFails", "CollectorEnqueueFails"];
+pub(super) const RULES: Alerts = &["PrometheusRulesFail"];
+pub(super) const SAMPLES: Alerts = &["PrometheusRejectsSamples"];
+pub(super) const TO_ALERTMANAGER: Alerts = &["PrometheusNotificationsFail"];
+pub(super) const NOTIFICATIONS: Alerts = &["AlertmanagerNotificationsFail"];
+
+/// An answer that takes longer is a bad one: the bound of the objective "latency", in seconds.
 pub(super) const SLO_LATENCY_SECS: u32 = 5;
+/// What the service's own work should take at most, in seconds.
+pub(super) const FRONTEND_SHOULD_SECS: f64 = 0.003;
+/// What counts as more than none on a line, in events a second.
+pub(super) const NONE: f64 = 0.001;
+
+/// Returns from which value on each alert fires, and how grave it is; the mildest first.
+pub(super) fn of(alerts: &[&str]) -> Vec<(f64, Severity)> {
+    let found = alerts.iter().filter_map(|alert| thresholds::of(alert));
+    let mut limits: Vec<_> = found.map(|it| (it.value, it.severity)).collect();
+    limits.sort_by(|a, b| a.0.total_cmp(&b.0));
+    limits
+}
+
+/// Returns the gravest alert's value.
+pub(super) fn last(alerts: &[&str]) -> f64 {
+    of(alerts).last().map_or(f64::INFINITY, |it| it.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alert_that_a_panel_names_has_a_threshold() {
+        let all = [
+            BACKEND_TTFB,
+            STREAMING,
+            FRONTEND,
+            REQUEST,
+            FAILED,
+            CANCELLED,
+            MEMORY,
+            CPU,
+            DISK,
+            BURN_2_DAYS,
+            BURN_5_DAYS,
+            BURN_10_DAYS,
+            BURN_30_DAYS,
+            EXPORT_AGE,
+            SPAN_QUEUE,
+            QUEUE,
+            SPANS_DROPPED,
+            MEASUREMENTS_DROPPED,
+            REFUSED,
+            LOST,
+            RULES,
+            SAMPLES,
+            TO_ALERTMANAGER,
+            NOTIFICATIONS,
+        ];
+        for alerts in all {
+            assert_eq!(of(alerts).len(), alerts.len(), "{alerts:?}");
+        }
+    }
+}

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-/// A link that a value has.
+/// Where the alerts' `runbook_url` points, too.
+const RUNBOOKS: &str = "https://github.com/stagelight-rs/stagelight/blob/main/collector/runbooks";
+
+/// A link that a value or a panel has.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     title: String,
@@ -39,6 +42,28 @@ impl Link {
         Self { title: title.to_owned(), url }
     }
 
+    /// Opens the runbook of an alert.
+    pub(crate) fn runbook(alert: &str) -> Self {
+        Self { title: format!("Runbook: {alert}"), url: format!("{RUNBOOKS}/{alert}.md") }
+    }
+
+    /// Writes the link as one of a panel's head.
+    pub(crate) fn of_panel(&self) -> Value {
+        json!({
+            "type": "link",
+            "title": self.title,
+            "url": self.url,
+            "targetBlank": true,
+            "icon": "doc",
+            "tooltip": "",
+            "tags": [],
+            "asDropdown": false,
+            "includeVars": false,
+            "keepTime": false,
+        })
+    }
+
+    /// Writes the link as one of a value.
     pub(crate) fn to_json(&self) -> Value {
         json!({"title": self.title, "url": self.url, "targetBlank": true})
     }

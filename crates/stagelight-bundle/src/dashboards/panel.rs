@@ -2,7 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{link::Link, unit::Unit, view};
+use super::{
+    limits::{self, Alerts},
+    link::Link,
+    overriding::Override,
+    steps::{Step, steps, steps_of, thresholds},
+    unit::Unit,
+    view,
+};
 
 /// A panel of a dashboard.
 #[derive(Clone, Debug)]
@@ -19,6 +26,8 @@ pub(crate) struct Panel {
     pub(crate) min: Option<f64>,
     pub(crate) targets: Vec<Target>,
     pub(crate) links: Vec<Link>,
+    /// Those that judge what the panel shows.
+    pub(crate) alerts: Vec<&'static str>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) columns: Vec<(&'static str, &'static str)>,
 }
@@ -40,13 +49,6 @@ pub(crate) enum View {
     Table,
 }
 
-/// From which value on a colour holds; the first step has none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    pub(crate) from: Option<f64>,
-    pub(crate) color: &'static str,
-}
-
 /// One query of a panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -56,14 +58,6 @@ pub(crate) struct Target {
     pub(crate) exemplars: bool,
     /// Whether only the value at the end of the range is shown.
     pub(crate) instant: bool,
-}
-
-/// What one query's values, or one column of a table, have for themselves.
-#[derive(Clone, Debug)]
-pub(crate) struct Override {
-    matcher: &'static str,
-    of: &'static str,
-    properties: Vec<(&'static str, Value)>,
 }
 
 // === impl Panel ===
@@ -84,6 +78,7 @@ impl Panel {
             min: Some(0.0),
             targets: Vec::new(),
             links: Vec::new(),
+            alerts: Vec::new(),
             overrides: Vec::new(),
             columns: Vec::new(),
         }
@@ -120,6 +115,25 @@ impl Panel {
             target.exemplars = !target.instant;
         }
         panel
+    }
+
+    /// Changes colour where these alerts fire, and links to their runbooks.
+    pub(crate) fn alerts(mut self, alerts: Alerts) -> Self {
+        self.steps = steps_of(alerts);
+        self.alerts = alerts.to_vec();
+        self
+    }
+
+    /// Alarms from anything more than none on, and links to the runbooks of the alerts that do.
+    pub(crate) fn none_because_of(mut self, alerts: Alerts) -> Self {
+        self.alerts = alerts.to_vec();
+        self.limit(limits::NONE)
+    }
+
+    /// Says from where on it is more than it should be, before any alert.
+    pub(crate) fn should_be_below(mut self, value: f64) -> Self {
+        self.steps.insert(1, Step { from: Some(value), color: "yellow" });
+        self
     }
 
     /// Warns from one value on, and alarms from the other.
@@ -184,6 +198,7 @@ impl Panel {
             "datasource": {"type": "prometheus", "uid": "${datasource}"},
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "links": self.alerts.iter().map(|it| Link::runbook(it).of_panel()).collect::<Vec<_>>(),
             "options": view::options(self),
             "targets": self.targets(),
         });
@@ -194,13 +209,11 @@ impl Panel {
     }
 
     fn defaults(&self) -> Value {
-        let steps: Vec<_> =
-            self.steps.iter().map(|it| json!({"color": it.color, "value": it.from})).collect();
         let mut defaults = json!({
             "unit": self.unit.id(),
             "noValue": self.no_value,
             "color": {"mode": view::color_mode(self.view)},
-            "thresholds": {"mode": "absolute", "steps": steps},
+            "thresholds": thresholds(&self.steps),
             "custom": view::custom(self),
             "links": self.links.iter().map(Link::to_json).collect::<Vec<_>>(),
         });
@@ -238,74 +251,4 @@ impl Panel {
         };
         self.targets.iter().zip('A'..='Z').map(target).collect()
     }
-}
-
-// === impl Override ===
-
-impl Override {
-    /// Of the values of a query, named by its letter.
-    pub(crate) fn of_query(letter: &'static str) -> Self {
-        Self { matcher: "byFrameRefID", of: letter, properties: Vec::new() }
-    }
-
-    /// Of a column, named as it is shown.
-    pub(crate) fn of_column(title: &'static str) -> Self {
-        Self { matcher: "byName", of: title, properties: Vec::new() }
-    }
-
-    /// Warns and alarms from other values on.
-    pub(crate) fn limits(self, warning: f64, critical: f64) -> Self {
-        let steps: Vec<_> = steps(warning, critical)
-            .iter()
-            .map(|it| json!({"color": it.color, "value": it.from}))
-            .collect();
-        self.set("thresholds", json!({"mode": "absolute", "steps": steps}))
-    }
-
-    /// Ends the scale here.
-    pub(crate) fn max(self, max: f64) -> Self {
-        self.set("max", max.into())
-    }
-
-    /// Measures in another unit.
-    pub(crate) fn unit(self, unit: Unit) -> Self {
-        self.set("unit", unit.id().into())
-    }
-
-    /// Draws in red: what should not be.
-    pub(crate) fn red(self) -> Self {
-        self.set("color", json!({"mode": "fixed", "fixedColor": "red"}))
-    }
-
-    /// Draws dashes: what is not of now.
-    pub(crate) fn dashed(self) -> Self {
-        self.set("custom.lineStyle", json!({"fill": "dash", "dash": [8, 8]}))
-    }
-
-    /// Colours a table's cell by the column's thresholds.
-    pub(crate) fn colored(self) -> Self {
-        self.set("custom.cellOptions", json!({"type": "color-text"}))
-    }
-
-    fn set(mut self, id: &'static str, value: Value) -> Self {
-        self.properties.push((id, value));
-        self
-    }
-
-    fn to_json(&self) -> Value {
-        let properties: Vec<_> =
-            self.properties.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
-        json!({
-            "matcher": {"id": self.matcher, "options": self.of},
-            "properties": properties,
-        })
-    }
-}
-
-fn steps(warning: f64, critical: f64) -> Vec<Step> {
-    vec![
-        Step { from: None, color: "green" },
-        Step { from: Some(warning), color: "orange" },
-        Step { from: Some(critical), color: "red" },
-    ]
 }

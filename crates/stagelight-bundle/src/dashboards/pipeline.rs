@@ -4,7 +4,9 @@ use stagelight_core::catalog::{self, Label, SPAN_QUEUE_CAPACITY, SPAN_QUEUE_SIZE
 
 use super::{
     dashboard::{Dashboard, Row},
-    panel::{Override, Panel, View},
+    limits,
+    overriding::Override,
+    panel::{Panel, View},
     pipeline_servers::{alertmanager, collector, prometheus},
     query::Series,
     slo,
@@ -76,7 +78,7 @@ fn at_a_glance() -> Vec<Panel> {
         Panel::new(View::Stats, "Fullest queue of a collector", Unit::Ratio, "No collector is scraped")
             .about("Full, it refuses, and services keep what they have.")
             .query("max(otelcol:exporter_queue:ratio)".to_owned(), "queue")
-            .limits(0.5, 0.8)
+            .alerts(limits::QUEUE)
             .max(1.0)
             .size(6, 5),
         slo::alerts(),
@@ -92,7 +94,7 @@ fn at_a_glance() -> Vec<Panel> {
             .column("job", "Job")
             .column("instance", "Instance")
             .column("Value", "Ago")
-            .limits(150.0, 300.0)
+            .alerts(limits::EXPORT_AGE)
             .overriding(Override::of_column("Ago").colored()),
     ]
 }
@@ -120,16 +122,16 @@ fn services() -> Vec<Panel> {
                 ),
                 "{{job}} {{instance}}",
             )
-            .limits(0.5, 0.8)
+            .alerts(limits::SPAN_QUEUE)
             .max(1.0),
         Panel::new(View::Lines, "Spans dropped before the exporter", Unit::PerSecond, "No span was dropped")
             .about("By reason. The queue was full: the exporter does not keep up, or the collector does not answer.")
             .query(Series::of(&catalog::SPAN_PROCESSOR, 0).with(r#"error_type!="""#).rate(&by), "{{error_type}}")
-            .limit(0.001),
+            .none_because_of(limits::SPANS_DROPPED),
         Panel::new(View::Lines, "Measurements dropped, by reason", Unit::PerSecond, "Nothing was dropped")
             .about("label_limit and series_limit: a label has too many values, the rest is in \"other\"; outside_request: a stage without a request; too_many_requests, too_many_stages: more open at once than there is room for.")
             .query(Series::of(&catalog::DROPPED, 0).rate(&[Label::Reason]), "{{reason}}")
-            .limit(0.001),
+            .none_because_of(limits::MEASUREMENTS_DROPPED),
         Panel::new(View::Lines, "Series of a process, by family", Unit::Count, "No service measures here, or the recording rules are not loaded")
             .about("A family keeps 2,000 series apart; what comes on top is counted together.")
             .query(

@@ -2,7 +2,8 @@
 
 use super::{
     limits,
-    panel::{Override, Panel, View},
+    overriding::Override,
+    panel::{Panel, View},
     query::finite,
     unit::Unit,
 };
@@ -26,7 +27,7 @@ pub(super) fn collector() -> Vec<Panel> {
             .about("What receivers sent back: the memory limiter or a full queue said no. Senders keep it and try again, until their own queues are full.")
             .query(by("otelcol:receiver_refused:rate5m", "receiver, signal"), "{{receiver}} {{signal}}")
             .query(by("otelcol:memory_limiter_refused:rate5m", "signal"), "memory limiter {{signal}}")
-            .limit(0.001),
+            .none_because_of(limits::REFUSED),
         Panel::new(View::Stacked, "Sent", Unit::PerSecond, NO_COLLECTOR)
             .about("What exporters delivered. Less than was accepted, for long: the queue grows.")
             .query(by("otelcol:exporter_sent:rate5m", "exporter, signal"), "{{exporter}} {{signal}}"),
@@ -34,14 +35,14 @@ pub(super) fn collector() -> Vec<Panel> {
             .about("What exporters gave up, and what did not fit into their queues. This is gone.")
             .query(by("otelcol:exporter_send_failed:rate5m", "exporter, signal"), "failed {{exporter}} {{signal}}")
             .query(by("otelcol:exporter_enqueue_failed:rate5m", "exporter, signal"), "queue full {{exporter}} {{signal}}")
-            .limit(0.001),
+            .none_because_of(limits::LOST),
         Panel::new(View::Lines, "Queue", Unit::Ratio, NO_COLLECTOR)
             .about("How full each exporter's queue is. It fills when what is behind it is slow or away.")
             .query(
                 "max by (instance, exporter, data_type) (otelcol:exporter_queue:ratio)".to_owned(),
                 "{{instance}} {{exporter}} {{data_type}}",
             )
-            .limits(0.5, 0.8)
+            .alerts(limits::QUEUE)
             .max(1.0),
         Panel::new(View::Lines, "Memory of the collector", Unit::Bytes, NO_COLLECTOR)
             .about("Resident. The memory limiter refuses data at four fifths of STAGELIGHT_COLLECTOR_MEMORY_MIB, 512 MiB by default.")
@@ -70,7 +71,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
             .query(rate("prometheus_tsdb_too_old_samples_total", "type"), "too old: {{type}}")
             .query(rate("prometheus_tsdb_out_of_bound_samples_total", "type"), "out of bounds: {{type}}")
             .query(rate("prometheus_tsdb_out_of_order_samples_total", "type"), "out of order: {{type}}")
-            .limit(0.001),
+            .none_because_of(limits::SAMPLES),
         Panel::new(View::Lines, "Series in memory", Unit::Count, NO_PROMETHEUS)
             .about("About 4 KiB each. A staircase is a label whose values never end, or a service that restarts all the time.")
             .query("max by (instance) (prometheus_tsdb_head_series)".to_owned(), "{{instance}}"),
@@ -85,7 +86,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
             .about("Alerts and recorded series depend on them. Should be none.")
             .query(rate("prometheus_rule_evaluation_failures_total", "rule_group"), "failed {{rule_group}}")
             .query(rate("prometheus_rule_group_iterations_missed_total", "rule_group"), "missed {{rule_group}}")
-            .limit(0.001),
+            .none_because_of(limits::RULES),
         Panel::new(View::Lines, "Time of rules, in parts of their interval", Unit::Ratio, NO_PROMETHEUS)
             .about("A group that takes longer than its interval is late from then on.")
             .query(
@@ -109,7 +110,7 @@ pub(super) fn prometheus() -> Vec<Panel> {
             .about("Dropped after all attempts, or failed once. While there are any, silence means nothing.")
             .query(rate("prometheus_notifications_dropped_total", "instance"), "dropped {{instance}}")
             .query(rate("prometheus_notifications_errors_total", "instance"), "errors {{instance}}")
-            .limit(0.001),
+            .none_because_of(limits::TO_ALERTMANAGER),
     ]
 }
 
@@ -124,14 +125,14 @@ pub(super) fn alertmanager() -> Vec<Panel> {
         Panel::new(View::Lines, "Notifications that failed", Unit::PerSecond, NO_ALERTMANAGER)
             .about("By kind of receiver and reason: nobody was told. authError is a wrong secret.")
             .query(rate("alertmanager_notifications_failed_total", "integration, reason"), "{{integration}} {{reason}}")
-            .limit(0.001),
+            .none_because_of(limits::NOTIFICATIONS),
         Panel::new(View::Lines, "Notification time (p95)", Unit::Seconds, NO_ALERTMANAGER)
             .about("How long receivers take to accept one.")
             .query(
                 finite("histogram_quantile(0.95, sum by (le, integration) (rate(alertmanager_notification_latency_seconds_bucket[$__rate_interval])))"),
                 "{{integration}}",
             )
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1),
+            .limits(1.0, 10.0),
         Panel::new(View::Stats, "Silences", Unit::Count, NO_ALERTMANAGER)
             .about("By state. A silence that nobody remembers hides the next incident.")
             .query("max by (state) (alertmanager_silences)".to_owned(), "{{state}}"),

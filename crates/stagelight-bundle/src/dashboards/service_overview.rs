@@ -6,7 +6,8 @@ use super::{
     dashboard::{Dashboard, Row},
     host, limits,
     link::Link,
-    panel::{Override, Panel, View},
+    overriding::Override,
+    panel::{Panel, View},
     query::{Series, finite, or_zero, ratio},
     unit::Unit,
     variable::Variable,
@@ -75,7 +76,7 @@ fn the_six() -> Vec<Panel> {
             .quantile(requests().quantile(0.5, &[]), "P50")
             .quantile(requests().quantile(0.9, &[]), "P90")
             .quantile(requests().quantile(0.99, &[]), "P99")
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1)
+            .alerts(limits::REQUEST)
             .link(Link::traces("Slow traces", "{ resource.service.name =~ \"${job:pipe}\" && duration > 1s }"))
             .link(Link::dashboard("Which stage?", "stagelight-stage-breakdown")),
         Panel::new(View::Lines, "Success vs Error Rate", Unit::Ratio, NO_REQUEST)
@@ -83,14 +84,14 @@ fn the_six() -> Vec<Panel> {
             .query(part(r#"outcome="ok""#), "Success")
             .query(part(FAILED), "Errors")
             .query(part(r#"outcome="cancelled""#), "Client went away")
-            .limits(limits::FAILED_RATIO.0, limits::FAILED_RATIO.1)
+            .alerts(limits::FAILED)
             .max(1.0)
             .link(Link::traces("Failed traces", "{ resource.service.name =~ \"${job:pipe}\" && span.outcome =~ \"error|timeout|panic\" }")),
         Panel::new(View::Lines, "Backend Performance", Unit::Seconds, NO_BACKEND)
             .about("Time to the backends' response heads: p95 and mean.")
             .quantile(ttfb().quantile(0.95, &[Label::Provider, Label::Model]), "p95 {{provider}} {{model}}")
             .query(ttfb().mean(&[Label::Provider, Label::Model]), "mean {{provider}} {{model}}")
-            .limits(limits::BACKEND_TTFB_SECS.0, limits::BACKEND_TTFB_SECS.1)
+            .alerts(limits::BACKEND_TTFB)
             .link(Link::dashboard("Stage breakdown", "stagelight-stage-breakdown")),
         Panel::new(View::Stacked, "Concurrent Requests", Unit::Count, "No HTTP request was ever served")
             .about("Requests that have begun and not ended, by instance, at each export. Growing while the rate is steady means that requests get slower.")
@@ -105,7 +106,7 @@ fn the_six() -> Vec<Panel> {
             .about("Processor and memory of the machines that the services run on, as the collector there sees them.")
             .query(host::cpu("$host"), "CPU {{host_name}}")
             .query(host::memory("$host"), "Memory {{host_name}}")
-            .limits(limits::RESOURCES_RATIO.0, limits::RESOURCES_RATIO.1)
+            .alerts(limits::CPU)
             .max(1.0)
             .link(Link::dashboard("Host and process", "stagelight-host-and-process")),
     ]
@@ -129,13 +130,10 @@ fn by_endpoint() -> Vec<Panel> {
             .column("Value #C", "p50")
             .column("Value #D", "p95")
             .column("Value #E", "p99")
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1)
+            .alerts(limits::REQUEST)
             .overriding(Override::of_column("Rate").unit(Unit::RequestsPerSecond))
             .overriding(
-                Override::of_column("Errors")
-                    .unit(Unit::Ratio)
-                    .limits(limits::FAILED_RATIO.0, limits::FAILED_RATIO.1)
-                    .colored(),
+                Override::of_column("Errors").unit(Unit::Ratio).alerts(limits::FAILED).colored(),
             )
             .size(24, 9)
             .link(Link::traces(
@@ -151,12 +149,12 @@ fn by_endpoint() -> Vec<Panel> {
                 ),
                 "{{endpoint}}",
             )
-            .limits(limits::FAILED_RATIO.0, limits::FAILED_RATIO.1)
+            .alerts(limits::FAILED)
             .max(1.0),
         Panel::new(View::Lines, "Response time by endpoint (p95)", Unit::Seconds, NO_REQUEST)
             .about("From a request's start to its last byte.")
             .quantile(requests().quantile(0.95, &by), "{{endpoint}}")
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1)
+            .alerts(limits::REQUEST)
             .link(Link::traces(
                 "Traces of this endpoint",
                 r#"{ span.http.route = "${__field.labels.endpoint}" }"#,
@@ -196,7 +194,7 @@ fn http() -> Vec<Panel> {
                 served(catalog::HTTP_SERVER_DURATION).quantile(0.95, &[Label::HttpRequestMethod, Label::HttpRoute]),
                 "{{http_request_method}} {{http_route}}",
             )
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1),
+            .alerts(limits::REQUEST),
         bodies("Request bodies", catalog::HTTP_SERVER_REQUEST_BODY, "Bytes that were read of requests."),
         bodies("Response bodies", catalog::HTTP_SERVER_RESPONSE_BODY, "Bytes that were sent of responses."),
         Panel::new(View::Lines, "Body bytes per second", Unit::BytesPerSecond, no_http)
@@ -228,7 +226,7 @@ fn backends() -> Vec<Panel> {
                 },
                 "{{endpoint}}",
             )
-            .limits(limits::FAILED_RATIO.0, limits::FAILED_RATIO.1)
+            .alerts(limits::FAILED)
             .max(1.0)
             .link(Link::traces("Failed backend requests", r#"{ span.stage = "backend_fetch" && status = error }"#)),
         Panel::new(View::Stacked, "Backend requests by model", Unit::RequestsPerSecond, NO_BACKEND)

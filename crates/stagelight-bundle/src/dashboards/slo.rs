@@ -6,7 +6,8 @@ use super::{
     dashboard::{Dashboard, Row},
     limits,
     link::Link,
-    panel::{Override, Panel, View},
+    overriding::Override,
+    panel::{Panel, View},
     query::{Series, either},
     unit::Unit,
     variable::Variable,
@@ -53,7 +54,7 @@ fn now() -> Vec<Panel> {
         Panel::new(View::Stats, "Burn rate of the last hour", Unit::Times, NO_RULES)
             .about("1 uses the budget up in exactly 30 days; 14.4 in two days.")
             .query(of_slo("slo:burn_rate:ratio1h"), BY)
-            .limits(limits::BURN_RATE.0, limits::BURN_RATE.1)
+            .alerts(&["ErrorBudgetGoneIn30Days", "ErrorBudgetGoneIn2Days"])
             .size(6, 6),
         Panel::new(View::Stats, "Good requests, 30 days", Unit::Ratio, NO_RULES)
             .about("What the objective is compared with. Of less than 30 days while Prometheus has less.")
@@ -81,44 +82,48 @@ pub(super) fn alerts() -> Panel {
         .column("severity", "Severity")
         .column("job", "Job")
         .column("team", "Team")
+        .link(Link::runbook("${__data.fields.Alert}"))
 }
 
 fn burning() -> Vec<Panel> {
-    let pair =
-        |title: &str, short: &'static str, long: &'static str, threshold: f64, about: &str| {
-            Panel::new(View::Lines, title, Unit::Times, NO_RULES)
-                .about(about)
-                .query(of_slo(&format!("slo:burn_rate:ratio{short}")), &format!("{short} {BY}"))
-                .query(of_slo(&format!("slo:burn_rate:ratio{long}")), &format!("{long} {BY}"))
-                .limit(threshold)
-        };
+    let pair = |title: &str,
+                short: &'static str,
+                long: &'static str,
+                alerts: limits::Alerts,
+                about: &str| {
+        Panel::new(View::Lines, title, Unit::Times, NO_RULES)
+            .about(about)
+            .query(of_slo(&format!("slo:burn_rate:ratio{short}")), &format!("{short} {BY}"))
+            .query(of_slo(&format!("slo:burn_rate:ratio{long}")), &format!("{long} {BY}"))
+            .alerts(alerts)
+    };
     vec![
         pair(
             "Burn rate, 5 m and 1 h",
             "5m",
             "1h",
-            14.4,
+            limits::BURN_2_DAYS,
             "An alert pages when both are above 14.4: two days would use up the budget.",
         ),
         pair(
             "Burn rate, 30 m and 6 h",
             "30m",
             "6h",
-            6.0,
+            limits::BURN_5_DAYS,
             "An alert pages when both are above 6: five days would use up the budget.",
         ),
         pair(
             "Burn rate, 2 h and 1 d",
             "2h",
             "1d",
-            3.0,
+            limits::BURN_10_DAYS,
             "A ticket when both are above 3: ten days would use up the budget.",
         ),
         pair(
             "Burn rate, 6 h and 3 d",
             "6h",
             "3d",
-            1.0,
+            limits::BURN_30_DAYS,
             "A ticket when both are above 1: the budget will not last its 30 days.",
         ),
     ]

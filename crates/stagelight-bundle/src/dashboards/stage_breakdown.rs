@@ -6,7 +6,8 @@ use super::{
     dashboard::{Dashboard, Row},
     limits,
     link::Link,
-    panel::{Override, Panel, View},
+    overriding::Override,
+    panel::{Panel, View},
     query::{Series, finite, part_of, ratio, top_ten},
     unit::Unit,
     variable::Variable,
@@ -86,17 +87,17 @@ fn the_seven() -> Vec<Panel> {
             "Time from sending the request to a backend to its response head. p95 above 2 s for five minutes is a warning, above 3 s for two critical. \
              When it rises for one model only, it is that model (cold start, load); for one provider, its service or the network to it; for all, look at our own network and CPU.",
         )
-        .limits(limits::BACKEND_TTFB_SECS.0, limits::BACKEND_TTFB_SECS.1),
+        .alerts(limits::BACKEND_TTFB),
         backend_quantiles(
             "Streaming Duration by Provider/Model (p50, p95, p99)",
             &streaming(),
             "Time from a backend's response head to the last byte passed on. Long answers take long: look at the dashboard Streaming for gaps and for who was waited for before blaming the backend.",
         )
-        .limit(limits::STREAMING_SECS),
+        .alerts(limits::STREAMING),
         Panel::new(View::Lines, "Frontend Processing Time (p95, should be < 3 ms)", Unit::Seconds, NO_REQUEST)
             .about("What the service itself does before it asks a backend: parsing, authentication, preparation, added up for each request. Should be below 3 ms; above 10 ms for five minutes is a warning. The bucket bounds are 1, 5, 10 ms …: between them the value is interpolated.")
             .quantile(frontend().quantile(0.95, &[Label::Endpoint]), "{{endpoint}}")
-            .limits(limits::FRONTEND_SECS.0, limits::FRONTEND_SECS.1)
+            .alerts(limits::FRONTEND).should_be_below(limits::FRONTEND_SHOULD_SECS)
             .link(Link::traces("Traces of this endpoint", r#"{ span.http.route = "${__field.labels.endpoint}" }"#)),
         Panel::new(View::Stacked, "Request Stage Breakdown (stacked)", Unit::Seconds, NO_REQUEST)
             .about("Mean time of each stage, from its start to its end. Stages may nest and overlap, so the stack may be higher than a request is long; the row below has shares that add up.")
@@ -123,7 +124,7 @@ fn the_seven() -> Vec<Panel> {
             .column("model", "Model")
             .column("endpoint", "Endpoint")
             .column("Value", "p95")
-            .limits(limits::BACKEND_TTFB_SECS.0, limits::BACKEND_TTFB_SECS.1)
+            .alerts(limits::BACKEND_TTFB)
             .overriding(Override::of_column("p95").colored())
             .link(Link::traces(
                 "Traces of this backend",
@@ -134,7 +135,9 @@ fn the_seven() -> Vec<Panel> {
 }
 
 fn gauges() -> Panel {
-    let (warning, critical) = limits::BACKEND_TTFB_SECS;
+    // As far again as to the gravest alert, so that its colour has room.
+    let gauge =
+        |letter, alerts| Override::of_query(letter).alerts(alerts).max(2.0 * limits::last(alerts));
     Panel::new(View::Gauges, "Real-time Gauge Panels", Unit::Seconds, NO_REQUEST)
         .about("p95 of the last samples over all that is chosen above, and the mean share of the backends' first byte. Colours change where alerts do.")
         .query(finite(&ttfb().quantile(0.95, &[])), "Backend TTFB p95")
@@ -144,9 +147,9 @@ fn gauges() -> Panel {
             format!("avg({})", percentage().with(r#"stage="backend_response""#).selector("")),
             "Backend share",
         )
-        .overriding(Override::of_query("A").limits(warning, critical).max(critical * 2.0))
-        .overriding(Override::of_query("B").limits(limits::STREAMING_SECS, limits::STREAMING_SECS * 2.0).max(limits::STREAMING_SECS * 4.0))
-        .overriding(Override::of_query("C").limits(limits::FRONTEND_SECS.0, limits::FRONTEND_SECS.1).max(limits::FRONTEND_SECS.1 * 2.0))
+        .overriding(gauge("A", limits::BACKEND_TTFB))
+        .overriding(gauge("B", limits::STREAMING))
+        .overriding(gauge("C", limits::FRONTEND))
         .overriding(Override::of_query("D").unit(Unit::Percent).max(100.0))
 }
 
@@ -184,7 +187,7 @@ fn shares() -> Vec<Panel> {
                 Series::of(&catalog::STAGE_ERRORS, 0).rate(&[Label::Stage, Label::ErrorType]),
                 "{{stage}} {{error_type}}",
             )
-            .limit(0.001)
+            .limit(limits::NONE)
             .link(stage_traces()),
     ]
 }
@@ -229,7 +232,7 @@ fn by_endpoint() -> Vec<Panel> {
         Panel::new(View::Lines, "Request duration by endpoint (p95)", Unit::Seconds, NO_REQUEST)
             .about("From a request's start to its last byte.")
             .quantile(requests().quantile(0.95, &[Label::Endpoint]), "{{endpoint}}")
-            .limits(limits::REQUEST_SECS.0, limits::REQUEST_SECS.1)
+            .alerts(limits::REQUEST)
             .link(traces()),
         Panel::new(View::Stacked, "Requests by endpoint", Unit::RequestsPerSecond, NO_REQUEST)
             .about("Requests that ended, whatever their outcome.")
@@ -264,16 +267,16 @@ fn by_backend() -> Vec<Panel> {
         Panel::new(View::Lines, "Backend TTFB (mean)", Unit::Seconds, NO_BACKEND)
             .about("Exact, where quantiles are interpolated within a bucket.")
             .query(ttfb().mean(&BACKENDS), "{{provider}} {{model}}")
-            .limits(limits::BACKEND_TTFB_SECS.0, limits::BACKEND_TTFB_SECS.1)
+            .alerts(limits::BACKEND_TTFB)
             .link(backend_traces()),
         Panel::new(View::Lines, "Backend TTFB by provider (p95)", Unit::Seconds, NO_BACKEND)
             .about("All models of a provider together. Two providers that rise at once share a cause on our side.")
             .quantile(ttfb().quantile(0.95, &[Label::Provider]), "{{provider}}")
-            .limits(limits::BACKEND_TTFB_SECS.0, limits::BACKEND_TTFB_SECS.1),
+            .alerts(limits::BACKEND_TTFB),
         Panel::new(View::Lines, "Streaming by model (p95)", Unit::Seconds, NO_BACKEND)
             .about("All providers of a model together.")
             .quantile(streaming().quantile(0.95, &[Label::Model]), "{{model}}")
-            .limit(limits::STREAMING_SECS),
+            .alerts(limits::STREAMING),
     ]
 }
 

@@ -136,16 +136,15 @@ impl Side {
     }
 
     fn beginning(&self) -> Vec<Panel> {
-        let (warning, critical) = limits::BACKEND_TTFB_SECS;
         vec![
             self.quantiles("Time to first byte", catalog::STREAM_FIRST_BYTE)
                 .about("To the response head: what comes before it is the breakdown's business.")
-                .limits(warning, critical),
+                .alerts(limits::BACKEND_TTFB),
             self.quantiles("Time to first chunk", catalog::STREAM_FIRST_CHUNK)
                 .about(
                     "To the first bytes of the answer itself: what a user sees as the first word.",
                 )
-                .limits(warning, critical),
+                .alerts(limits::BACKEND_TTFB),
         ]
     }
 
@@ -191,13 +190,13 @@ impl Side {
             self.panel(View::Lines, "Cancelled", Unit::Ratio)
                 .about("Part of the streams that were dropped before their end. Some users always leave; a rise with the gaps means that they do not want to wait.")
                 .query(part(&cancelled), self.legend)
-                .limits(limits::CANCELLED_RATIO.0, limits::CANCELLED_RATIO.1)
+                .alerts(limits::CANCELLED)
                 .max(1.0)
                 .link(Link::traces("Cancelled streams", r#"{ span.outcome = "cancelled" }"#)),
             self.panel(View::Lines, "Timed out", Unit::Ratio)
                 .about("Part of the streams that a time limit ended.")
                 .query(part(&timed_out), self.legend)
-                .limits(limits::FAILED_RATIO.0, limits::FAILED_RATIO.1)
+                .alerts(limits::FAILED)
                 .max(1.0)
                 .link(Link::traces("Timed out", r#"{ span.outcome = "timeout" }"#)),
         ]

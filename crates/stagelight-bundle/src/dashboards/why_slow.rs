@@ -3,7 +3,8 @@
 use stagelight_core::catalog::{self, Label};
 
 use super::{
-    panel::{Override, Panel, View},
+    overriding::Override,
+    panel::{Panel, View},
     query::{Series, finite, part_of, ratio},
     stage_breakdown::{requests, share, ttfb},
     unit::Unit,
