@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -9,6 +10,17 @@ use std::{
 /// How long something may take to come about. It takes a second or two; a loaded machine more.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Tells threads to end when it is dropped.
+pub(crate) struct EndOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+// === impl EndOnDrop ===
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
 
 /// Returns a moment to measure from.
 #[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]

@@ -1,4 +1,4 @@
-//! The whole chain on real servers: gateway → collector → Prometheus.
+//! The whole chain on real servers: gateway → collector → Prometheus → Alertmanager.
 //!
 //! Every test starts what it needs on ports of its own, waits for what it expects instead of for
 //! some time, and shows what it saw last if that does not come.
@@ -9,6 +9,7 @@ mod prometheus;
 mod caller;
 mod bench;
 mod spans;
+mod receiver;
 mod known_requests;
 
 mod counts;
@@ -17,6 +18,7 @@ mod streams;
 mod traces;
 mod exemplars;
 mod outages;
+mod alerting;
 mod openai_client;
 mod demo;
 mod readme;

@@ -11,23 +11,12 @@ use xtask::StackOptions;
 use crate::{
     bench::{Bench, OTLP, options},
     caller::{Caller, Chat},
-    clock::{eventually, now},
+    clock::{EndOnDrop, eventually, now},
     spans,
 };
 
 const LOST: &str = "telemetry cannot be delivered";
 const FOUND: &str = "telemetry is delivered again";
-
-/// Tells threads to end when it is dropped.
-struct EndOnDrop<'a>(&'a AtomicBool);
-
-// === impl EndOnDrop ===
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
-}
 
 /// A request that takes no time worth speaking of.
 fn quick() -> Chat {
