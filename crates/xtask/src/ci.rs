@@ -5,6 +5,7 @@
 
 mod steps;
 mod deploy;
+mod dashboards;
 mod report;
 
 use anyhow::{Result, bail};

@@ -18,6 +18,7 @@ mod command;
 mod cache;
 mod tools;
 mod deploy;
+mod dashboards;
 mod python;
 mod interrupt;
 mod stack;
@@ -26,6 +27,7 @@ pub mod ci;
 
 pub use bench::bench;
 pub use cache::Cache;
+pub use dashboards::Dashboards;
 pub use deploy::Deploy;
 pub use interrupt::Interrupt;
 pub use python::python_env;

@@ -79,6 +79,16 @@ pub(crate) const DEPLOY: GoProgram = GoProgram {
     web_page: None,
 };
 
+/// What checks dashboards against Grafana's own schema.
+pub(crate) const DASHBOARDS: GoProgram = GoProgram {
+    name: "dashboards",
+    pinned_in: "tools/dashboards",
+    packages: &["."],
+    tags: "",
+    version: None,
+    web_page: None,
+};
+
 // === impl Tools ===
 
 impl Tools {

@@ -14,7 +14,7 @@ use crate::terminal::progress;
 use crate::tools::{Tools, cargo_deny};
 use crate::workspace::Workspace;
 
-use super::deploy;
+use super::{dashboards, deploy};
 
 /// One thing that has to hold.
 #[derive(Debug)]
@@ -94,6 +94,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "deploy",
         what: "the Compose file loads, names what exists, and asks for no more than it needs",
         action: Action::Task(deploy::check),
+    },
+    Step {
+        name: "dashboards",
+        what: "the dashboards are what Grafana's own schema allows",
+        action: Action::Task(dashboards::check),
     },
     Step {
         name: "test",
