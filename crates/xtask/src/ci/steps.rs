@@ -14,7 +14,7 @@ use crate::terminal::progress;
 use crate::tools::{Tools, cargo_deny};
 use crate::workspace::Workspace;
 
-use super::{dashboards, deploy};
+use super::{alertmanager, dashboards, deploy};
 
 /// One thing that has to hold.
 #[derive(Debug)]
@@ -89,6 +89,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "tools",
         what: "collector, Prometheus and Alertmanager build from their pins",
         action: Action::Task(tools),
+    },
+    Step {
+        name: "alertmanager",
+        what: "Alertmanager's files are valid, and of every alert the right ones are told",
+        action: Action::Task(alertmanager::check),
     },
     Step {
         name: "deploy",
