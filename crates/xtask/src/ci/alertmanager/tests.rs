@@ -138,46 +138,12 @@ fn every_cause_has_a_dashboard() {
             "cancellation",
             "streaming"
           ]
-        }"#]].assert_eq(&serde_json::to_string_pretty(&dashboards).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&dashboards).unwrap());
 }
 
 #[test]
 fn a_message_says_what_where_how_much_and_what_to_do() {
-    let alert = |model: &str, status: &str| {
-        json!({
-            "status": status,
-            "labels": {
-                "alertname": "SlowStreams", "severity": "warning", "team": "platform",
-                "cause": "streaming", "job": "llm-gateway", "provider": "halcyon", "model": model,
-            },
-            "annotations": {
-                "summary": format!("Streams of halcyon {model} are slow"),
-                "description": "5 of 100 streams last 2.8s or longer (limit 2.5 s).",
-                "runbook_url": "https://example.com/runbooks/SlowStreams.md",
-            },
-            "startsAt": "2026-01-02T03:04:05Z",
-            "endsAt": "2026-01-02T03:24:05Z",
-        })
-    };
-    let data = |status: &str| {
-        json!({
-            "status": status,
-            "externalURL": "https://alertmanager.example.com",
-            "groupLabels": { "alertname": "SlowStreams", "job": "llm-gateway" },
-            "commonLabels": {
-                "alertname": "SlowStreams", "severity": "warning", "job": "llm-gateway",
-                "cause": "streaming",
-            },
-            "alerts": [alert("a", status), alert("b", status)],
-        })
-    };
-    let names = ["title", "text", "color", "runbook", "silence"];
-    let message = |status: &str| -> String {
-        let data = data(status);
-        let parts = names.map(|it| render(&format!("stagelight.{it}"), &data));
-        parts.join("\n---\n")
-    };
-
     expect_test::expect![[r#"
         WARNING: SlowStreams on llm-gateway (2)
         ---
@@ -203,6 +169,10 @@ fn a_message_says_what_where_how_much_and_what_to_do() {
         https://example.com/runbooks/SlowStreams.md
         ---
         https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22SlowStreams%22%2Cjob%3D%22llm-gateway%22%7D"#]].assert_eq(&message("firing"));
+}
+
+#[test]
+fn a_message_says_that_it_is_over() {
     expect_test::expect![[r#"
         RESOLVED: SlowStreams on llm-gateway
         ---
@@ -228,6 +198,39 @@ fn a_message_says_what_where_how_much_and_what_to_do() {
         https://example.com/runbooks/SlowStreams.md
         ---
         https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22SlowStreams%22%2Cjob%3D%22llm-gateway%22%7D"#]].assert_eq(&message("resolved"));
+}
+
+/// Renders all that is said of two alerts in one group.
+fn message(status: &str) -> String {
+    let data = json!({
+        "status": status,
+        "externalURL": "https://alertmanager.example.com",
+        "groupLabels": { "alertname": "SlowStreams", "job": "llm-gateway" },
+        "commonLabels": {
+            "alertname": "SlowStreams", "severity": "warning", "job": "llm-gateway",
+            "cause": "streaming",
+        },
+        "alerts": [alert("a", status), alert("b", status)],
+    });
+    let names = ["title", "text", "color", "runbook", "silence"];
+    names.map(|it| render(&format!("stagelight.{it}"), &data)).join("\n---\n")
+}
+
+fn alert(model: &str, status: &str) -> Value {
+    json!({
+        "status": status,
+        "labels": {
+            "alertname": "SlowStreams", "severity": "warning", "team": "platform",
+            "cause": "streaming", "job": "llm-gateway", "provider": "halcyon", "model": model,
+        },
+        "annotations": {
+            "summary": format!("Streams of halcyon {model} are slow"),
+            "description": "5 of 100 streams last 2.8s or longer (limit 2.5 s).",
+            "runbook_url": "https://example.com/runbooks/SlowStreams.md",
+        },
+        "startsAt": "2026-01-02T03:04:05Z",
+        "endsAt": "2026-01-02T03:24:05Z",
+    })
 }
 
 /// Has Alertmanager's own renderer fill a shipped template in.
