@@ -23,6 +23,7 @@ mod python;
 mod interrupt;
 mod stack;
 mod bench;
+mod soak;
 pub mod ci;
 
 pub use bench::bench;
@@ -31,6 +32,7 @@ pub use dashboards::Dashboards;
 pub use deploy::Deploy;
 pub use interrupt::Interrupt;
 pub use python::python_env;
+pub use soak::soak;
 pub use stack::{Addresses, Alertmanager, GatewaySource, Profile, Server, Stack, StackOptions};
 pub use tools::Tools;
 pub use workspace::Workspace;

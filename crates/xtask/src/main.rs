@@ -49,6 +49,21 @@ enum Task {
         #[arg(long, value_name = "SIDE", conflicts_with_all = ["quick", "update_readme"])]
         profile: Option<String>,
     },
+    /// Drives the example gateway at full load with all that callers do to a service, and compares what it counted with what they saw.
+    ///
+    /// Cancels, errors, panics, time-outs, slow readers, and names and headers without end. Fails if a single count differs, memory grows, or a
+    /// limit is passed.
+    Soak {
+        /// How long to go on, at least: a million paths are asked for in any case.
+        #[arg(long, default_value_t = 2.0)]
+        minutes: f64,
+        /// Decides what is sent.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How to print the figures: `table` (the default) or `json`.
+        #[arg(long, value_parser = ["table", "json"], default_value = "table")]
+        format: String,
+    },
     /// Runs everything that has to hold before a change is merged, as CI does.
     Ci {
         /// Go on after a failed step.
@@ -99,6 +114,14 @@ fn run(task: Task) -> Result<ExitCode> {
             let profile = profile.map(|it| format!("--profile={it}"));
             let arguments: Vec<_> = format.into_iter().chain(flags).chain(profile).collect();
             xtask::bench(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Soak { minutes, seed, format } => {
+            let arguments = [
+                format!("--minutes={minutes}"),
+                format!("--seed={seed}"),
+                format!("--format={format}"),
+            ];
+            xtask::soak(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
         }
         Task::Ci { keep_going, steps } => {
             ci::run(&CiOptions { steps, keep_going }).map(|()| ExitCode::SUCCESS)

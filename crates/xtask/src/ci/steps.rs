@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::bench;
 use crate::cache::Cache;
 use crate::command::{cargo, output, run};
+use crate::soak;
 use crate::stack::GatewaySource;
 use crate::terminal::progress;
 use crate::tools::{Tools, cargo_deny};
@@ -109,6 +110,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         what: "unit, documentation, compile-fail and end-to-end tests pass",
         action: Action::Task(test),
+    },
+    Step {
+        name: "soak",
+        what: "under full load a service counts exactly what its clients saw, in flat memory",
+        action: Action::Task(soak::check),
     },
     Step {
         name: "deny",
