@@ -1,0 +1,117 @@
+//! The names under which a metric of the catalogue may be found in Prometheus.
+
+use stagelight_core::catalog::{self, Family, Instrument, Metric};
+
+/// How Prometheus makes its names from OpenTelemetry's: `otlp.translation_strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// `request_stage_duration_seconds`: what the catalogue says, and rules and dashboards ask for.
+    UnderscoreEscapingWithSuffixes,
+    /// `request.stage.duration_seconds`.
+    NoUtf8EscapingWithSuffixes,
+    /// `request_stage_duration`.
+    UnderscoreEscapingWithoutSuffixes,
+    /// `request.stage.duration`.
+    NoTranslation,
+}
+
+// === impl Strategy ===
+
+impl Strategy {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::UnderscoreEscapingWithSuffixes,
+        Self::NoUtf8EscapingWithSuffixes,
+        Self::UnderscoreEscapingWithoutSuffixes,
+        Self::NoTranslation,
+    ];
+
+    /// Returns the setting's value.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnderscoreEscapingWithSuffixes => "UnderscoreEscapingWithSuffixes",
+            Self::NoUtf8EscapingWithSuffixes => "NoUTF8EscapingWithSuffixes",
+            Self::UnderscoreEscapingWithoutSuffixes => "UnderscoreEscapingWithoutSuffixes",
+            Self::NoTranslation => "NoTranslation",
+        }
+    }
+
+    /// Returns a metric's name, without a histogram's `_bucket`, `_sum` or `_count`.
+    pub(crate) fn name(self, metric: &Metric) -> String {
+        let escaped = metric.name.replace('.', "_");
+        match self {
+            Self::UnderscoreEscapingWithSuffixes => metric.prometheus_name(),
+            Self::UnderscoreEscapingWithoutSuffixes => escaped,
+            Self::NoUtf8EscapingWithSuffixes => {
+                let name = metric.prometheus_name();
+                format!("{}{}", metric.name, name.strip_prefix(&escaped).unwrap_or_default())
+            }
+            Self::NoTranslation => metric.name.to_owned(),
+        }
+    }
+}
+
+/// What every request of every service leaves, and nobody else's metrics are called.
+pub(crate) fn anchor() -> &'static Metric {
+    &catalog::STAGE.metrics[catalog::STAGE_SHARE]
+}
+
+/// Returns the name of the series that stands for a metric: a histogram's count.
+pub(crate) fn series_name(metric: &Metric, strategy: Strategy) -> String {
+    let part =
+        if matches!(metric.instrument, Instrument::Histogram { .. }) { "_count" } else { "" };
+    strategy.name(metric) + part
+}
+
+/// Returns a regular expression for all names that a metric's series may have.
+pub(crate) fn any_name(metric: &Metric) -> String {
+    Strategy::ALL.map(|it| escape(&series_name(metric, it))).join("|")
+}
+
+/// Returns all metrics, each with its family.
+pub(crate) fn all() -> impl Iterator<Item = (&'static Family, &'static Metric)> {
+    catalog::ALL.into_iter().flat_map(|family| family.metrics.iter().map(move |it| (family, it)))
+}
+
+/// Escapes what regular expressions take for something else, for use in a string of PromQL.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            _ if ".+*?()|[]{}^$".contains(letter) => {
+                escaped.push_str("\\\\");
+                escaped.push(letter);
+            }
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_strategy_has_its_names() {
+        let duration = &catalog::STAGE.metrics[catalog::STAGE_DURATION];
+        assert_eq!(
+            Strategy::ALL.map(|it| it.name(duration)),
+            [
+                "request_stage_duration_seconds",
+                "request.stage.duration_seconds",
+                "request_stage_duration",
+                "request.stage.duration",
+            ]
+        );
+        let errors = &catalog::STAGE_ERRORS.metrics[0];
+        assert_eq!(Strategy::NoUtf8EscapingWithSuffixes.name(errors), "request.stage.errors_total");
+    }
+
+    #[test]
+    fn what_a_job_is_called_cannot_end_the_string_or_match_another() {
+        assert_eq!(escape(r#"a.b"c\d"#), r#"a\\.b\"c\\\\d"#);
+    }
+}

@@ -1,0 +1,62 @@
+//! What is found out about a link.
+
+use serde::Serialize;
+
+use super::link::Link;
+
+/// What is wrong with a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// What was seen, with the numbers.
+    pub(crate) seen: String,
+    /// What that means.
+    pub(crate) why: String,
+    /// A command or a setting.
+    pub(crate) fix: String,
+}
+
+/// How a link is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It works; what was seen says so.
+    Ok(String),
+    /// It does not; at least one finding.
+    Broken(Vec<Finding>),
+    /// It may work or not: what is seen of it comes from another link that is broken.
+    NotJudged(Link),
+    /// It was not looked at, and why.
+    Skipped(String),
+}
+
+// === impl Finding ===
+
+impl Finding {
+    pub(crate) fn new(
+        seen: impl Into<String>,
+        why: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { seen: seen.into(), why: why.into(), fix: fix.into() }
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// Returns `Ok` unless there is a finding.
+    pub(crate) fn of(findings: Vec<Finding>, seen: impl FnOnce() -> String) -> Self {
+        if findings.is_empty() { Self::Ok(seen()) } else { Self::Broken(findings) }
+    }
+
+    pub(crate) fn broken(finding: Finding) -> Self {
+        Self::Broken(vec![finding])
+    }
+
+    pub(crate) const fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+
+    pub(crate) const fn is_ok(&self) -> bool {
+        matches!(self, Self::Ok(_))
+    }
+}

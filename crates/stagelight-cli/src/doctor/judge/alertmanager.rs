@@ -1,0 +1,68 @@
+//! Has Prometheus somebody to tell about alerts?
+
+use super::{Chain, contract::without_prometheus, counters, number};
+use crate::doctor::{
+    facts::{Facts, PrometheusFacts},
+    finding::{Finding, Verdict},
+    http::AskError,
+    link::Link,
+};
+
+pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
+    let verdict = match facts.prometheus.facts() {
+        None => without_prometheus(chain),
+        Some(prometheus) => {
+            let findings: Vec<_> = [nobody(prometheus), undelivered(prometheus)]
+                .into_iter()
+                .flatten()
+                .chain(stopped(prometheus, chain))
+                .collect();
+            let known = &prometheus.alertmanagers;
+            let addresses: Vec<_> = known.iter().map(|it| it.0.clone()).collect();
+            Verdict::of(findings, || format!("told: {}", addresses.join(", ")))
+        }
+    };
+    chain.put(Link::Alertmanager, verdict);
+}
+
+fn nobody(prometheus: &PrometheusFacts) -> Option<Finding> {
+    prometheus.alertmanagers.is_empty().then(|| {
+        Finding::new(
+            "Prometheus knows no Alertmanager",
+            "alerts fire, and nobody is told",
+            "add `alerting: {alertmanagers: [{static_configs: [{targets: [\"127.0.0.1:9093\"]}]}]}` to Prometheus' \
+             configuration; leave this link out with --skip alertmanager if alerts go another way",
+        )
+    })
+}
+
+fn undelivered(prometheus: &PrometheusFacts) -> Option<Finding> {
+    let errors = counters::growth(prometheus.own.as_ref()?, "prometheus_notifications_errors");
+    (0.0 < errors).then(|| {
+        Finding::new(
+            format!("{} notifications could not be delivered while we looked", number(errors)),
+            "Prometheus cannot reach an Alertmanager that it is to tell",
+            "Prometheus' log says why; see that Alertmanager runs at the address under `alerting:`",
+        )
+    })
+}
+
+/// Tells of an Alertmanager that does not run; of one that cannot be reached from here, only that.
+fn stopped(prometheus: &PrometheusFacts, chain: &mut Chain) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (url, error) in &prometheus.alertmanagers {
+        match error {
+            None => {}
+            Some(error @ (AskError::Refused | AskError::Status { code: 500.., .. })) => {
+                findings.push(Finding::new(
+                    format!("{url}: {error}"),
+                    "the Alertmanager that Prometheus tells is not running, or not ready",
+                    "start it: `alertmanager --config.file=collector/alertmanager/alertmanager.yaml`; its log says why it ended",
+                ));
+            }
+            Some(error) => chain
+                .note(Link::Alertmanager, format!("{url}: {error}; that may be so from here only")),
+        }
+    }
+    findings
+}

@@ -1,0 +1,149 @@
+//! What a collector counts, whatever its version calls it.
+
+use std::collections::BTreeMap;
+
+use crate::doctor::{facts::Looks, page::Page};
+
+/// What OTLP carries, as collectors' counters call it.
+pub(super) const SIGNALS: [&str; 3] = ["metric_points", "spans", "log_records"];
+pub(super) const METRICS: &str = SIGNALS[0];
+
+/// One exporter of a collector, with one signal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Exporter {
+    pub(super) name: String,
+    pub(super) signal: &'static str,
+    /// Items since the first look.
+    pub(super) sent: f64,
+    pub(super) send_failed: f64,
+    pub(super) enqueue_failed: f64,
+    /// Items since the collector's start.
+    pub(super) sent_ever: f64,
+    pub(super) lost_ever: f64,
+    /// Requests that wait, and the most that can.
+    pub(super) queue: f64,
+    pub(super) capacity: f64,
+}
+
+/// Returns the growth of a counter, all series together. Its name may end in `_total`, as it does when it was pushed or
+/// comes from some versions.
+pub(super) fn growth(looks: &Looks, name: &str) -> f64 {
+    looks.growth(|page| total(page, name, |_| true))
+}
+
+/// Returns the exporters.
+pub(super) fn exporters(looks: &Looks) -> Vec<Exporter> {
+    let mut found: BTreeMap<(usize, String), Exporter> = BTreeMap::new();
+    for (index, signal) in SIGNALS.into_iter().enumerate() {
+        for name in names(&looks.second, signal) {
+            let of = |counter: &str| {
+                let counter = format!("otelcol_exporter_{counter}_{signal}");
+                let name = name.clone();
+                move |page: &Page| total(page, &counter, |it| it == name)
+            };
+            let level = |gauge: &str| {
+                let gauge = format!("otelcol_exporter_{gauge}");
+                let all = looks.second.named(&gauge);
+                let own = all.filter(|it| {
+                    it.label("exporter") == name && is_of(it.label("data_type"), signal)
+                });
+                own.map(|it| it.value).sum::<f64>()
+            };
+            let (sent, failed, refused) = (of("sent"), of("send_failed"), of("enqueue_failed"));
+            let exporter = Exporter {
+                signal,
+                sent: looks.growth(&sent),
+                send_failed: looks.growth(&failed),
+                enqueue_failed: looks.growth(&refused),
+                sent_ever: sent(&looks.second),
+                lost_ever: failed(&looks.second) + refused(&looks.second),
+                queue: level("queue_size"),
+                capacity: level("queue_capacity"),
+                name: name.clone(),
+            };
+            found.insert((index, name), exporter);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Returns the names of the exporters that have something to do with a signal.
+fn names(page: &Page, signal: &str) -> Vec<String> {
+    let is_counter = |name: &str| {
+        let name = name.strip_suffix("_total").unwrap_or(name);
+        name.starts_with("otelcol_exporter_") && name.ends_with(signal)
+    };
+    let mut names: Vec<_> = page
+        .samples()
+        .iter()
+        .filter(|it| is_counter(&it.name) || is_of(it.label("data_type"), signal))
+        .map(|it| it.label("exporter").to_owned())
+        .filter(|it| !it.is_empty())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Returns whether a queue's type of data is a signal's.
+fn is_of(data_type: &str, signal: &str) -> bool {
+    matches!(
+        (data_type, signal),
+        ("metrics", "metric_points") | ("traces", "spans") | ("logs", "log_records")
+    )
+}
+
+fn total(page: &Page, name: &str, has: impl Fn(&str) -> bool) -> f64 {
+    let with_suffix = format!("{name}_total");
+    let samples = page.samples().iter().filter(|it| it.name == name || it.name == with_suffix);
+    samples.filter(|it| has(it.label("exporter"))).map(|it| it.value).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(first: &str, second: &str) -> Looks {
+        let page = |text: &str| Page::parse(text).unwrap();
+        Looks { first: page(first), first_at: 0.0, second: page(second) }
+    }
+
+    #[test]
+    fn an_exporter_is_read_from_all_of_its_counters() {
+        let looks = looks(
+            "otelcol_exporter_sent_metric_points{exporter=\"a\"} 5\n",
+            "otelcol_exporter_sent_metric_points{exporter=\"a\"} 12\n\
+             otelcol_exporter_send_failed_metric_points{exporter=\"a\"} 3\n\
+             otelcol_exporter_queue_size{data_type=\"metrics\",exporter=\"a\"} 2\n\
+             otelcol_exporter_queue_capacity{data_type=\"metrics\",exporter=\"a\"} 10\n\
+             otelcol_exporter_queue_size{data_type=\"traces\",exporter=\"a\"} 9\n",
+        );
+        let expected = Exporter {
+            name: "a".to_owned(),
+            signal: METRICS,
+            sent: 7.0,
+            send_failed: 3.0,
+            sent_ever: 12.0,
+            lost_ever: 3.0,
+            queue: 2.0,
+            capacity: 10.0,
+            ..Exporter::default()
+        };
+        assert_eq!(exporters(&looks)[0], expected);
+        assert_eq!(exporters(&looks).len(), 2);
+    }
+
+    #[test]
+    fn a_counter_is_the_same_with_total_at_its_end() {
+        for name in ["otelcol_receiver_accepted_spans", "otelcol_receiver_accepted_spans_total"] {
+            let looks = looks(&format!("{name}{{a=\"1\"}} 1\n"), &format!("{name}{{a=\"1\"}} 4\n"));
+            assert_eq!(growth(&looks, "otelcol_receiver_accepted_spans"), 3.0);
+        }
+    }
+
+    #[test]
+    fn a_collector_that_was_started_anew_has_grown_by_what_it_has() {
+        let looks = looks("x 100\n", "x 4\n");
+        assert_eq!(growth(&looks, "x"), 4.0);
+    }
+}

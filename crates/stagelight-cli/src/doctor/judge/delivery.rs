@@ -1,0 +1,121 @@
+//! Do the collector's exporters deliver?
+
+use super::{
+    Chain,
+    counters::{Exporter, METRICS, exporters, growth},
+    number,
+};
+use crate::doctor::{
+    facts::{Facts, Looks},
+    finding::{Finding, Verdict},
+    link::Link,
+};
+
+/// From how much of a queue on there is trouble if nothing comes out of it.
+const FULL: f64 = 0.8;
+
+/// Judges the exporters, knowing how Prometheus is.
+pub(super) fn judge(facts: &Facts, server: &Verdict, chain: &mut Chain) {
+    let metrics = &facts.collector.metrics;
+    let Some(looks) = metrics.facts() else {
+        let reason = format!(
+            "the collector's own metrics are not at {}; --collector-metrics URL says where they are",
+            metrics.url
+        );
+        chain.put(Link::Delivery, Verdict::Skipped(reason));
+        return;
+    };
+    let accepted = |signal: &str| growth(looks, &format!("otelcol_receiver_accepted_{signal}"));
+    let mut findings = Vec::new();
+    let mut is_prometheus_fault = false;
+    let exporters = exporters(looks);
+    for exporter in &exporters {
+        let Some(seen) = trouble(exporter, accepted(exporter.signal), facts) else {
+            note(exporter, chain);
+            continue;
+        };
+        if exporter.signal == METRICS && server.is_broken() {
+            is_prometheus_fault = true;
+        } else {
+            findings.push(finding(exporter, seen, server));
+        }
+    }
+    let verdict = if findings.is_empty() && is_prometheus_fault {
+        Verdict::NotJudged(Link::Prometheus)
+    } else {
+        Verdict::of(findings, || delivered(&exporters, looks, facts))
+    };
+    chain.put(Link::Delivery, verdict);
+}
+
+/// Returns what is wrong with an exporter, if something is.
+fn trouble(exporter: &Exporter, accepted: f64, facts: &Facts) -> Option<String> {
+    let Exporter { name, signal, sent, send_failed, enqueue_failed, queue, capacity, .. } =
+        exporter;
+    let within = format!("within {}", number(facts.watched.as_secs_f64())) + " s";
+    let is_full = 0.0 < *capacity && FULL * capacity <= *queue;
+    let things = signal.replace('_', " ");
+    if 0.0 < *enqueue_failed || (is_full && *sent == 0.0) {
+        let (queue, capacity) = (number(*queue), number(*capacity));
+        let refused = number(*enqueue_failed);
+        return Some(format!(
+            "exporter {name}: its queue has {queue} of {capacity} requests, and refused {refused} {things} {within}"
+        ));
+    }
+    if 0.0 < *send_failed {
+        let failed = number(*send_failed);
+        return Some(format!(
+            "exporter {name}: {failed} {things} could not be sent {within}, and are lost"
+        ));
+    }
+    if 0.0 < accepted && *sent == 0.0 && 0.0 < *queue {
+        let (accepted, queue) = (number(accepted), number(*queue));
+        return Some(format!(
+            "exporter {name}: none of {accepted} {things} sent {within}, {queue} requests wait in its queue"
+        ));
+    }
+    None
+}
+
+fn finding(exporter: &Exporter, seen: String, server: &Verdict) -> Finding {
+    if exporter.signal != METRICS {
+        return Finding::new(
+            seen,
+            "the trace or log backend behind this exporter does not take what it is sent",
+            "the collector's log says what it answers; for traces, STAGELIGHT_TRACES_ADDRESS is where they go",
+        );
+    }
+    let why = if server.is_ok() {
+        "Prometheus is well, so the exporter sends to another address, or without what it asks for"
+    } else {
+        "what the exporter sends to does not take it"
+    };
+    Finding::new(
+        seen,
+        why,
+        "the collector's log says what the other side answers; set STAGELIGHT_PROMETHEUS_OTLP_URL to \
+         http://HOST:9090/api/v1/otlp of this Prometheus",
+    )
+}
+
+/// Tells what went wrong before we looked.
+fn note(exporter: &Exporter, chain: &mut Chain) {
+    if 0.0 < exporter.lost_ever {
+        let Exporter { name, signal, lost_ever, .. } = exporter;
+        let (lost, things) = (number(*lost_ever), signal.replace('_', " "));
+        let text = format!(
+            "exporter {name} has lost {lost} {things} since the collector was started, none of them now"
+        );
+        chain.note(Link::Delivery, text);
+    }
+}
+
+fn delivered(exporters: &[Exporter], looks: &Looks, facts: &Facts) -> String {
+    let sent: f64 = exporters.iter().filter(|it| it.signal == METRICS).map(|it| it.sent).sum();
+    let watched = number(facts.watched.as_secs_f64());
+    let accepted = growth(looks, "otelcol_receiver_accepted_metric_points");
+    if sent == 0.0 && accepted == 0.0 {
+        return format!("nothing came and nothing waits; --watch looks longer than {watched} s");
+    }
+    format!("{} metric points sent within {watched} s, none failed", number(sent))
+}

@@ -1,0 +1,216 @@
+//! Does what the service exports reach the collector, and is it let in?
+
+mod failure;
+
+use std::collections::BTreeMap;
+
+use super::{Chain, number, service::requests};
+use crate::doctor::{
+    facts::{Facts, Looks, Probe},
+    finding::{Finding, Verdict},
+    http::AskError,
+    link::Link,
+    page::Sample,
+};
+
+/// One of the service's exporters, by what it counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Exports {
+    /// `grpc` or `http`.
+    protocol: &'static str,
+    /// What it exports, in plural.
+    things: &'static str,
+    /// `HOST:PORT`.
+    to: String,
+    delivered: f64,
+    delivered_ever: f64,
+    /// By `error.type`, those since the first look, or if there are none, and nothing was delivered ever, all.
+    lost: BTreeMap<String, f64>,
+}
+
+/// Judges the export, knowing how the collector is.
+pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
+    let exporters = facts.service.facts().map(exporters).unwrap_or_default();
+    let verdict = if exporters.is_empty() {
+        without_counters(facts, chain)
+    } else {
+        by_counters(&exporters, facts, chain)
+    };
+    chain.put(Link::Export, verdict);
+}
+
+/// Judges by what the service itself counts.
+fn by_counters(exporters: &[Exports], facts: &Facts, chain: &mut Chain) -> Verdict {
+    let mut findings = Vec::new();
+    let mut elsewhere = None;
+    for exporter in exporters.iter().filter(|it| it.delivered == 0.0) {
+        let Some((error, count)) = exporter.lost.iter().max_by(|one, two| one.1.total_cmp(two.1))
+        else {
+            continue;
+        };
+        match failure::cause(error, facts, chain) {
+            Some(cause) => elsewhere = Some(cause),
+            None => findings.push(failure::finding(exporter, error, *count, facts)),
+        }
+    }
+    if let (true, Some(cause)) = (findings.is_empty(), elsewhere) {
+        return Verdict::NotJudged(cause);
+    }
+    let has_begun = exporters.iter().any(|it| 0.0 < it.delivered_ever || !it.lost.is_empty());
+    if findings.is_empty() && !has_begun {
+        // The interval is a minute by default: who has just been started has not exported.
+        return match by_probes(facts, chain) {
+            Verdict::Ok(seen) => Verdict::Ok(format!("the service has not exported yet; {seen}")),
+            other => other,
+        };
+    }
+    if findings.is_empty() {
+        note_probes(facts, chain);
+    }
+    Verdict::of(findings, || summary(exporters, facts))
+}
+
+fn summary(exporters: &[Exports], facts: &Facts) -> String {
+    let watched = number(facts.watched.as_secs_f64());
+    let parts: Vec<_> = exporters
+        .iter()
+        .map(|it| {
+            let (count, when) = if 0.0 < it.delivered {
+                (it.delivered, format!("within {watched} s"))
+            } else {
+                (it.delivered_ever, "until now".to_owned())
+            };
+            format!("{} {} delivered to {} {when}", number(count), it.things, it.to)
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// Judges a service of whose exporters nothing is known.
+fn without_counters(facts: &Facts, chain: &mut Chain) -> Verdict {
+    let Some(looks) = facts.service.facts() else { return by_probes(facts, chain) };
+    let is_scraped = facts.prometheus.facts().map(|it| it.jobs.iter().any(|it| it.is_scraped));
+    match is_scraped {
+        Some(true) => {
+            Verdict::Ok("the service sends nothing by OTLP; Prometheus scrapes it".to_owned())
+        }
+        Some(false) if 0.0 < requests(&looks.second) => Verdict::broken(Finding::new(
+            "the service's page shows no OTLP exporter, and Prometheus does not scrape the page",
+            "the export is switched off, or the service was built without it",
+            "unset OTEL_SDK_DISABLED and OTEL_METRICS_EXPORTER in the service's environment, and set \
+             OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address",
+        )),
+        _ => by_probes(facts, chain),
+    }
+}
+
+/// Judges by empty exports of our own.
+fn by_probes(facts: &Facts, chain: &Chain) -> Verdict {
+    let probes = &facts.collector.probes;
+    if let Some(accepted) = probes.iter().find(|it| it.is_accepted()) {
+        return Verdict::Ok(format!("an empty export to {} was accepted", accepted.url));
+    }
+    if let Some(cause) = chain.cause_in(Link::Collector) {
+        return Verdict::NotJudged(cause);
+    }
+    let answered = probes.iter().find(|it| it.is_answered() && (it.is_given || it.is_services));
+    match answered.and_then(|it| Some((it, it.failure()?))) {
+        Some((probe, error)) => Verdict::broken(failure::of_probe(probe, error, facts)),
+        None => {
+            Verdict::Skipped("no collector to send to; --collector URL says where it is".to_owned())
+        }
+    }
+}
+
+/// Tells of a probe that was refused while the service is let in.
+fn note_probes(facts: &Facts, chain: &mut Chain) {
+    let refused = facts.collector.probes.iter().filter(|it| it.is_given && !it.is_accepted());
+    let denied = refused.filter_map(|it| Some((it, it.failure().filter(|it| it.is_denial())?)));
+    let texts: Vec<_> = denied
+        .map(|(probe, error)| {
+            let url = &probe.url;
+            format!(
+                "our own probe of {url} was refused ({error}); set OTEL_EXPORTER_OTLP_HEADERS as the service has it"
+            )
+        })
+        .collect();
+    texts.into_iter().for_each(|it| chain.note(Link::Export, it));
+}
+
+/// Returns the service's exporters as they count themselves.
+fn exporters(looks: &Looks) -> Vec<Exports> {
+    let mut found: BTreeMap<(&str, String), Exports> = BTreeMap::new();
+    for (name, things) in [
+        ("otel_sdk_exporter_metric_data_point_exported_total", "data points"),
+        ("otel_sdk_exporter_span_exported_total", "spans"),
+    ] {
+        for sample in looks.second.named(name) {
+            let component = sample.label("otel_component_type");
+            let to = format!("{}:{}", sample.label("server_address"), sample.label("server_port"));
+            let exports = found.entry((things, to.clone())).or_default();
+            exports.protocol = if component.contains("grpc") { "grpc" } else { "http" };
+            exports.things = things;
+            exports.to = to;
+            let grown = looks.growth(|page| {
+                let same = page.named(name).filter(|it| it.labels == sample.labels);
+                same.map(|it| it.value).sum()
+            });
+            exports.add(sample, grown);
+        }
+    }
+    let mut exporters: Vec<_> = found.into_values().collect();
+    for it in &mut exporters {
+        it.forget_what_is_over();
+    }
+    exporters
+}
+
+// === impl Exports ===
+
+impl Exports {
+    fn add(&mut self, sample: &Sample, grown: f64) {
+        match sample.label("error_type") {
+            "" => {
+                self.delivered += grown;
+                self.delivered_ever += sample.value;
+            }
+            error => {
+                // Negative for now: none since the first look, but so many before it.
+                let count = if 0.0 < grown { grown } else { -sample.value };
+                self.lost.insert(error.to_owned(), count);
+            }
+        }
+    }
+
+    /// Keeps failures since the first look; without any, all there were if nothing else was ever exported.
+    fn forget_what_is_over(&mut self) {
+        let is_failing_now = self.lost.values().any(|it| 0.0 < *it);
+        if is_failing_now || 0.0 < self.delivered_ever {
+            self.lost.retain(|_, count| 0.0 < *count);
+        } else {
+            self.lost.values_mut().for_each(|it| *it = it.abs());
+            self.lost.retain(|_, count| 0.0 < *count);
+        }
+    }
+}
+
+/// Returns a probe that was accepted where the service does not send to.
+fn accepted_elsewhere<'a>(facts: &'a Facts, to: &str) -> Option<&'a Probe> {
+    let mut probes = facts.collector.probes.iter();
+    probes.find(|it| it.is_accepted() && !it.url.ends_with(to))
+}
+
+/// Returns what came back when we probed where the service sends to.
+fn probe_of<'a>(facts: &'a Facts, to: &str) -> Option<&'a Probe> {
+    facts.collector.probes.iter().find(|it| it.url.contains(to))
+}
+
+/// Returns the protocol's setting that fits what a receiver speaks.
+fn protocol_of(probe: &Probe) -> &'static str {
+    if probe.grpc.is_ok() { "grpc" } else { "http/protobuf" }
+}
+
+/// Returns whether a receiver wants credentials that we do not have either.
+fn is_denied(result: &Result<(), AskError>) -> bool {
+    result.as_ref().is_err_and(AskError::is_denial)
+}

@@ -1,0 +1,238 @@
+//! What Prometheus has of the service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stagelight_core::catalog::{self, Family, Instrument, Label};
+
+use super::{
+    api::{Api, Row, list},
+    unix_seconds,
+};
+use crate::doctor::{
+    aliases::{self, Strategy, any_name, escape, series_name},
+    facts::{JobFacts, Performance},
+};
+
+/// What is taken for the time between two samples, in seconds, if it is not known.
+const UNKNOWN_INTERVAL: f64 = 60.0;
+
+/// Queries for the series of some jobs.
+#[derive(Clone, Debug)]
+pub(super) struct Queries<'a> {
+    api: Api<'a>,
+    /// A matcher for the jobs; empty for all.
+    jobs: String,
+    /// When the newest sample was taken, in seconds since 1970, and how much older one may be that is not from an export long ago.
+    current: (f64, f64),
+    /// The freshest job.
+    first: String,
+}
+
+// === impl Queries ===
+
+impl<'a> Queries<'a> {
+    /// Makes queries for one job, or for all that have stagelight's series.
+    pub(super) fn new(api: Api<'a>, job: Option<&str>) -> Self {
+        let jobs = job.map(|it| format!("job=~\"{}\"", escape(it))).unwrap_or_default();
+        Self { api, jobs, current: (0.0, 0.0), first: String::new() }
+    }
+
+    /// Narrows the queries down to these jobs, and to what their newest samples are of.
+    pub(super) fn of(self, jobs: &[JobFacts]) -> Self {
+        let names: Vec<_> = jobs.iter().map(|it| escape(&it.job)).collect();
+        let interval = |it: &JobFacts| it.interval.unwrap_or(UNKNOWN_INTERVAL);
+        Self {
+            jobs: format!("job=~\"{}\"", names.join("|")),
+            current: (
+                jobs.iter().map(|it| it.newest).fold(0.0, f64::max),
+                2.0 * jobs.iter().map(interval).fold(0.0, f64::max),
+            ),
+            first: jobs.first().map(|it| it.job.clone()).unwrap_or_default(),
+            ..self
+        }
+    }
+
+    /// Returns who has stagelight's series, the freshest first.
+    pub(super) async fn jobs(&self) -> Vec<JobFacts> {
+        let anchor = self.matching(&any_name(aliases::anchor()), "");
+        let newest = self.api.query(&format!("max by (job) (timestamp({anchor}))")).await;
+        let scraped = self.api.query("count by (job) (up)").await;
+        let intervals = self.intervals().await;
+        let is_scraped = |job: &str| scraped.iter().any(|it| it.label("job") == job);
+        let mut jobs: Vec<_> = newest
+            .iter()
+            .map(|it| JobFacts {
+                job: it.label("job"),
+                is_scraped: is_scraped(&it.label("job")),
+                newest: it.value,
+                interval: intervals.get(&it.label("job")).copied(),
+            })
+            .collect();
+        jobs.sort_by(|one, other| other.newest.total_cmp(&one.newest));
+        jobs
+    }
+
+    /// Returns when a sample came last, if that was within a day.
+    pub(super) async fn last_seen(&self) -> Option<f64> {
+        let anchor = self.matching(&any_name(aliases::anchor()), "");
+        let query = format!("max(max_over_time(timestamp({anchor})[1d:4m]))");
+        self.api.query(&query).await.first().map(|it| it.value)
+    }
+
+    /// Returns the names of all metrics that the jobs have now.
+    pub(super) async fn names(&self) -> BTreeSet<String> {
+        let series = format!("{{{}}}", self.jobs);
+        self.current("__name__", &series).await.iter().map(|it| it.label("__name__")).collect()
+    }
+
+    /// Returns the bounds of the catalogue's histograms.
+    pub(super) async fn bounds(&self) -> BTreeMap<String, Vec<f64>> {
+        let is_histogram = |it: &Instrument| matches!(it, Instrument::Histogram { .. });
+        let histograms = aliases::all().filter(|it| is_histogram(&it.1.instrument));
+        let names: Vec<_> =
+            histograms.map(|(_, it)| format!("{}_bucket", it.prometheus_name())).collect();
+        let buckets = self.matching(&names.join("|"), "");
+        let rows = self.current("__name__, le", &buckets).await;
+        let mut bounds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for row in rows {
+            let name = row.label("__name__");
+            let name = name.strip_suffix("_bucket").unwrap_or(&name).to_owned();
+            // `1` and `1.0` are one bound: Prometheus writes the second for what it scrapes.
+            let Ok(bound) = row.label("le").parse::<f64>() else { continue };
+            let bounds = bounds.entry(name).or_default();
+            if bound.is_finite() && !bounds.contains(&bound) {
+                bounds.push(bound);
+            }
+        }
+        bounds.values_mut().for_each(|it| it.sort_by(f64::total_cmp));
+        bounds
+    }
+
+    /// Returns the metrics of the catalogue, each with a label that some of its series lack.
+    pub(super) async fn unlabelled(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for label in Label::ALL.into_iter().filter(|&it| is_always_there(it)) {
+            let has = |family: &&&Family| family.labels.contains(&label);
+            let metrics = catalog::ALL.iter().filter(has).flat_map(|it| it.metrics);
+            let names: Vec<_> = metrics
+                .map(|it| series_name(it, Strategy::UnderscoreEscapingWithSuffixes))
+                .collect();
+            let name = label.prometheus_name();
+            let series = self.matching(&names.join("|"), &format!("{name}=\"\""));
+            let rows = self.current("__name__", &series).await;
+            found.extend(rows.iter().map(|it| (it.label("__name__"), name.clone())));
+        }
+        found
+    }
+
+    /// Returns how many exemplars of the last hour there are.
+    pub(super) async fn exemplars(&self) -> usize {
+        let (start, end) = (unix_seconds() - 3600.0, unix_seconds() + 60.0);
+        let (start, end) = (start.to_string(), end.to_string());
+        let query = self.matching(".+_bucket", "");
+        let parameters = [("query", &*query), ("start", &start), ("end", &end)];
+        let answer = self.api.data("query_exemplars", &parameters).await.unwrap_or_default();
+        list(&answer).iter().map(|it| list(&it["exemplars"]).len()).sum()
+    }
+
+    /// Returns how the providers' backends do.
+    pub(super) async fn performance(&self) -> Vec<Performance> {
+        // One job only: a service that is both scraped and sends would be counted twice.
+        let job = format!("job=~\"{}\"", escape(&self.first));
+        let rate = |name: &str| format!("rate({name}{{{job}}}[5m])");
+        let p95 = |name: &str| {
+            let buckets = rate(&format!("{name}_bucket"));
+            format!("histogram_quantile(0.95, sum by (provider, le) ({buckets}))")
+        };
+        let sum = |name: &str| {
+            let sums = rate(&format!("streaming_backend_wait_{name}_seconds_sum"));
+            format!("sum by (provider) ({sums})")
+        };
+        let (client, upstream) = (sum("client"), sum("upstream"));
+        let mut providers: BTreeMap<String, Performance> = BTreeMap::new();
+        let mut put = |rows: Vec<Row>, set: fn(&mut Performance, f64)| {
+            for row in rows.iter().filter(|it| it.value.is_finite()) {
+                let provider = row.label("provider");
+                set(providers.entry(provider).or_default(), row.value);
+            }
+        };
+        let ttfb = self.api.query(&p95("backend_ttfb_seconds")).await;
+        put(ttfb, |it, value| it.ttfb_p95 = Some(value));
+        let streaming = self.api.query(&p95("streaming_duration_seconds")).await;
+        put(streaming, |it, value| it.streaming_p95 = Some(value));
+        let share = self.api.query(&format!("{client} / ({client} + {upstream})")).await;
+        put(share, |it, value| it.client_share = Some(value));
+        let named = providers.into_iter();
+        named.map(|(provider, it)| Performance { provider, ..it }).collect()
+    }
+
+    /// Returns the usual time between two samples of each job.
+    async fn intervals(&self) -> BTreeMap<String, f64> {
+        // It has one series a process, so that ten minutes of it are not much.
+        let metric = &catalog::METRIC_EXPORTER.metrics[0];
+        let query = format!("{}[10m]", self.matching(&any_name(metric), "error_type=\"\""));
+        let answer = self.api.data("query", &[("query", &query)]).await.unwrap_or_default();
+        let mut intervals = BTreeMap::new();
+        for series in list(&answer["result"]) {
+            let times: Vec<_> =
+                list(&series["values"]).iter().filter_map(|it| it[0].as_f64()).collect();
+            let job = series["metric"]["job"].as_str().unwrap_or_default().to_owned();
+            if let Some(interval) = usual_gap(&times) {
+                // Of several processes, the slowest.
+                let known = intervals.entry(job).or_insert(interval);
+                *known = interval.max(*known);
+            }
+        }
+        intervals
+    }
+
+    /// Returns the combinations of labels that series have now.
+    ///
+    /// What came by OTLP is answered with for five minutes after its end: that would show names as they were before a change.
+    async fn current(&self, labels: &str, series: &str) -> Vec<Row> {
+        let (at, within) = self.current;
+        let window = (within * 1000.0).ceil();
+        let query = format!("count by ({labels}) (last_over_time({series}[{window}ms] @ {at:.3}))");
+        self.api.query(&query).await
+    }
+
+    fn matching(&self, names: &str, more: &str) -> String {
+        let name = format!("__name__=~\"{names}\"");
+        let parts = [&*name, &*self.jobs, more];
+        let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+        format!("{{{}}}", parts.join(","))
+    }
+}
+
+/// Returns whether every series of a family with this label has a value for it.
+const fn is_always_there(label: Label) -> bool {
+    matches!(
+        label,
+        Label::Stage
+            | Label::Endpoint
+            | Label::Provider
+            | Label::Model
+            | Label::Outcome
+            | Label::HttpRequestMethod
+            | Label::UrlScheme
+            | Label::Reason
+    )
+}
+
+/// Returns the median time between two neighbours, or nothing if there is none.
+fn usual_gap(times: &[f64]) -> Option<f64> {
+    let mut gaps: Vec<_> = times.windows(2).map(|it| it[1] - it[0]).collect();
+    gaps.sort_by(f64::total_cmp);
+    gaps.get(gaps.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_gap_is_not_that_of_an_outage() {
+        assert_eq!(usual_gap(&[10.0, 25.0, 40.0, 300.0, 315.0]), Some(15.0));
+        assert_eq!(usual_gap(&[10.0]), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The report: what the JSON document holds, and the text shows.
+
+mod text;
+
+use serde::Serialize;
+
+use super::{
+    finding::{Finding, Verdict},
+    link::Link,
+};
+
+/// What was found out about the whole chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) verdict: Overall,
+    /// Every link, in the order of the chain.
+    pub(crate) links: Vec<LinkReport>,
+    /// What is slow, and whose fault that is; one sentence each.
+    pub(crate) performance: Vec<String>,
+}
+
+/// The chain in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Overall {
+    /// What was checked works.
+    Ok,
+    /// At least one link is broken.
+    Broken,
+    /// Nobody answered at any default address.
+    NothingChecked,
+}
+
+/// What was found out about one link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LinkReport {
+    pub(crate) link: Link,
+    pub(crate) status: Status,
+    /// What was seen of a link that works, or why one was skipped; empty otherwise.
+    pub(crate) detail: String,
+    /// Whose failure keeps this one from being judged.
+    pub(crate) because: Option<Link>,
+    /// What is wrong with a link that is broken.
+    pub(crate) findings: Vec<Finding>,
+    /// What is worth knowing and breaks nothing.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a link is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Ok,
+    Broken,
+    NotJudged,
+    Skipped,
+}
+
+// === impl Report ===
+
+impl Report {
+    pub(crate) fn new(links: Vec<LinkReport>, performance: Vec<String>) -> Self {
+        let has = |status| links.iter().any(|it| it.status == status);
+        let verdict = if has(Status::Broken) {
+            Overall::Broken
+        } else if has(Status::Ok) {
+            Overall::Ok
+        } else {
+            Overall::NothingChecked
+        };
+        Self { verdict, links, performance }
+    }
+
+    /// Returns whether something was checked, and nothing is broken.
+    pub(crate) fn is_well(&self) -> bool {
+        self.verdict == Overall::Ok
+    }
+
+    /// Writes it for people: a line for each link, then what is broken, then what is worth knowing.
+    pub(crate) fn to_text(&self) -> String {
+        text::write(self)
+    }
+}
+
+// === impl LinkReport ===
+
+impl LinkReport {
+    pub(crate) fn new(link: Link, verdict: Verdict, notes: Vec<String>) -> Self {
+        let (status, detail, because, findings) = match verdict {
+            Verdict::Ok(seen) => (Status::Ok, seen, None, Vec::new()),
+            Verdict::Broken(findings) => (Status::Broken, String::new(), None, findings),
+            Verdict::NotJudged(cause) => {
+                (Status::NotJudged, String::new(), Some(cause), Vec::new())
+            }
+            Verdict::Skipped(reason) => (Status::Skipped, reason, None, Vec::new()),
+        };
+        Self { link, status, detail, because, findings, notes }
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    /// Returns the word that the text shows.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Broken => "BROKEN",
+            Self::NotJudged => "not judged",
+            Self::Skipped => "skipped",
+        }
+    }
+}

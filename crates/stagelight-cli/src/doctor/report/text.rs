@@ -1,0 +1,59 @@
+//! The report for people.
+
+use std::fmt::{Result, Write};
+
+use super::{LinkReport, Overall, Report, Status};
+
+/// Width of the first two columns.
+const STATUS: usize = 10;
+const LINK: usize = 12;
+
+pub(super) fn write(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _: Result = write_all(&mut out, report);
+    out
+}
+
+fn write_all(out: &mut String, report: &Report) -> Result {
+    for it in &report.links {
+        let (status, link) = (it.status.as_str(), it.link.as_str());
+        writeln!(
+            out,
+            "{}",
+            format!("{status:STATUS$}  {link:LINK$}  {}", in_a_line(it)).trim_end()
+        )?;
+    }
+    for broken in report.links.iter().filter(|it| it.status == Status::Broken) {
+        for finding in &broken.findings {
+            writeln!(out, "\n{} is broken", broken.link.as_str())?;
+            writeln!(out, "  seen  {}", finding.seen)?;
+            writeln!(out, "  why   {}", finding.why)?;
+            writeln!(out, "  fix   {}", finding.fix)?;
+        }
+    }
+    let of_links = report
+        .links
+        .iter()
+        .flat_map(|link| link.notes.iter().map(|note| format!("{}: {note}", link.link.as_str())));
+    let slow = report.performance.iter().map(|it| format!("slow: {it}"));
+    for (index, note) in of_links.chain(slow).enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        writeln!(out, "{gap}note  {note}")?;
+    }
+    if report.verdict == Overall::NothingChecked {
+        writeln!(
+            out,
+            "\nnothing was checked: say where things are, see `stagelight doctor --help`"
+        )?;
+    }
+    Ok(())
+}
+
+fn in_a_line(link: &LinkReport) -> String {
+    match (link.status, link.because, link.findings.as_slice()) {
+        (Status::NotJudged, Some(cause), _) => format!("because of {}", cause.as_str()),
+        (Status::Broken, _, [first, ..]) => first.seen.clone(),
+        _ => link.detail.clone(),
+    }
+}
