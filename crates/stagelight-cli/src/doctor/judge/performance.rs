@@ -1,12 +1,14 @@
 //! What is slow, and whose fault that is. Not about the chain: it works, or there would be nothing to tell.
 
+use stagelight_core::thresholds;
+
 use super::number;
 use crate::doctor::facts::{Facts, Performance};
 
-/// Seconds to the first byte from which on one looks, by the alert HighBackendTTFB.
-const TTFB: f64 = 2.0;
-/// Seconds of streaming from which on one looks, by the alert HighStreamingDuration.
-const STREAMING: f64 = 1.5;
+/// What one looks at first when first bytes come late.
+const TTFB: &str = "HighBackendTTFB";
+/// What one looks at first when streams take long.
+const STREAMING: &str = "HighStreamingDuration";
 /// From which part of a stream's time on it is called somebody's fault.
 const MOST: f64 = 0.5;
 
@@ -17,32 +19,38 @@ pub(super) fn notes(facts: &Facts) -> Vec<String> {
 }
 
 fn of_provider(it: &Performance) -> Vec<String> {
-    let provider = &it.provider;
-    let ttfb = it.ttfb_p95.filter(|it| TTFB < *it).map(|p95| {
-        format!(
-            "{provider}: 95 % of first bytes come within {} s (alert above {TTFB} s): the backend's health, the network to \
-             it, or a cold model; compare the providers",
-            number(p95)
-        )
+    let ttfb = it.ttfb_p95.and_then(|p95| {
+        let above = crossed(TTFB, p95)?;
+        let (provider, p95) = (&it.provider, number(p95));
+        Some(format!(
+            "{provider}: p95 of the time to first byte is {p95} s ({above}); look at the backend's health, the network to it, \
+             and whether its model is cold, and compare the providers"
+        ))
     });
-    let streaming = it.streaming_p95.filter(|it| STREAMING < *it).map(|p95| {
-        let fault = match it.client_share {
-            Some(share) if MOST < share => {
-                format!(
-                    "{} % of it waits for clients that read slowly",
-                    number((share * 100.0).round())
-                )
-            }
-            Some(share) => format!(
-                "{} % of it waits for the provider: the model's speed, the answers' length",
-                number(((1.0 - share) * 100.0).round())
-            ),
-            None => "nothing tells yet whom it waits for".to_owned(),
-        };
-        format!(
-            "{provider}: 95 % of streams end within {} s (alert above {STREAMING} s); {fault}",
-            number(p95)
-        )
+    let streaming = it.streaming_p95.and_then(|p95| {
+        let above = crossed(STREAMING, p95)?;
+        let (provider, p95, fault) = (&it.provider, number(p95), fault(it.client_share));
+        Some(format!("{provider}: p95 of streaming is {p95} s ({above}); {fault}"))
     });
     ttfb.into_iter().chain(streaming).collect()
+}
+
+/// Says which alert's threshold a value crosses, if it does.
+fn crossed(alert: &str, value: f64) -> Option<String> {
+    let threshold = thresholds::of(alert).filter(|it| it.is_crossed_by(value))?;
+    Some(format!("{alert} above {} s", number(threshold.value)))
+}
+
+fn fault(client_share: Option<f64>) -> String {
+    let percent = |part: f64| number((part * 100.0).round());
+    match client_share {
+        Some(share) if MOST < share => {
+            format!("{} % of it waits for clients that read slowly", percent(share))
+        }
+        Some(share) => format!(
+            "{} % of it waits for the provider: the model's speed, the answers' length, the bandwidth",
+            percent(1.0 - share)
+        ),
+        None => "nothing tells whom it waits for".to_owned(),
+    }
 }
