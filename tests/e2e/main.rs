@@ -17,6 +17,7 @@ mod queries;
 mod streams;
 mod traces;
 mod exemplars;
+mod native_histograms;
 mod outages;
 mod alerting;
 mod openai_client;

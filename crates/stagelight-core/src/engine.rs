@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     catalog::{Family, Label},
     clock::{Clock, Ticks},
+    histogram::FineBuckets,
     local::{self, Local},
     propagation::Propagator,
     request::Request,
@@ -67,7 +68,22 @@ impl Engine {
     /// Makes an engine that takes the time from `clock`.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        let store = Store::new();
+        Self::make(clock, FineBuckets::ForQuantiles)
+    }
+
+    /// Makes an engine in which every histogram keeps fine buckets, and so can be exported as a base-2 exponential one: not only those of
+    /// which the catalogue promises quantiles.
+    ///
+    /// # Cost
+    ///
+    /// A record of any other histogram takes what one of those takes, some nanoseconds more, and as much memory.
+    #[must_use]
+    pub fn with_fine_histograms(clock: Clock) -> Self {
+        Self::make(clock, FineBuckets::Everywhere)
+    }
+
+    fn make(clock: Clock, fine: FineBuckets) -> Self {
+        let store = Store::new(fine);
         well_known::intern(&store);
         static IDS: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Shared {

@@ -8,6 +8,15 @@ use crate::{
     fine::{self, Layout},
 };
 
+/// Which histograms keep fine buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FineBuckets {
+    /// Those that the catalogue promises quantiles of.
+    ForQuantiles,
+    /// All.
+    Everywhere,
+}
+
 /// A histogram as it was at one moment, summed over all threads.
 #[derive(Clone, Debug)]
 pub struct Histogram {
@@ -162,6 +171,11 @@ pub(crate) fn layout_of(metric: &Metric) -> &'static Layout {
     }
 }
 
-pub(crate) fn keeps_fine_buckets(metric: &Metric) -> bool {
-    matches!(metric.instrument, Instrument::Histogram { quantiles: true, .. })
+// === impl FineBuckets ===
+
+impl FineBuckets {
+    pub(crate) fn are_kept_of(self, metric: &Metric) -> bool {
+        let Instrument::Histogram { quantiles, .. } = metric.instrument else { return false };
+        quantiles || self == Self::Everywhere
+    }
 }

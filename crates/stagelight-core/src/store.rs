@@ -19,6 +19,7 @@ use crate::{
     catalog::{self, Family},
     clock::Clock,
     exemplar::Exemplar,
+    histogram::FineBuckets,
     snapshot::{Point, Series, Snapshot},
     symbol::{Symbol, Symbols},
 };
@@ -45,6 +46,7 @@ pub(crate) struct Store {
     known: [Mutex<FxHashSet<SeriesKey>>; catalog::ALL.len()],
     shards: Mutex<Shards>,
     pub(crate) intervals: Intervals,
+    fine: FineBuckets,
 }
 
 /// The cells that one thread writes, as readers find them.
@@ -63,12 +65,13 @@ struct Shards {
 // === impl Store ===
 
 impl Store {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(fine: FineBuckets) -> Self {
         Self {
             symbols: Symbols::new(),
             known: std::array::from_fn(|_| Mutex::default()),
             shards: Mutex::default(),
             intervals: Intervals::new(),
+            fine,
         }
     }
 

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn well_known_values_have_the_symbols_that_the_hot_path_compares_with() {
-        let store = Store::new();
+        let store = Store::new(crate::histogram::FineBuckets::ForQuantiles);
         intern(&store);
         let stage = |name| store.symbols.intern(Label::Stage, name);
         assert_eq!(stage(stage::BACKEND_FETCH), BACKEND_FETCH);

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod from_env;
+mod histograms;
 mod otlp;
 mod rules;
 mod sampler;
@@ -16,6 +17,7 @@ use crate::{
 
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::EndpointError;
+pub use histograms::Histograms;
 pub use otlp::{Compression, HeaderError, Protocol};
 pub(crate) use otlp::{OtlpConfig, TlsFiles};
 pub(crate) use rules::{ForcingHeader, SamplingRules};
@@ -71,6 +73,7 @@ pub struct Config {
     pub(crate) metrics: OtlpConfig,
     pub(crate) export_interval: Duration,
     pub(crate) export_timeout: Duration,
+    pub(crate) histograms: Histograms,
     pub(crate) sampler: Sampler,
     pub(crate) rules: SamplingRules,
     pub(crate) spans: SpanLimits,
@@ -190,6 +193,23 @@ impl Config {
         // A timer cannot tick without time between.
         self.export_interval = interval.max(Duration::from_millis(1));
         self
+    }
+
+    /// Sets as what histograms are exported: ours, and those of the program's own instruments.
+    ///
+    /// Ours are exported as exponential ones where the engine keeps what that takes: all of them in an engine
+    /// [with fine histograms](stagelight_core::Engine::with_fine_histograms), which `Telemetry::start` makes then, else those with quantiles. Defaults to
+    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, then [`Histograms::Explicit`].
+    #[must_use]
+    pub fn with_histograms(mut self, histograms: Histograms) -> Self {
+        self.histograms = histograms;
+        self
+    }
+
+    /// Returns as what histograms are exported.
+    #[must_use]
+    pub const fn histograms(&self) -> Histograms {
+        self.histograms
     }
 
     /// Sets which traces are recorded. Defaults to `OTEL_TRACES_SAMPLER`, then [`Sampler::ParentBasedAlwaysOn`].

@@ -1,5 +1,7 @@
 //! Turns the stage store into OTLP.
 
+mod exponential;
+
 use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::{
@@ -14,6 +16,8 @@ use stagelight_core::{
     Exemplar, Histogram, Point, Series, Snapshot,
     catalog::{self, Family, Instrument, Label, Metric},
 };
+
+use crate::config::Histograms;
 
 /// The period that cumulative values cover, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +45,13 @@ pub(crate) fn scope(metrics: Vec<OtlpMetric>) -> ScopeMetrics {
 }
 
 /// Encodes every metric in which something was recorded.
-pub(crate) fn snapshot(snapshot: &Snapshot, period: Period) -> Vec<OtlpMetric> {
+pub(crate) fn snapshot(
+    snapshot: &Snapshot,
+    period: Period,
+    histograms: Histograms,
+) -> Vec<OtlpMetric> {
     let families = catalog::ALL.iter().copied();
-    families.flat_map(|family| encode_family(snapshot, family, period)).collect()
+    families.flat_map(|family| encode_family(snapshot, family, period, histograms)).collect()
 }
 
 fn number(attributes: Vec<KeyValue>, period: Period, value: Number) -> NumberDataPoint {
@@ -70,11 +78,18 @@ fn encode_family(
     snapshot: &Snapshot,
     family: &'static Family,
     period: Period,
+    as_what: Histograms,
 ) -> impl Iterator<Item = OtlpMetric> {
     let metrics = family.metrics.iter().enumerate();
     metrics.filter_map(move |(position, metric)| {
         let data = match metric.instrument {
-            Instrument::Histogram { .. } => histograms(snapshot, family, position, period),
+            Instrument::Histogram { .. } => match as_what {
+                Histograms::Explicit => histograms(snapshot, family, position, period),
+                Histograms::Exponential => {
+                    exponential::histograms(snapshot, family, position, period)
+                        .or_else(|| histograms(snapshot, family, position, period))
+                }
+            },
             Instrument::Counter => sums(snapshot, family, position, period, true),
             Instrument::UpDownCounter => sums(snapshot, family, position, period, false),
             Instrument::Gauge => gauges(snapshot, family, position, period),

@@ -18,8 +18,8 @@ use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
     metrics::{
-        PeriodicReader, SdkMeterProvider, Temporality, data::ResourceMetrics,
-        exporter::PushMetricExporter,
+        Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
+        Temporality, data::ResourceMetrics, exporter::PushMetricExporter,
     },
 };
 use tokio::{
@@ -28,6 +28,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tracing::warn;
+
+use crate::config::Histograms;
 
 /// The reader's own interval: never, in practice.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -53,16 +55,37 @@ type Gathered = Arc<parking_lot::Mutex<Vec<ScopeMetrics>>>;
 #[derive(Debug)]
 struct Gatherer(Gathered);
 
+/// Makes exponential histograms of a program's own; buckets that an instrument asks for are only advice.
+fn exponential(instrument: &Instrument) -> Option<Stream> {
+    if instrument.kind() != InstrumentKind::Histogram {
+        return None;
+    }
+    // OpenTelemetry's defaults; of cumulative values the least and the greatest say nothing of the last interval.
+    let aggregation = Aggregation::Base2ExponentialHistogram {
+        max_size: 160,
+        max_scale: 20,
+        record_min_max: false,
+    };
+    Stream::builder().with_aggregation(aggregation).build().ok()
+}
+
 // === impl Instruments ===
 
 impl Instruments {
-    pub(crate) fn new(resource: Resource) -> Self {
+    pub(crate) fn new(resource: Resource, histograms: Histograms) -> Self {
         let gathered = Gathered::default();
         let gatherer = Gatherer(Arc::clone(&gathered));
         let reader = PeriodicReader::builder(gatherer).with_interval(NEVER).build();
-        let provider =
-            SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build();
-        Self { provider, gathered, turn: Arc::default(), is_failing: AtomicBool::new(false) }
+        let mut provider = SdkMeterProvider::builder().with_resource(resource).with_reader(reader);
+        if histograms == Histograms::Exponential {
+            provider = provider.with_view(exponential);
+        }
+        Self {
+            provider: provider.build(),
+            gathered,
+            turn: Arc::default(),
+            is_failing: AtomicBool::new(false),
+        }
     }
 
     pub(crate) const fn provider(&self) -> &SdkMeterProvider {

@@ -80,7 +80,8 @@ mod pipeline;
 
 pub use chosen_trace::RequestTracer;
 pub use config::{
-    Compression, Config, EndpointError, Exporter, HeaderError, Propagation, Protocol, Sampler,
+    Compression, Config, EndpointError, Exporter, HeaderError, Histograms, Propagation, Protocol,
+    Sampler,
 };
 pub use delivery::{DeliveryError, ShutdownError, Undelivered};
 pub use env::{EnvProblem, Environment};

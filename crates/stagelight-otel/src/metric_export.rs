@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    config::Histograms,
     counts::ExportCounts,
     delivery::DeliveryError,
     destination::Destination,
@@ -40,6 +41,7 @@ pub(crate) struct MetricExport {
     pub(crate) resource: OtlpResource,
     /// Since when values are cumulative.
     pub(crate) since: SystemTime,
+    pub(crate) histograms: Histograms,
     pub(crate) interval: Duration,
     /// The most time for collecting and exporting once.
     pub(crate) timeout: Duration,
@@ -123,7 +125,7 @@ impl MetricExport {
         let mut snapshot = self.exemplars.snapshot();
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
         self.own.add_to(&mut snapshot);
-        let metrics = encode::snapshot(&snapshot, Period::until_now(self.since));
+        let metrics = encode::snapshot(&snapshot, Period::until_now(self.since), self.histograms);
         scope_metrics.push(encode::scope(metrics));
         let resource = Some(self.resource.clone());
         ExportMetricsServiceRequest {

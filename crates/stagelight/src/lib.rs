@@ -69,8 +69,8 @@ pub use stagelight_http::{
 pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};
 pub use stagelight_otel::{
-    Compression, Config, EnvProblem, Environment, Exporter, Propagation, Protocol, Sampler,
-    ShutdownError, StartError, context_of, current_trace_id,
+    Compression, Config, EnvProblem, Environment, Exporter, Histograms, Propagation, Protocol,
+    Sampler, ShutdownError, StartError, context_of, current_trace_id,
 };
 pub use stagelight_tracing::{Registry, StageLayer, outcome_of::ErrorType, registry};
 pub use telemetry::{InitError, Telemetry, init, init_with};

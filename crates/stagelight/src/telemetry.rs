@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 
 use opentelemetry::metrics::Meter;
-use stagelight_core::Engine;
+use stagelight_core::{Clock, Engine};
 use stagelight_http::HttpLayer;
-use stagelight_otel::{Config, Environment, Pipeline, ShutdownError, StartError};
+use stagelight_otel::{Config, Environment, Histograms, Pipeline, ShutdownError, StartError};
 use stagelight_tracing::StageLayer;
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -101,7 +101,10 @@ impl Telemetry {
     /// If a setting cannot work in this build, or the settings are strict and a variable cannot be used. Otherwise
     /// [`report_problems`](Self::report_problems) tells which variables could not be used.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let engine = Engine::new();
+        let engine = match config.histograms() {
+            Histograms::Exponential => Engine::with_fine_histograms(Clock::new()),
+            _ => Engine::new(),
+        };
         let pipeline = Pipeline::start(&engine, config)?;
         if engine.set_global() {
             pipeline.set_global();

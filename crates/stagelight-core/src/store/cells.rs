@@ -9,7 +9,7 @@ use crate::{
     buckets::{Buckets, MAX_BOUNDS},
     catalog::{Family, Instrument, Metric},
     fine::{Layout, PER_OCTAVE},
-    histogram::{self, Histogram},
+    histogram::{self, FineBuckets, Histogram},
     snapshot::Point,
 };
 
@@ -49,8 +49,8 @@ struct FineCells {
 // === impl Cells ===
 
 impl Cells {
-    pub(super) fn new(family: &Family) -> Self {
-        Self(family.metrics.iter().map(Cell::new).collect())
+    pub(super) fn new(family: &Family, fine: FineBuckets) -> Self {
+        Self(family.metrics.iter().map(|it| Cell::new(it, fine)).collect())
     }
 
     /// Returns the cells of no series, in which nothing can be recorded.
@@ -118,13 +118,13 @@ fn grow(cell: &AtomicU64, by: u64) {
 // === impl Cell ===
 
 impl Cell {
-    fn new(metric: &Metric) -> Self {
+    fn new(metric: &Metric, fine: FineBuckets) -> Self {
         match metric.instrument {
             Instrument::Histogram { buckets, .. } => Self::Histogram(HistogramCell {
                 buckets,
                 sum: AtomicU64::new(0),
                 counts: [const { AtomicU64::new(0) }; MAX_BOUNDS + 1],
-                fine: histogram::keeps_fine_buckets(metric).then(|| FineCells::new(metric)),
+                fine: fine.are_kept_of(metric).then(|| FineCells::new(metric)),
             }),
             Instrument::Counter | Instrument::UpDownCounter | Instrument::Gauge => {
                 Self::Number(AtomicU64::new(0))

@@ -197,7 +197,7 @@ impl Writer {
         }
         let cells = {
             let mut series = self.shard.families[family.index].lock();
-            series.entry(admitted).or_insert_with(|| Cells::new(family)).clone()
+            series.entry(admitted).or_insert_with(|| Cells::new(family, store.fine)).clone()
         };
         self.families[family.index].by_key.insert(admitted, cells.clone());
         (admitted, cells)

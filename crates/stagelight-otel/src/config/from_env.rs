@@ -6,8 +6,8 @@ use http::HeaderMap;
 
 use crate::{
     config::{
-        Compression, Config, Endpoint, Exporter, ForcingHeader, OtlpConfig, Propagation, Protocol,
-        Sampler, SamplingRules, SpanLimits, TlsFiles, otlp,
+        Compression, Config, Endpoint, Exporter, ForcingHeader, Histograms, OtlpConfig,
+        Propagation, Protocol, Sampler, SamplingRules, SpanLimits, TlsFiles, otlp,
     },
     env::{
         EnvReader, Environment, parse_bool, parse_count, parse_millis, parse_pairs, parse_switch,
@@ -27,6 +27,7 @@ pub(super) fn read(environment: &Environment) -> Config {
     let metrics = shared.with_forms_for(&mut reader, Signal::Metrics);
     // Other temporalities are refused, not followed: see the variable's meaning.
     reader.read(&variables::TEMPORALITY, |it| it.eq_ignore_ascii_case("cumulative").then_some(()));
+    let histograms = reader.read(&variables::HISTOGRAMS, Histograms::from_name).unwrap_or_default();
     let mut millis = |variable, default| {
         reader.read(variable, parse_millis).unwrap_or(Duration::from_millis(default))
     };
@@ -51,6 +52,7 @@ pub(super) fn read(environment: &Environment) -> Config {
         metrics,
         export_interval,
         export_timeout,
+        histograms,
         sampler,
         rules,
         spans,

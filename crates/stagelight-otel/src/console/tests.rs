@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::{
 use stagelight_core::{Engine, catalog};
 
 use super::*;
+use crate::config::Histograms;
 use crate::encode::{self, Period};
 
 #[test]
@@ -14,7 +15,8 @@ fn metrics_are_lines() {
     let values = [(0, 20_000_000), (1, 20_000_000), (2, 300_000)];
     engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
     engine.add(&catalog::HTTP_SERVER_ACTIVE, &["GET", "http"], 0, -1);
-    let metrics = encode::snapshot(&engine.snapshot(), Period { start: 1, end: 2 });
+    let metrics =
+        encode::snapshot(&engine.snapshot(), Period { start: 1, end: 2 }, Histograms::Explicit);
     let scope_metrics = vec![ScopeMetrics { metrics, ..Default::default() }];
     let request = ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics { scope_metrics, ..Default::default() }],

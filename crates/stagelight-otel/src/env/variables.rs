@@ -161,6 +161,13 @@ pub static TEMPORALITY: Variable = Variable::new(
     "`cumulative`",
     "Metrics are always cumulative: what a failed export carried, the next one carries too.",
 );
+/// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`
+pub static HISTOGRAMS: Variable = Variable::new(
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+    "explicit_bucket_histogram",
+    "`explicit_bucket_histogram` or `base2_exponential_bucket_histogram`",
+    "As what histograms are exported; exponential ones are Prometheus' native histograms, and have no `_bucket` series.",
+);
 /// `OTEL_METRIC_EXPORT_INTERVAL`
 pub static EXPORT_INTERVAL: Variable = Variable::new(
     "OTEL_METRIC_EXPORT_INTERVAL",
@@ -272,7 +279,7 @@ pub static SHUTDOWN_TIMEOUT: Variable = Variable::new(
 );
 
 /// Every variable, in the order in which it is documented.
-pub static ALL: [&Variable; 31] = [
+pub static ALL: [&Variable; 32] = [
     &SDK_DISABLED,
     &SERVICE_NAME,
     &RESOURCE_ATTRIBUTES,
@@ -288,6 +295,7 @@ pub static ALL: [&Variable; 31] = [
     &CLIENT_CERTIFICATE,
     &CLIENT_KEY,
     &TEMPORALITY,
+    &HISTOGRAMS,
     &EXPORT_INTERVAL,
     &EXPORT_TIMEOUT,
     &SAMPLER,

@@ -65,7 +65,7 @@ impl Parts {
         let counts = Arc::default();
         let own = Arc::new(own_metrics(spans.as_ref(), &counts, metrics.as_ref()));
         let metrics = metrics.map(|to| {
-            let instruments = Arc::new(Instruments::new(resource.clone()));
+            let instruments = Arc::new(Instruments::new(resource.clone(), config.histograms));
             meters = instruments.provider().clone();
             let export = MetricExport {
                 engine: engine.clone(),
@@ -77,6 +77,7 @@ impl Parts {
                 destination: to,
                 resource: OtlpResource::from(&resource),
                 since: created(engine),
+                histograms: config.histograms,
                 interval: config.export_interval,
                 timeout: config.export_timeout,
             };

@@ -1,0 +1,130 @@
+//! Histograms with base-2 exponential buckets.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint,
+    exponential_histogram_data_point::Buckets, metric::Data,
+};
+use stagelight_core::{Histogram, SCALE, Series, Snapshot, catalog::Family};
+
+use super::{Period, attributes, exemplar};
+
+/// The most buckets of a point, empty ones between others included: OpenTelemetry's default.
+const MAX_BUCKETS: usize = 160;
+
+/// Encodes a metric, if its values were kept in fine buckets.
+pub(super) fn histograms(
+    snapshot: &Snapshot,
+    family: &'static Family,
+    position: usize,
+    period: Period,
+) -> Option<Data> {
+    let recorded = snapshot.of(family).filter_map(|series| {
+        let histogram = series.histogram(position)?;
+        point(series, histogram, period)
+    });
+    let data_points: Vec<_> = recorded.collect();
+    let aggregation_temporality = AggregationTemporality::Cumulative.into();
+    let histogram = ExponentialHistogram { data_points, aggregation_temporality };
+    (!histogram.data_points.is_empty()).then_some(Data::ExponentialHistogram(histogram))
+}
+
+fn point(
+    series: &Series,
+    histogram: &Histogram,
+    period: Period,
+) -> Option<ExponentialHistogramDataPoint> {
+    let (scale, positive) = buckets(histogram.exponential_counts().collect())?;
+    Some(ExponentialHistogramDataPoint {
+        attributes: attributes(series),
+        start_time_unix_nano: period.start,
+        time_unix_nano: period.end,
+        // Not the histogram's own: a value that is being recorded now may be in one and not yet in the other, and
+        // receivers refuse a count that is not the buckets'.
+        count: positive.bucket_counts.iter().sum(),
+        sum: Some(histogram.sum()),
+        scale,
+        // The least recorded value is in the first bucket: a duration of nothing took a nanosecond.
+        zero_count: 0,
+        zero_threshold: 0.0,
+        positive: Some(positive),
+        negative: None,
+        flags: 0,
+        exemplars: histogram.exemplars().iter().map(|it| exemplar(it, period)).collect(),
+        min: None,
+        max: None,
+    })
+}
+
+/// Lays counts out side by side, at the finest scale at which they are not too many. Nothing if there are none.
+fn buckets(mut counts: BTreeMap<i32, u64>) -> Option<(i32, Buckets)> {
+    let mut scale = SCALE;
+    loop {
+        let (&first, _) = counts.first_key_value()?;
+        let (&last, _) = counts.last_key_value()?;
+        let len = usize::try_from(last - first).ok()? + 1;
+        if len <= MAX_BUCKETS {
+            let at = |offset| counts.get(&(first + offset)).copied().unwrap_or(0);
+            let bucket_counts = (0..).map(at).take(len).collect();
+            return Some((scale, Buckets { offset: first, bucket_counts }));
+        }
+        // Two neighbours at a scale are one bucket at the next lower.
+        counts = counts.into_iter().fold(BTreeMap::new(), |mut merged, (index, count)| {
+            *merged.entry(index >> 1).or_default() += count;
+            merged
+        });
+        scale -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bounds(scale: i32, index: i32) -> (f64, f64) {
+        let base = 2_f64.powf(2_f64.powi(-scale));
+        (base.powi(index), base.powi(index + 1))
+    }
+
+    #[test]
+    fn without_values_there_are_no_buckets() {
+        assert_eq!(buckets(BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn neighbours_stay_at_the_finest_scale() {
+        let (scale, it) = buckets(BTreeMap::from([(-3, 1), (0, 2), (156, 4)])).unwrap();
+        assert_eq!((scale, it.offset, it.bucket_counts.len()), (SCALE, -3, 160));
+        assert_eq!((it.bucket_counts[0], it.bucket_counts[3], it.bucket_counts[159]), (1, 2, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_stays_within_its_bucket_s_bounds_and_none_is_lost(
+            counts in prop::collection::btree_map(-700_i32..400, 1_u64..1000, 1..40),
+        ) {
+            let (scale, merged) = buckets(counts.clone()).unwrap();
+            prop_assert!(merged.bucket_counts.len() <= MAX_BUCKETS);
+            prop_assert_eq!(merged.bucket_counts.iter().sum::<u64>(), counts.values().sum::<u64>());
+            for (at, &count) in merged.bucket_counts.iter().enumerate() {
+                let (lower, upper) = bounds(scale, merged.offset + i32::try_from(at).unwrap());
+                let within = counts.iter().filter(|(index, _)| {
+                    let (from, to) = bounds(SCALE, **index);
+                    lower * (1.0 - 1e-9) <= from && to <= upper * (1.0 + 1e-9)
+                });
+                prop_assert_eq!(within.map(|it| it.1).sum::<u64>(), count);
+            }
+        }
+
+        #[test]
+        fn the_scale_is_the_finest_that_fits(first in -700_i32..0, last in 0_i32..400) {
+            let (scale, _) = buckets(BTreeMap::from([(first, 1), (last, 1)])).unwrap();
+            let len = |scale: i32| (last >> (SCALE - scale)) - (first >> (SCALE - scale)) + 1;
+            prop_assert!(len(scale) <= 160);
+            prop_assert!(scale == SCALE || 160 < len(scale + 1));
+        }
+    }
+}
