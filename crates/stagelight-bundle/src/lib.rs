@@ -5,3 +5,4 @@
 //! is set. Nothing here runs a server: what the files do on real ones is tested in `tests/`.
 
 pub mod dashboards;
+pub mod sizing;

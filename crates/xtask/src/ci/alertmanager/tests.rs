@@ -72,6 +72,29 @@ fn an_alert_that_gets_lost_is_found() {
 }
 
 #[test]
+fn the_readme_shows_how_a_team_gets_alerts_of_its_own() {
+    let readme = read("collector/README.md");
+    let blocks: Vec<_> =
+        readme.split("```yaml\n").skip(1).filter_map(|it| it.split("```").next()).collect();
+    let block = |part: &str| *blocks.iter().find(|it| it.contains(part)).unwrap();
+    let place = "    # A team's own block comes here";
+    let shipped = read(SHIPPED);
+    assert!(shipped.contains(place));
+    let text = shipped.replacen(place, &format!("{}{place}", block("matchers: [team=")), 1)
+        + block("- name: payments-chat");
+    let (_folder, file) = changed(&text);
+
+    amtool().check_config(&file).unwrap();
+    let told = |labels: &[&str]| {
+        let labels: Vec<_> = labels.iter().map(|&it| it.to_owned()).collect();
+        amtool().told(&file, &labels).unwrap()
+    };
+    assert_eq!(told(&["team=payments", "severity=critical"]), "webhook,payments-mail");
+    assert_eq!(told(&["team=payments", "severity=warning"]), "webhook,payments-chat");
+    assert_eq!(told(&["team=platform", "severity=critical"]), "webhook,page");
+}
+
+#[test]
 fn the_local_file_differs_by_who_is_told_only() {
     let [shipped, local] = CONFIGURATIONS.map(|it| {
         let text = read(it);

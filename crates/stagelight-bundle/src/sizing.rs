@@ -1,0 +1,42 @@
+//! How many series a service gives Prometheus, from the catalogue.
+
+use std::fmt::Write as _;
+
+use stagelight_core::catalog::{self, Family, Instrument, Label};
+
+/// Returns, for each set of labels, how many series every combination of their values makes.
+///
+/// In the catalogue's order. A histogram makes one series for each bound, one for `+Inf`, its sum
+/// and its count.
+#[must_use]
+pub fn series_by_labels() -> Vec<(Vec<String>, usize)> {
+    let mut found: Vec<(Vec<String>, usize)> = Vec::new();
+    for family in catalog::ALL {
+        let labels: Vec<_> = family.labels.iter().copied().map(Label::prometheus_name).collect();
+        let series = series_of(family);
+        match found.iter_mut().find(|it| it.0 == labels) {
+            Some((_, sum)) => *sum += series,
+            None => found.push((labels, series)),
+        }
+    }
+    found
+}
+
+/// Returns the same as a table in Markdown, as `collector/README.md` has it.
+#[must_use]
+pub fn markdown() -> String {
+    let mut table = "| for each combination of | series |\n|---|---|\n".to_owned();
+    for (labels, series) in series_by_labels() {
+        let labels: Vec<_> = labels.iter().map(|it| format!("`{it}`")).collect();
+        writeln!(table, "| {} | {series} |", labels.join(", ")).ok();
+    }
+    table
+}
+
+fn series_of(family: &Family) -> usize {
+    let of_metric = |instrument: &Instrument| match instrument {
+        Instrument::Histogram { buckets, .. } => buckets.bounds().len() + 3,
+        _ => 1,
+    };
+    family.metrics.iter().map(|it| of_metric(&it.instrument)).sum()
+}
