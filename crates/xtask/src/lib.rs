@@ -33,6 +33,9 @@ pub use deploy::Deploy;
 pub use interrupt::Interrupt;
 pub use python::python_env;
 pub use soak::soak;
-pub use stack::{Addresses, Alertmanager, GatewaySource, Profile, Server, Stack, StackOptions};
+pub use stack::{
+    Addresses, Alertmanager, Collector, CollectorAddresses, Fleet, GatewaySource, PlannedCollector,
+    Profile, Server, Stack, StackOptions,
+};
 pub use tools::Tools;
 pub use workspace::Workspace;

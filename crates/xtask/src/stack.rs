@@ -8,6 +8,7 @@ mod process;
 mod exec;
 mod server;
 mod recipes;
+mod fleet;
 mod faster;
 mod config_files;
 mod addresses;
@@ -29,6 +30,7 @@ use self::plan::Plan;
 use self::server::Launcher;
 
 pub use self::addresses::Addresses;
+pub use self::fleet::{Collector, CollectorAddresses, Fleet, PlannedCollector};
 pub use self::options::{Alertmanager, GatewaySource, Profile, StackOptions};
 pub use self::server::Server;
 

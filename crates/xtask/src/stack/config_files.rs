@@ -47,6 +47,11 @@ pub(crate) fn write_prometheus(
             copy(&rules, &copied, |text| at_speed(text, options))?;
         }
     }
+    if let Some(jobs) = &options.scrape_jobs {
+        let scrape = folder.join("scrape");
+        fs::create_dir_all(&scrape)?;
+        fs::write(scrape.join("jobs.yaml"), jobs)?;
+    }
     write_targets(plan, options)
 }
 

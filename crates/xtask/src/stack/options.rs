@@ -41,6 +41,8 @@ pub struct StackOptions {
     pub exemplar_storage: bool,
     /// More arguments for Prometheus.
     pub prometheus_args: Vec<String>,
+    /// More jobs for Prometheus: the text of a file in the folder `scrape/` beside its own.
+    pub scrape_jobs: Option<String>,
     /// Where the servers' logs go. Defaults to a folder that is removed at the end.
     pub log_dir: Option<PathBuf>,
     /// More arguments for `llm-gateway serve`.
@@ -108,6 +110,7 @@ impl Default for StackOptions {
             otlp_receiver: true,
             exemplar_storage: true,
             prometheus_args: Vec::new(),
+            scrape_jobs: None,
             log_dir: None,
             gateway_args: Vec::new(),
             gateway_env: Vec::new(),

@@ -154,7 +154,7 @@ fn words(words: &[&str]) -> Vec<OsString> {
 }
 
 /// What every server gets: nothing on loopback goes through a proxy.
-fn environment(variables: &[(&str, &str)]) -> Vec<(String, OsString)> {
+pub(crate) fn environment(variables: &[(&str, &str)]) -> Vec<(String, OsString)> {
     let direct = [("NO_PROXY", "127.0.0.1,localhost"), ("no_proxy", "127.0.0.1,localhost")];
     let variables = direct.iter().chain(variables);
     variables.map(|&(name, value)| (name.to_owned(), value.into())).collect()
