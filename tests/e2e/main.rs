@@ -23,5 +23,5 @@ mod alerting;
 mod openai_client;
 mod demo;
 mod readme;
-mod collector_host;
+mod collector;
 mod bundle;

@@ -50,7 +50,11 @@ pub(crate) fn wait_for_trace(stack: &Stack, is_it: impl Fn(&Span) -> bool) -> Ve
 
 /// Returns all spans so far.
 pub(crate) fn all(stack: &Stack) -> Vec<Span> {
-    let text = stack.traces().unwrap();
+    read(&stack.traces().unwrap())
+}
+
+/// Returns the spans of exports, one in a line.
+pub(crate) fn read(text: &str) -> Vec<Span> {
     // A line that is being written has no end yet.
     let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
     let exports: Vec<Value> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();

@@ -1,0 +1,6 @@
+//! The collector's files beyond the one that the stack runs on: agents, gateways and overlays.
+
+mod host;
+mod telemetry;
+mod tier;
+mod losses;
