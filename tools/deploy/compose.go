@@ -29,6 +29,7 @@ func checkCompose(project *types.Project) findings {
 		service := project.Services[name]
 		found = append(found, checkLeastPrivilege(service)...)
 		found = append(found, checkMounts(project, service)...)
+		found = append(found, checkHidden(service)...)
 		found = append(found, checkHealth(project, service)...)
 		found = append(found, checkNames(project, service)...)
 		c := composeContainer(service)
@@ -36,7 +37,7 @@ func checkCompose(project *types.Project) findings {
 			found = append(found, checkCollector(c)...)
 		}
 	}
-	return append(found, checkPrometheus(project)...)
+	return slices.Concat(found, checkPrometheus(project), checkAlertmanager(project), checkGrafana(project))
 }
 
 func composeContainer(service types.ServiceConfig) container {

@@ -107,6 +107,7 @@ func checkCollector(c container) findings {
 		}
 	}
 	slices.Sort(found)
+	found = append(found, checkPipelines(c)...)
 	return append(found, checkMemory(c)...)
 }
 

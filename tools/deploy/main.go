@@ -1,9 +1,11 @@
 // Deploy checks the ways to deploy that are shipped, without a container engine or a cluster.
 //
 //	deploy compose FILE           a Compose file, with Compose's own loader
-//	deploy kubernetes FOLDER...   what kustomize builds of each folder, with the API server's own validation
+//	deploy kubernetes PROMETHEUS.yaml FOLDER...
+//	                              what kustomize builds of each folder, with the API server's own validation
 //	deploy render FOLDER          prints what kustomize builds of it
-//	deploy collectors PATH...     prints, as JSON, each collector in these files and folders: configurations and environment
+//	deploy collectors COMPOSE.yaml FOLDER...
+//	                              prints, as JSON, the configurations and the environment of each collector in them
 //
 // It prints one line for everything that is wrong, and ends with 1 if there was any.
 package main
@@ -28,7 +30,7 @@ func main() {
 
 func run(arguments []string) (findings, error) {
 	if len(arguments) < 2 {
-		return nil, fmt.Errorf("expected `compose FILE`, `kubernetes FOLDER...`, `render FOLDER` or `collectors PATH...`, got %q", arguments)
+		return nil, fmt.Errorf("expected `compose FILE`, `kubernetes PROMETHEUS.yaml FOLDER...`, `render FOLDER` or `collectors COMPOSE.yaml FOLDER...`, got %q", arguments)
 	}
 	verb, paths := arguments[0], arguments[1:]
 	var found findings
@@ -39,6 +41,16 @@ func run(arguments []string) (findings, error) {
 			return nil, err
 		}
 		return checkCompose(project), nil
+	case "kubernetes":
+		return checkKubernetes(paths[0], paths[1:])
+	case "collectors":
+		return printCollectors(paths[0], paths[1:])
+	case "render":
+		documents, err := build(paths[0])
+		for _, document := range documents {
+			fmt.Printf("---\n%s", document)
+		}
+		return nil, err
 	default:
 		return found, fmt.Errorf("no such command: %q", verb)
 	}

@@ -5,4 +5,5 @@
 //! is set. Nothing here runs a server: what the files do on real ones is tested in `tests/`.
 
 pub mod dashboards;
+pub mod kubernetes;
 pub mod sizing;

@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
-use xtask::{Cache, Deploy, Workspace};
+use xtask::{Cache, Deploy, Tools, Workspace};
+
+const COMPOSE: &str = "collector/compose.yaml";
+const GATEWAY: &str = "collector/kubernetes/gateway/stateful-set.yaml";
+const AGENT: &str = "collector/kubernetes/agent/daemon-set.yaml";
 
 /// A copy of the operator's folders, to make mistakes in.
 struct Copy {
@@ -18,13 +22,15 @@ struct Copy {
 impl Copy {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let from = Workspace::find().path("collector");
-        let status = Command::new("cp").arg("-r").arg(from).arg(folder.path()).status();
-        assert!(status.unwrap().success());
+        for name in ["collector", "grafana"] {
+            let from = Workspace::find().path(name);
+            let status = Command::new("cp").arg("-r").arg(from).arg(folder.path()).status();
+            assert!(status.unwrap().success());
+        }
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -41,49 +47,53 @@ impl Copy {
         fs::remove_file(self.path(file)).unwrap();
         self
     }
+
+    #[track_caller]
+    fn compose_says(&self, expected: &str) {
+        says(deploy().compose(self.folder.path()), expected);
+    }
+
+    #[track_caller]
+    fn kubernetes_says(&self, expected: &str) {
+        says(deploy().kubernetes(self.folder.path()), expected);
+    }
+}
+
+#[track_caller]
+fn says(answer: anyhow::Result<()>, expected: &str) {
+    let answer = answer.map_or_else(|error| error.to_string(), |()| "accepted".to_owned());
+    assert!(answer.contains(expected), "expected {expected:?}, got:\n{answer}");
 }
 
 fn deploy() -> Deploy {
     Deploy::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
 }
 
-fn compose(file: &Path) -> String {
-    deploy().compose(file).map_or_else(|error| error.to_string(), |()| "accepted".to_owned())
-}
-
-#[track_caller]
-fn compose_is_refused(copy: &Copy, expected: &str) {
-    let answer = compose(&copy.path("collector/compose.yaml"));
-    assert!(answer.contains(expected), "expected {expected:?}, got:\n{answer}");
-}
-
 #[test]
 fn the_compose_file_is_accepted() {
-    assert_eq!(compose(&Workspace::find().path("collector/compose.yaml")), "accepted");
+    says(deploy().compose(Workspace::find().root()), "accepted");
 }
 
 #[test]
 fn a_misspelt_field_of_the_compose_file_is_refused() {
-    let copy = Copy::new().with("collector/compose.yaml", "mem_limit:", "mem_limits:");
-    compose_is_refused(&copy, "mem_limits");
+    let copy = Copy::new().with(COMPOSE, "mem_limit:", "mem_limits:");
+    copy.compose_says("mem_limits");
 }
 
 #[test]
 fn a_mounted_file_that_is_missing_is_refused() {
     let copy = Copy::new().without("collector/compose/tempo.yaml");
-    compose_is_refused(&copy, "tempo: mounts stat ");
+    copy.compose_says("tempo: mounts stat ");
 }
 
 #[test]
 fn a_listener_left_on_the_containers_loopback_is_refused() {
     let copy = Copy::new().with(
-        "collector/compose.yaml",
+        COMPOSE,
         "STAGELIGHT_OTLP_HTTP_ADDRESS: 0.0.0.0:4318",
         "OTLP_HTTP_ADDRESS: 0.0.0.0:4318",
     );
-    compose_is_refused(
-        &copy,
-        "STAGELIGHT_OTLP_HTTP_ADDRESS is not set, and its default \"127.0.0.1:4318\" is the container itself",
+    copy.compose_says("STAGELIGHT_OTLP_HTTP_ADDRESS is not set, and its default \"127.0.0.1:4318\" is the container itself",
     );
 }
 
@@ -94,40 +104,188 @@ fn a_variable_that_no_configuration_reads_is_refused() {
         "${env:STAGELIGHT_TRACES_EXPORTER:-debug}",
         "debug",
     );
-    compose_is_refused(
-        &copy,
-        "STAGELIGHT_TRACES_EXPORTER is set, and no configuration of it reads",
-    );
+    copy.compose_says("STAGELIGHT_TRACES_EXPORTER is set, and no configuration of it reads");
 }
 
 #[test]
 fn an_address_of_no_service_is_refused() {
     let copy = Copy::new().with("collector/compose/targets/collector.yaml", "collector:", "agent:");
-    compose_is_refused(&copy, "prometheus: target \"agent:8888\" names no service");
+    copy.compose_says("prometheus: target \"agent:8888\" names no service");
 }
 
 #[test]
 fn a_service_on_another_network_is_no_address() {
-    let copy =
-        Copy::new().with("collector/compose.yaml", "networks: [backend]", "networks: [edge]");
-    let copy =
-        copy.with("collector/compose.yaml", "networks: [edge, backend]", "networks: [backend]");
-    compose_is_refused(&copy, "\"tempo:4317\" is on none of its networks");
+    let copy = Copy::new().with(COMPOSE, "networks: [backend]", "networks: [edge]");
+    let copy = copy.with(COMPOSE, "networks: [edge, backend]", "networks: [backend]");
+    copy.compose_says("\"tempo:4317\" is on none of its networks");
 }
 
 #[test]
 fn a_health_check_by_a_program_that_the_image_does_not_have_is_refused() {
-    let copy =
-        Copy::new().with("collector/compose.yaml", "[\"CMD\", \"/tempo\"", "[\"CMD\", \"curl\"");
-    compose_is_refused(&copy, "calls what image grafana/tempo does not have");
+    let copy = Copy::new().with(COMPOSE, "[\"CMD\", \"/tempo\"", "[\"CMD\", \"curl\"");
+    copy.compose_says("calls what image grafana/tempo does not have");
 }
 
 #[test]
 fn more_privilege_than_needed_is_refused() {
-    let file = "collector/compose.yaml";
-    compose_is_refused(&Copy::new().with(file, "read_only: true\n", "\n"), "not read-only");
-    compose_is_refused(&Copy::new().with(file, "cap_drop: [ALL]", ""), "cap_drop is not [ALL]");
-    compose_is_refused(&Copy::new().with(file, "10001:10001\"\n", "root\"\n"), "it runs as root");
-    compose_is_refused(&Copy::new().with(file, ":-127.0.0.1}", ":-0.0.0.0}"), "not on loopback");
-    compose_is_refused(&Copy::new().with(file, "tempo:3.1.0", "tempo:latest"), "exact version");
+    let with = |from, to| Copy::new().with(COMPOSE, from, to);
+    with("read_only: true\n", "\n").compose_says("collector: its file system is not read-only");
+    with("cap_drop: [ALL]", "").compose_says("collector: cap_drop is not [ALL]");
+    with("10001:10001\"\n", "root\"\n").compose_says("collector: it runs as root");
+    with(":-127.0.0.1}", ":-0.0.0.0}").compose_says("is opened on \"0.0.0.0\", not on loopback");
+    with("tempo:3.1.0", "tempo:latest").compose_says("needs an exact version as its tag");
+}
+
+#[test]
+fn a_memory_limiter_that_the_kernel_would_forestall_is_refused() {
+    let copy = Copy::new().with(COMPOSE, "mem_limit: 640m", "mem_limit: 500m");
+    copy.compose_says("GOMEMLIMIT 410 MiB, memory_limiter 512 MiB, container 500 MiB");
+}
+
+#[test]
+fn a_target_that_the_containers_list_forgets_is_refused() {
+    let copy = Copy::new().without("collector/compose/targets/prometheus.yaml");
+    copy.compose_says("hides prometheus.yaml and does not have it");
+}
+
+#[test]
+fn a_secret_that_nobody_mounts_is_refused() {
+    let copy = Copy::new().with(COMPOSE, "/etc/alertmanager/secrets/webhook_url", "/tmp/url");
+    copy.compose_says("names /etc/alertmanager/secrets/webhook_url, which is none of its secrets");
+}
+
+#[test]
+fn a_variable_that_grafana_has_no_default_for_is_refused() {
+    let copy = Copy::new().with(COMPOSE, "      STAGELIGHT_TEMPO_URL: http://tempo:3200\n", "");
+    copy.compose_says("grafana: STAGELIGHT_TEMPO_URL is not set, and its provisioning asks for it");
+}
+
+#[test]
+fn the_kubernetes_manifests_are_accepted() {
+    says(deploy().kubernetes(Workspace::find().root()), "accepted");
+}
+
+#[test]
+fn a_misspelt_field_of_a_manifest_is_refused() {
+    let copy = Copy::new().with(GATEWAY, "fsGroupChangePolicy:", "fsGroupChange:");
+    copy.kubernetes_says("unknown field \"spec.template.spec.securityContext.fsGroupChange\"");
+
+    let file = "collector/kubernetes/operator/prometheus.yaml";
+    let copy = Copy::new().with(file, "enableOTLPReceiver:", "enableOtlpReceiver:");
+    copy.kubernetes_says("unknown field \"spec.enableOtlpReceiver\"");
+}
+
+#[test]
+fn a_value_that_the_api_server_would_refuse_is_refused() {
+    let copy =
+        Copy::new().with(GATEWAY, "name: otlp-by-id, containerPort", "name: OTLP, containerPort");
+    copy.kubernetes_says("StatefulSet stagelight-gateway: spec.template.spec.containers[0].ports[2].name: Invalid value");
+}
+
+#[test]
+fn a_file_that_kustomize_does_not_find_is_refused() {
+    let copy = Copy::new().without("collector/kubernetes/agent-config/agent.yaml");
+    copy.kubernetes_says("daemonset: kustomize build: ");
+}
+
+#[test]
+fn a_pod_that_its_namespace_does_not_allow_is_refused() {
+    let copy = Copy::new().with(AGENT, "capabilities: {drop: [ALL]}", "capabilities: {}");
+    copy.kubernetes_says("namespace stagelight is restricted: unrestricted capabilities");
+}
+
+#[test]
+fn a_mounted_config_map_that_nobody_makes_is_refused() {
+    let copy = Copy::new().with(
+        GATEWAY,
+        "configMap: {name: stagelight-gateway}",
+        "configMap: {name: stagelight}",
+    );
+    copy.kubernetes_says("volume config: there is no ConfigMap stagelight/stagelight");
+}
+
+#[test]
+fn a_configuration_that_is_not_in_its_config_map_is_refused() {
+    let copy = Copy::new().with(AGENT, "agent-kubernetes.yaml\"]", "kubernetes.yaml\"]");
+    copy.kubernetes_says("--config=/etc/stagelight/kubernetes.yaml: nothing is mounted at");
+}
+
+#[test]
+fn a_listener_left_on_a_pods_loopback_is_refused() {
+    let copy = Copy::new().with(GATEWAY, "\"0.0.0.0:4419\"", "\"127.0.0.1:4419\"");
+    copy.kubernetes_says(
+        "port otlp-by-id is 4419, and the collector listens on \"127.0.0.1:4419\"",
+    );
+}
+
+#[test]
+fn a_gateway_that_is_not_in_the_list_is_refused() {
+    let copy = Copy::new().with(GATEWAY, "replicas: 3", "replicas: 4");
+    copy.kubernetes_says("DaemonSet stagelight-agent: collector: STAGELIGHT_GATEWAYS is [");
+}
+
+#[test]
+fn a_service_of_no_pod_is_refused() {
+    let file = "collector/kubernetes/agent/service.yaml";
+    let copy = Copy::new().with(
+        file,
+        "selector: {app.kubernetes.io/name: stagelight-agent}",
+        "selector: {app.kubernetes.io/name: agent}",
+    );
+    copy.kubernetes_says("Service stagelight-agent: no pod that it selects has the port otlp-grpc");
+}
+
+#[test]
+fn a_policy_that_leaves_nobody_a_way_to_a_port_is_refused() {
+    let file = "collector/kubernetes/gateway/network-policy.yaml";
+    let copy = Copy::new().with(file, "- {port: metrics}", "- {port: health}");
+    copy.kubernetes_says("nobody may reach port metrics of its pods");
+    let copy = Copy::new().with(
+        file,
+        "{app.kubernetes.io/name: stagelight-agent}",
+        "{app.kubernetes.io/name: agents}",
+    );
+    copy.kubernetes_says("no pod has the labels map[app.kubernetes.io/name:agents]");
+}
+
+#[test]
+fn a_prometheus_that_is_not_as_its_file_says_is_refused() {
+    let file = "collector/kubernetes/operator/prometheus.yaml";
+    let copy = Copy::new().with(file, "outOfOrderTimeWindow: 30m", "outOfOrderTimeWindow: 5m");
+    copy.kubernetes_says("tsdb.outOfOrderTimeWindow is 5m, and prometheus.yaml has 30m");
+    let copy = Copy::new().with(file, "enableFeatures: [exemplar-storage]", "enableFeatures: []");
+    copy.kubernetes_says("enableFeatures has no exemplar-storage");
+}
+
+#[test]
+fn a_rule_that_differs_from_the_shipped_one_is_refused() {
+    let file = "collector/kubernetes/operator/rules/performance.alerts.yaml";
+    let copy = Copy::new().with(file, "for: 5m", "for: 6m");
+    copy.kubernetes_says(
+        "operator: group performance_alerts is not in its PrometheusRules as it was shipped",
+    );
+}
+
+#[test]
+fn a_list_of_processors_that_has_fallen_behind_is_refused() {
+    let copy = Copy::new().with(
+        "collector/kubernetes/agent-config/agent-kubernetes.yaml",
+        "[memory_limiter, k8s_attributes, resource_detection]",
+        "[memory_limiter, k8s_attributes]",
+    );
+    copy.kubernetes_says("repeats [\"memory_limiter\"] of the processors [\"memory_limiter\" \"resource_detection\"]");
+}
+
+#[test]
+fn every_collector_is_valid_with_the_environment_that_its_container_has() {
+    let program =
+        Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap().collector;
+    let collectors = deploy().collectors(Workspace::find().root()).unwrap();
+
+    assert!(5 <= collectors.len(), "{collectors:?}");
+    for mut collector in collectors {
+        collector.validate(&program).unwrap();
+        collector.environment.insert("STAGELIGHT_COLLECTOR_MEMORY_MIB".into(), "much".into());
+        collector.validate(&program).unwrap_err();
+    }
 }

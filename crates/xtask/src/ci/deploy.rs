@@ -4,10 +4,15 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::deploy::Deploy;
+use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// Checks the Compose file.
+/// Checks the Compose file and the Kubernetes manifests, and lets the collector judge what it would be started with.
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
-    let deploy = Deploy::find_or_build(workspace, &Cache::of_user()?)?;
-    deploy.compose(&workspace.path("collector/compose.yaml"))
+    let cache = Cache::of_user()?;
+    let deploy = Deploy::find_or_build(workspace, &cache)?;
+    deploy.compose(workspace.root())?;
+    deploy.kubernetes(workspace.root())?;
+    let program = Tools::find_or_build(workspace, &cache)?.collector;
+    deploy.collectors(workspace.root())?.iter().try_for_each(|it| it.validate(&program))
 }

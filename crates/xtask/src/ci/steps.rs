@@ -98,7 +98,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "deploy",
-        what: "the Compose file loads, names what exists, and asks for no more than it needs",
+        what: "Compose file and Kubernetes manifests load, name what exists, ask for no more than they need",
         action: Action::Task(deploy::check),
     },
     Step {
