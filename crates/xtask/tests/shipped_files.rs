@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::Duration;
 
-use xtask::{Cache, GatewaySource, Stack, StackOptions, Tools, Workspace};
+use xtask::{Alertmanager, Cache, GatewaySource, Stack, StackOptions, Tools, Workspace};
 
 fn tools() -> Tools {
     Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
@@ -49,6 +51,31 @@ fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
         })
         .collect();
     assert_eq!(warnings, Vec::<&str>::new());
+}
+
+#[test]
+fn alertmanager_starts_without_its_secrets_and_counts_what_it_cannot_tell() {
+    let alertmanager =
+        Alertmanager { config: "alertmanager.yaml".to_owned(), ..Alertmanager::default() };
+    let options = StackOptions {
+        gateway: GatewaySource::None,
+        alertmanager: Some(alertmanager),
+        alert_speed: 60,
+        ..StackOptions::default()
+    };
+    let stack = Stack::start(&options).unwrap();
+    let url = format!("{}/metrics", stack.addresses().alertmanager.as_deref().unwrap());
+    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().proxy(None).build());
+
+    // The watchdog's message, to the webhook whose address is not there.
+    let failed = "alertmanager_notifications_failed_total{integration=\"webhook\"";
+    let counted = (0..600).any(|_| {
+        sleep(Duration::from_millis(50));
+        let metrics = agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        metrics.lines().any(|it| it.starts_with(failed) && !it.ends_with(" 0"))
+    });
+    assert!(counted, "{}", stack.alertmanager().unwrap().log().unwrap());
+    stack.check().unwrap();
 }
 
 /// Returns the Rust files below a folder whose text has `part`.

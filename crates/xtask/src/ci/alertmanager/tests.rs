@@ -5,6 +5,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod inhibition;
+
 const SHIPPED: &str = CONFIGURATIONS[0];
 
 fn amtool() -> Amtool {
