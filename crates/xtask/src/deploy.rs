@@ -23,7 +23,7 @@ pub struct Deploy {
 
 /// A collector, as a container is to start it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Collector {
+pub struct DeployedCollector {
     /// In which container of which object.
     #[serde(rename = "where")]
     pub name: String,
@@ -72,7 +72,7 @@ impl Deploy {
     /// # Errors
     ///
     /// When a file of theirs is missing or cannot be read.
-    pub fn collectors(&self, root: &Path) -> Result<Vec<Collector>> {
+    pub fn collectors(&self, root: &Path) -> Result<Vec<DeployedCollector>> {
         let mut arguments = vec![compose_file(root)];
         arguments.extend(overlays(root)?);
         let answer = self.run("collectors", arguments)?;
@@ -92,9 +92,9 @@ impl Deploy {
     }
 }
 
-// === impl Collector ===
+// === impl DeployedCollector ===
 
-impl Collector {
+impl DeployedCollector {
     /// Lets a collector judge the configurations, with nothing else in its environment.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ pub mod ci;
 pub use bench::bench;
 pub use cache::Cache;
 pub use dashboards::Dashboards;
-pub use deploy::{Collector, Deploy};
+pub use deploy::{Deploy, DeployedCollector};
 pub use interrupt::Interrupt;
 pub use python::python_env;
 pub use soak::soak;
