@@ -4,3 +4,5 @@ mod host;
 mod telemetry;
 mod tier;
 mod losses;
+mod doors;
+mod redaction;

@@ -53,6 +53,10 @@ impl NewSpan {
         Self { is_error: true, message: message.to_owned(), ..self }
     }
 
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.attributes.push((name.to_owned(), value.into()));
         self

@@ -1,0 +1,281 @@
+//! Doors that ask who is there: refused without, refused with another's, accepted with the right.
+
+use std::{fs, path::Path};
+
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use xtask::{Collector, Fleet};
+
+use super::{
+    telemetry::{
+        list_of, own_metric, send_spans, send_spans_with, span, trace_id, wait_for_spans, written,
+    },
+    tier::gateway,
+};
+use crate::clock::eventually;
+
+/// Of `secret-one`, with the least work that bcrypt allows.
+const HTPASSWD: &str = "ada:$2b$04$abcdefghijklmnopqrstuu7iYOvkEIdAVpQAhxqiHRxIF2GQzjIRm\n";
+
+/// An authority, and what it has signed, as files.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    name: &'static str,
+}
+
+// === impl Authority ===
+
+impl Authority {
+    /// Makes an authority and writes its certificate as `<name>.pem`.
+    fn new(folder: &Path, name: &'static str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        fs::write(folder.join(format!("{name}.pem")), params.self_signed(&key).unwrap().pem())
+            .unwrap();
+        Self { issuer: Issuer::new(params, key), name }
+    }
+
+    /// Signs a certificate for loopback, for both sides of a connection.
+    fn sign(&self, folder: &Path, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        fs::write(folder.join(format!("{name}.{}.pem", self.name)), certificate.pem()).unwrap();
+        fs::write(folder.join(format!("{name}.{}.key", self.name)), key.serialize_pem()).unwrap();
+    }
+}
+
+/// Makes two authorities, `ours` and `theirs`, that have each signed a gateway and an agent.
+fn certificates(fleet: &Fleet) {
+    for name in ["ours", "theirs"] {
+        let authority = Authority::new(fleet.folder(), name);
+        authority.sign(fleet.folder(), "gateway");
+        authority.sign(fleet.folder(), "agent");
+    }
+}
+
+/// An agent on its way to a gateway: what it trusts and what it shows.
+struct Sender<'a> {
+    name: &'static str,
+    trusts: &'a str,
+    shows: Option<&'a str>,
+    /// Overlays and variables besides.
+    with: &'a [(&'a str, &'a str, &'a str)],
+}
+
+// === impl Sender ===
+
+impl Sender<'_> {
+    /// Starts the agent, and sends a span through it to the gateway's first door.
+    fn send<'f>(&self, fleet: &'f Fleet, gateway: &Collector<'_>, trace: u32) -> Collector<'f> {
+        let file = |name: &str| fleet.folder().join(name);
+        let mut agent = fleet
+            .collector(self.name)
+            .unwrap()
+            .with_file("agent.yaml")
+            .with_file("overlays/agent-one-address.yaml")
+            .with_file("overlays/agent-tls.yaml")
+            .with_env("STAGELIGHT_GATEWAY_ADDRESS", gateway.addresses().otlp_grpc.to_string())
+            .with_env("STAGELIGHT_GATEWAY_CA_FILE", file(&format!("{}.pem", self.trusts)));
+        if let Some(signer) = self.shows {
+            agent = agent
+                .with_env("STAGELIGHT_AGENT_CERT_FILE", file(&format!("agent.{signer}.pem")))
+                .with_env("STAGELIGHT_AGENT_KEY_FILE", file(&format!("agent.{signer}.key")));
+        }
+        for (overlay, variable, value) in self.with {
+            if !overlay.is_empty() {
+                agent = agent.with_file(overlay);
+            }
+            agent = agent.with_env(variable, *value);
+        }
+        let agent = agent.start().unwrap();
+        assert_eq!(send_spans(agent.addresses().otlp_http, &[span(trace, 1)]), 200);
+        agent
+    }
+
+    /// Waits until the agent says why it is refused.
+    #[track_caller]
+    fn is_refused(&self, fleet: &Fleet, gateway: &Collector<'_>, trace: u32, reason: &str) {
+        let agent = self.send(fleet, gateway, trace);
+        eventually(|| {
+            let log = agent.server().log().unwrap();
+            if log.contains(reason) { Ok(()) } else { Err(format!("{}: {log}", self.name)) }
+        });
+    }
+}
+
+/// Plans a gateway that keeps everything, with TLS at its first door.
+fn gateway_with<'a>(fleet: &'a Fleet, name: &'static str, overlays: &[&str]) -> Collector<'a> {
+    let file = |name: &str| fleet.folder().join(name);
+    let mut gateway = gateway(fleet, name);
+    let list = list_of(&[&gateway]);
+    for overlay in overlays {
+        gateway = gateway.with_file(&format!("overlays/{overlay}"));
+    }
+    gateway
+        .with_env("STAGELIGHT_GATEWAYS", list)
+        .with_env("STAGELIGHT_REST_PERCENT", "100")
+        .with_env("STAGELIGHT_TLS_CERT_FILE", file("gateway.ours.pem"))
+        .with_env("STAGELIGHT_TLS_KEY_FILE", file("gateway.ours.key"))
+        .with_env("STAGELIGHT_TLS_CLIENT_CA_FILE", file("ours.pem"))
+        .with_env("STAGELIGHT_GATEWAY_CERT_FILE", file("gateway.ours.pem"))
+        .with_env("STAGELIGHT_GATEWAY_KEY_FILE", file("gateway.ours.key"))
+        .with_env("STAGELIGHT_GATEWAY_CA_FILE", file("ours.pem"))
+        .with_env("STAGELIGHT_TOKENS_FILE", file("tokens"))
+        .with_env("STAGELIGHT_HTPASSWD_FILE", file("htpasswd"))
+        .start()
+        .unwrap()
+}
+
+/// Checks that the gateway has this trace only.
+#[track_caller]
+fn has_only(gateway: &Collector<'_>, trace: u32) {
+    let traces = wait_for_spans(&[gateway], 1).remove(0);
+    assert_eq!(traces.into_keys().collect::<Vec<_>>(), [trace_id(trace)]);
+    assert_eq!(written(gateway).len(), 1);
+    // And nothing else has come as far as to be decided on.
+    assert_eq!(own_metric(gateway, "otelcol_processor_tail_sampling_new_trace_id_received"), 1.0);
+}
+
+#[test]
+fn tls_lets_in_who_trusts_the_gateway_and_nobody_in_plain() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let gateway = gateway_with(&fleet, "gateway", &["tls.yaml"]);
+
+    let stranger = Sender { name: "stranger", trusts: "theirs", shows: None, with: &[] };
+    stranger.is_refused(&fleet, &gateway, 1, "certificate signed by unknown authority");
+    // A service that speaks HTTP without TLS.
+    assert_eq!(send_spans(gateway.addresses().otlp_http, &[span(2, 1)]), 400);
+
+    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &[] };
+    let _agent = friend.send(&fleet, &gateway, 3);
+    has_only(&gateway, 3);
+}
+
+#[test]
+fn mtls_lets_in_who_shows_a_certificate_of_the_authority() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let gateway = gateway_with(&fleet, "gateway", &["tls.yaml", "mtls.yaml", "gateway-tls.yaml"]);
+
+    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
+    nobody.is_refused(&fleet, &gateway, 1, "certificate required");
+    let stranger = Sender { name: "stranger", trusts: "ours", shows: Some("theirs"), with: &[] };
+    stranger.is_refused(&fleet, &gateway, 2, "unknown certificate authority");
+
+    // Through the first door, and by the gateway's own certificate through the second.
+    let friend = Sender { name: "friend", trusts: "ours", shows: Some("ours"), with: &[] };
+    let _agent = friend.send(&fleet, &gateway, 3);
+    has_only(&gateway, 3);
+}
+
+#[test]
+fn the_second_door_lets_in_agents_with_a_certificate() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let gateway = gateway_with(&fleet, "gateway", &["gateway-tls.yaml"]);
+    let agent = |name, signer: &str| {
+        let file = |name: String| fleet.folder().join(name);
+        let door = format!("[{}]", gateway.addresses().traces_by_id);
+        let agent = fleet.collector(name).unwrap();
+        agent
+            .with_file("agent.yaml")
+            .with_file("overlays/agent-tls.yaml")
+            .with_env("STAGELIGHT_GATEWAYS", door)
+            .with_env("STAGELIGHT_GATEWAY_CA_FILE", file("ours.pem".to_owned()))
+            .with_env("STAGELIGHT_AGENT_CERT_FILE", file(format!("agent.{signer}.pem")))
+            .with_env("STAGELIGHT_AGENT_KEY_FILE", file(format!("agent.{signer}.key")))
+            .start()
+            .unwrap()
+    };
+    let (stranger, friend) = (agent("stranger", "theirs"), agent("friend", "ours"));
+
+    assert_eq!(send_spans(stranger.addresses().otlp_http, &[span(1, 1)]), 200);
+    eventually(|| {
+        let log = stranger.server().log().unwrap();
+        if log.contains("unknown certificate authority") { Ok(()) } else { Err(log) }
+    });
+    assert_eq!(send_spans(friend.addresses().otlp_http, &[span(2, 1)]), 200);
+
+    has_only(&gateway, 2);
+}
+
+#[test]
+fn a_token_opens_the_door_and_can_be_exchanged_while_it_is_open() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let write = |name: &str, text: &str| {
+        fs::write(fleet.folder().join(name), text).unwrap();
+        fleet.folder().join(name).display().to_string()
+    };
+    write("tokens", "right-token of the agents\n");
+    let (right, wrong) = (write("right", "right-token\n"), write("wrong", "wrong-token\n"));
+    let gateway = gateway_with(&fleet, "gateway", &["tls.yaml", "bearer.yaml"]);
+    let token = |file| [("overlays/agent-bearer.yaml", "STAGELIGHT_GATEWAY_TOKEN_FILE", file)];
+
+    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
+    nobody.is_refused(&fleet, &gateway, 1, "Unauthenticated");
+    let wrong = token(wrong.as_str());
+    let stranger = Sender { name: "stranger", trusts: "ours", shows: None, with: &wrong };
+    stranger.is_refused(&fleet, &gateway, 2, "Unauthenticated");
+
+    let right = token(right.as_str());
+    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &right };
+    let _agent = friend.send(&fleet, &gateway, 3);
+    has_only(&gateway, 3);
+
+    // The same by HTTP, where the answer can be seen.
+    let plain = fleet.collector("plain").unwrap().with_file("all-in-one.yaml");
+    let plain = plain
+        .with_file("overlays/bearer.yaml")
+        .with_env("STAGELIGHT_TOKENS_FILE", fleet.folder().join("tokens"))
+        .start()
+        .unwrap();
+    let send = |token: &str| {
+        let headers = [("authorization", token)];
+        send_spans_with(plain.addresses().otlp_http, &[span(1, 1)], &headers)
+    };
+    assert_eq!(send_spans(plain.addresses().otlp_http, &[span(1, 1)]), 401);
+    assert_eq!(send("Bearer wrong-token"), 401);
+    assert_eq!(send("Bearer right-token"), 200);
+    write("tokens", "next-token\n");
+    eventually(|| match (send("Bearer next-token"), send("Bearer right-token")) {
+        (200, 401) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
+#[test]
+fn a_user_with_the_password_opens_the_door() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let write = |name: &str, text: &str| {
+        fs::write(fleet.folder().join(name), text).unwrap();
+        fleet.folder().join(name).display().to_string()
+    };
+    write("htpasswd", HTPASSWD);
+    let (right, wrong) = (write("right", "secret-one"), write("wrong", "secret-two"));
+    let gateway = gateway_with(&fleet, "gateway", &["tls.yaml", "basic.yaml"]);
+    let password = |file| {
+        let overlay = "overlays/agent-basic.yaml";
+        [
+            (overlay, "STAGELIGHT_GATEWAY_USER", "ada"),
+            ("", "STAGELIGHT_GATEWAY_PASSWORD_FILE", file),
+        ]
+    };
+
+    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
+    nobody.is_refused(&fleet, &gateway, 1, "Unauthenticated");
+    let wrong = password(wrong.as_str());
+    let stranger = Sender { name: "stranger", trusts: "ours", shows: None, with: &wrong };
+    stranger.is_refused(&fleet, &gateway, 2, "Unauthenticated");
+
+    let right = password(right.as_str());
+    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &right };
+    let _agent = friend.send(&fleet, &gateway, 3);
+    has_only(&gateway, 3);
+}
