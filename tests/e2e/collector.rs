@@ -6,3 +6,4 @@ mod tier;
 mod losses;
 mod doors;
 mod redaction;
+mod exits;
