@@ -126,7 +126,7 @@ func checkHealth(project *types.Project, service types.ServiceConfig) findings {
 	var found findings
 	image, _, _ := strings.Cut(service.Image, ":")
 	if service.HealthCheck == nil {
-		once := service.Restart == types.RestartPolicyNo
+		once := service.Restart == types.RestartPolicyNo && completes(project, service.Name)
 		asking := project.Services[service.Name+"-health"]
 		_, depends := asking.DependsOn[service.Name]
 		if !once && !(depends && asking.HealthCheck != nil) {
@@ -141,4 +141,14 @@ func checkHealth(project *types.Project, service types.ServiceConfig) findings {
 		}
 	}
 	return found
+}
+
+// completes says whether somebody waits for a service to end. Otherwise `up --wait` takes its end for a failure.
+func completes(project *types.Project, name string) bool {
+	for _, other := range project.Services {
+		if other.DependsOn[name].Condition == types.ServiceConditionCompletedSuccessfully {
+			return true
+		}
+	}
+	return false
 }

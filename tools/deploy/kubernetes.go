@@ -62,12 +62,16 @@ func decoder() (runtime.Decoder, error) {
 }
 
 // checkKubernetes builds each folder and checks what comes out. They may name each other's Services.
-func checkKubernetes(prometheus string, folders []string) (findings, error) {
+func checkKubernetes(prometheus, definitions string, folders []string) (findings, error) {
+	published, err := readSchemas(definitions)
+	if err != nil {
+		return nil, err
+	}
 	settings, err := readPrometheusSettings(prometheus)
 	if err != nil {
 		return nil, err
 	}
-	clusters, found, err := readClusters(folders)
+	clusters, found, err := readClusters(published, folders)
 	rules, failed := shippedRules(prometheus)
 	if failed != nil {
 		return found, failed
@@ -79,7 +83,8 @@ func checkKubernetes(prometheus string, folders []string) (findings, error) {
 	return found, err
 }
 
-func readClusters(folders []string) ([]*cluster, findings, error) {
+// readClusters builds the folders. Without published schemas, the operator's objects are not validated.
+func readClusters(published schemas, folders []string) ([]*cluster, findings, error) {
 	decode, err := decoder()
 	if err != nil {
 		return nil, nil, err
@@ -88,7 +93,7 @@ func readClusters(folders []string) ([]*cluster, findings, error) {
 	var clusters []*cluster
 	var world []manifest
 	for _, folder := range folders {
-		one, wrong := readCluster(decode, folder)
+		one, wrong := readCluster(decode, published, folder)
 		found = append(found, wrong...)
 		clusters = append(clusters, &one)
 		world = append(world, one.manifests...)
@@ -99,7 +104,7 @@ func readClusters(folders []string) ([]*cluster, findings, error) {
 	return clusters, found, nil
 }
 
-func readCluster(decode runtime.Decoder, folder string) (cluster, findings) {
+func readCluster(decode runtime.Decoder, published schemas, folder string) (cluster, findings) {
 	var found findings
 	result := cluster{name: filepath.Base(folder)}
 	documents, err := build(folder)
@@ -116,7 +121,11 @@ func readCluster(decode runtime.Decoder, folder string) (cluster, findings) {
 		accessor := object.(interface{ GetName() string })
 		where := fmt.Sprintf("%s: %s %s", result.name, kind.Kind, accessor.GetName())
 		legacyscheme.Scheme.Default(object)
-		for _, problem := range admit(object) {
+		admitted := admit(object)
+		if kind.Group == monitoringv1.SchemeGroupVersion.Group && published != nil {
+			admitted = published.admit(document)
+		}
+		for _, problem := range admitted {
 			found.add(where, "%v", problem)
 		}
 		result.manifests = append(result.manifests, manifest{where, object})
@@ -124,8 +133,7 @@ func readCluster(decode runtime.Decoder, folder string) (cluster, findings) {
 	return result, found
 }
 
-// admit validates a new object, whose defaults are filled in, as the API server does. The operator's objects have no validation here
-// beyond their fields' names and types.
+// admit validates a new object, whose defaults are filled in, as the API server does. The operator's objects have their own.
 func admit(object runtime.Object) field.ErrorList {
 	if object.GetObjectKind().GroupVersionKind().Group == monitoringv1.SchemeGroupVersion.Group {
 		return nil

@@ -1,8 +1,9 @@
 // Deploy checks the ways to deploy that are shipped, without a container engine or a cluster.
 //
 //	deploy compose FILE           a Compose file, with Compose's own loader
-//	deploy kubernetes PROMETHEUS.yaml FOLDER...
-//	                              what kustomize builds of each folder, with the API server's own validation
+//	deploy kubernetes PROMETHEUS.yaml DEFINITIONS FOLDER...
+//	                              what kustomize builds of each folder, with the API server's own validation; the folder
+//	                              DEFINITIONS has the CustomResourceDefinitions of the Prometheus operator
 //	deploy render FOLDER          prints what kustomize builds of it
 //	deploy collectors COMPOSE.yaml FOLDER...
 //	                              prints, as JSON, the configurations and the environment of each collector in them
@@ -30,9 +31,12 @@ func main() {
 
 func run(arguments []string) (findings, error) {
 	if len(arguments) < 2 {
-		return nil, fmt.Errorf("expected `compose FILE`, `kubernetes PROMETHEUS.yaml FOLDER...`, `render FOLDER` or `collectors COMPOSE.yaml FOLDER...`, got %q", arguments)
+		return nil, fmt.Errorf("expected `compose FILE`, `kubernetes PROMETHEUS.yaml DEFINITIONS FOLDER...`, `render FOLDER` or `collectors COMPOSE.yaml FOLDER...`, got %q", arguments)
 	}
 	verb, paths := arguments[0], arguments[1:]
+	if verb == "kubernetes" && len(paths) < 3 {
+		return nil, fmt.Errorf("kubernetes: expected PROMETHEUS.yaml, DEFINITIONS and FOLDER..., got %q", paths)
+	}
 	var found findings
 	switch verb {
 	case "compose":
@@ -42,7 +46,7 @@ func run(arguments []string) (findings, error) {
 		}
 		return checkCompose(project), nil
 	case "kubernetes":
-		return checkKubernetes(paths[0], paths[1:])
+		return checkKubernetes(paths[0], paths[1], paths[2:])
 	case "collectors":
 		return printCollectors(paths[0], paths[1:])
 	case "render":

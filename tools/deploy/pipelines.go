@@ -70,7 +70,7 @@ func printCollectors(compose string, folders []string) (findings, error) {
 			all = append(all, c)
 		}
 	}
-	clusters, found, err := readClusters(folders)
+	clusters, found, err := readClusters(nil, folders)
 	if err != nil {
 		return found, err
 	}

@@ -59,10 +59,10 @@ impl Deploy {
     ///
     /// # Errors
     ///
-    /// Says everything that is wrong, a line each.
+    /// Says everything that is wrong, a line each; or that the schemas of the Prometheus operator cannot be fetched.
     pub fn kubernetes(&self, root: &Path) -> Result<()> {
         let prometheus = root.join("collector/prometheus/prometheus.yaml");
-        let mut arguments = vec![prometheus];
+        let mut arguments = vec![prometheus, tools::definitions::find_or_fetch()?];
         arguments.extend(overlays(root)?);
         self.run("kubernetes", arguments).map(drop)
     }

@@ -3,6 +3,7 @@
 mod golang;
 mod program;
 pub(crate) mod cargo_deny;
+pub(crate) mod definitions;
 
 use std::path::PathBuf;
 

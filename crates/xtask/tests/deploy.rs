@@ -183,6 +183,19 @@ fn a_value_that_the_api_server_would_refuse_is_refused() {
 }
 
 #[test]
+fn a_value_that_the_operators_schema_does_not_know_is_refused() {
+    let file = "collector/kubernetes/operator/prometheus.yaml";
+    let copy = Copy::new().with(file, "retention: 35d", "retention: a month");
+    copy.kubernetes_says("Prometheus stagelight: spec.retention: Invalid value: \"a month\"");
+    let copy = Copy::new().with(
+        "collector/kubernetes/operator/monitors.yaml",
+        "  podMetricsEndpoints:\n    - port: metrics\n",
+        "  podMetrics:\n    - port: metrics\n",
+    );
+    copy.kubernetes_says("unknown field \"spec.podMetrics\"");
+}
+
+#[test]
 fn a_file_that_kustomize_does_not_find_is_refused() {
     let copy = Copy::new().without("collector/kubernetes/agent-config/agent.yaml");
     copy.kubernetes_says("daemonset: kustomize build: ");
