@@ -34,7 +34,7 @@ impl RequestGate {
         let above = span.span_context();
         let trace = if above.is_valid() { above.trace_id() } else { self.ids.new_trace_id() };
         Verdict {
-            is_sampled: self.sampler.samples(arrival, parent, trace),
+            is_sampled: self.sampler.samples(arrival, parent, above, trace),
             trace_id: u128::from_be_bytes(trace.to_bytes()),
             span_id: u64::from_be_bytes(self.ids.new_span_id().to_bytes()),
             carried: None,

@@ -2,13 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use opentelemetry::{Context, TraceId, trace::SpanKind};
-use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
+use opentelemetry::{Context, TraceId, trace::SpanContext};
 use stagelight_core::Arrival;
 
 use crate::{
+    background::is_export_thread,
     config::{Sampler, SamplingRules},
-    span_sampler::SpanSampler,
 };
 
 /// In the context of a caller whose request came with the forcing header.
@@ -18,9 +17,9 @@ pub(crate) struct Forced;
 /// The rules and the sampler that they go before.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSampler {
-    sampler: SpanSampler,
+    sampler: Sampler,
     /// The sampler with another ratio, by endpoint.
-    by_endpoint: Arc<HashMap<String, SpanSampler>>,
+    by_endpoint: Arc<HashMap<String, Sampler>>,
 }
 
 // === impl RequestSampler ===
@@ -28,32 +27,29 @@ pub(crate) struct RequestSampler {
 impl RequestSampler {
     pub(crate) fn new(sampler: Sampler, rules: &SamplingRules) -> Self {
         let ratios = rules.ratios.iter();
-        let by_endpoint = ratios.map(|(endpoint, ratio)| {
-            (endpoint.clone(), SpanSampler(sampler.at_ratio(*ratio).to_sdk()))
-        });
-        Self {
-            sampler: SpanSampler(sampler.to_sdk()),
-            by_endpoint: Arc::new(by_endpoint.collect()),
-        }
+        let by_endpoint = ratios.map(|(name, ratio)| (name.clone(), sampler.at_ratio(*ratio)));
+        Self { sampler, by_endpoint: Arc::new(by_endpoint.collect()) }
     }
 
-    /// Returns whether a request below `parent` is recorded, in a trace of this id.
-    ///
-    /// What a sampler may add to a span, it adds when the span starts: it is asked again then.
-    pub(crate) fn samples(&self, arrival: Arrival<'_>, parent: &Context, trace: TraceId) -> bool {
-        if parent.get::<Forced>().is_some() {
-            return true;
+    /// Returns whether a request in `context`, below the span `above`, is recorded, in a trace of this id.
+    pub(crate) fn samples(
+        &self,
+        arrival: Arrival<'_>,
+        context: &Context,
+        above: &SpanContext,
+        trace: TraceId,
+    ) -> bool {
+        if is_export_thread() {
+            return false;
         }
-        let sampler = self.of_endpoint(arrival).unwrap_or(&self.sampler);
-        let result =
-            sampler.should_sample(Some(parent), trace, arrival.name, &SpanKind::Server, &[], &[]);
-        result.decision == SamplingDecision::RecordAndSample
+        let is_forced = context.get::<Forced>().is_some();
+        is_forced || self.of_endpoint(arrival).unwrap_or(self.sampler).samples(above, trace)
     }
 
-    fn of_endpoint(&self, arrival: Arrival<'_>) -> Option<&SpanSampler> {
+    fn of_endpoint(&self, arrival: Arrival<'_>) -> Option<Sampler> {
         if self.by_endpoint.is_empty() {
             return None;
         }
-        self.by_endpoint.get(&*(arrival.endpoint)()?)
+        self.by_endpoint.get(&*(arrival.endpoint)()?).copied()
     }
 }

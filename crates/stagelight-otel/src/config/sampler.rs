@@ -1,5 +1,6 @@
 //! Which traces are recorded.
 
+use opentelemetry::{TraceId, trace::SpanContext};
 use opentelemetry_sdk::trace::Sampler as SdkSampler;
 
 /// Decides which traces are recorded. A ratio outside 0 to 1 counts as the nearer of the two.
@@ -47,6 +48,19 @@ impl Sampler {
         }
     }
 
+    /// Decides about a request below `parent`, in a trace of this id, as [the SDK's](Self::to_sdk) does, but without all that it makes besides.
+    pub(crate) fn samples(self, parent: &SpanContext, trace: TraceId) -> bool {
+        let (asks_parent, ratio) = match self {
+            Self::AlwaysOn => (false, 1.0),
+            Self::AlwaysOff => (false, 0.0),
+            Self::Ratio(ratio) => (false, ratio),
+            Self::ParentBasedAlwaysOn => (true, 1.0),
+            Self::ParentBasedAlwaysOff => (true, 0.0),
+            Self::ParentBasedRatio(ratio) => (true, ratio),
+        };
+        if asks_parent && parent.is_valid() { parent.is_sampled() } else { is_in(ratio, trace) }
+    }
+
     pub(crate) fn to_sdk(self) -> SdkSampler {
         let by_parent = |root: SdkSampler| SdkSampler::ParentBased(Box::new(root));
         match self {
@@ -64,5 +78,65 @@ impl Default for Sampler {
     /// The specification's default.
     fn default() -> Self {
         Self::ParentBasedAlwaysOn
+    }
+}
+
+/// Returns whether a trace is in this part of all: by the lower 63 of its random bits, as the SDK has it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a bound between 0 and 2^63"
+)]
+fn is_in(ratio: f64, trace: TraceId) -> bool {
+    const ALL: f64 = (1_u64 << 63) as f64;
+    let low = u128::from_be_bytes(trace.to_bytes()) as u64 >> 1;
+    1.0 <= ratio || low < (ratio.max(0.0) * ALL) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::{
+        Context, SpanId,
+        trace::{SpanKind, TraceContextExt as _, TraceFlags, TraceState},
+    };
+    use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn samplers(ratio: f64) -> [Sampler; 6] {
+        [
+            Sampler::AlwaysOn,
+            Sampler::AlwaysOff,
+            Sampler::Ratio(ratio),
+            Sampler::ParentBasedAlwaysOn,
+            Sampler::ParentBasedAlwaysOff,
+            Sampler::ParentBasedRatio(ratio),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_decides_as_the_sdk_does(
+            ratio in prop_oneof![Just(0.0), Just(1.0), Just(f64::NAN), -1.0..2.0, 0.0..1e-3],
+            trace in 1_u128..,
+            span in 1_u64..,
+            is_sampled: bool,
+            is_remote: bool,
+        ) {
+            let flags = TraceFlags::default().with_sampled(is_sampled);
+            let span = SpanId::from(span);
+            let parent = SpanContext::new(trace.into(), span, flags, is_remote, TraceState::NONE);
+            let context = Context::new().with_remote_span_context(parent.clone());
+            for sampler in samplers(ratio) {
+                let sdk = sampler.to_sdk();
+                let kind = SpanKind::Server;
+                let result =
+                    sdk.should_sample(Some(&context), trace.into(), "request", &kind, &[], &[]);
+                let expected = result.decision == SamplingDecision::RecordAndSample;
+                prop_assert_eq!(sampler.samples(&parent, trace.into()), expected, "{:?}", sampler);
+            }
+        }
     }
 }
