@@ -22,6 +22,7 @@ mod pipeline;
 mod pipeline_servers;
 mod host;
 pub mod queries;
+pub mod lint;
 
 use serde_json::Value;
 

@@ -20,6 +20,7 @@ pub(super) const BURN_10_DAYS: Alerts = &["ErrorBudgetGoneIn10Days"];
 pub(super) const BURN_30_DAYS: Alerts = &["ErrorBudgetGoneIn30Days"];
 pub(super) const EXPORT_AGE: Alerts = &["ServiceStoppedExporting"];
 pub(super) const SPAN_QUEUE: Alerts = &["SpanQueueFilling"];
+pub(super) const SERIES: Alerts = &["CardinalityNearLimit"];
 pub(super) const QUEUE: Alerts = &["CollectorQueueFilling", "CollectorQueueFull"];
 /// Alerts on what should not be at all: a little above zero, as a line.
 pub(super) const SPANS_DROPPED: Alerts = &["SpansDropped"];
@@ -73,6 +74,7 @@ mod tests {
             BURN_30_DAYS,
             EXPORT_AGE,
             SPAN_QUEUE,
+            SERIES,
             QUEUE,
             SPANS_DROPPED,
             MEASUREMENTS_DROPPED,

@@ -132,12 +132,18 @@ fn services() -> Vec<Panel> {
             .about("label_limit and series_limit: a label has too many values, the rest is in \"other\"; outside_request: a stage without a request; too_many_requests, too_many_stages: more open at once than there is room for.")
             .query(Series::of(&catalog::DROPPED, 0).rate(&[Label::Reason]), "{{reason}}")
             .none_because_of(limits::MEASUREMENTS_DROPPED),
-        Panel::new(View::Lines, "Series of a process, by family", Unit::Count, "No service measures here, or the recording rules are not loaded")
-            .about("A family keeps 2,000 series apart; what comes on top is counted together.")
-            .query(
-                r#"max by (family, job) (job_instance_family:stagelight_series:count{job=~"$job"})"#.to_owned(),
-                "{{family}} {{job}}",
-            )
-            .limits(1600.0, 2000.0),
+        Panel::new(
+            View::Lines,
+            "Room for series, by family",
+            Unit::Ratio,
+            "No service measures here, or the recording rules are not loaded",
+        )
+        .about("Used part of the series that the fullest process keeps apart in a family. Beyond, they are counted together, and above as dropped.")
+        .query(
+            r#"max by (job, family) (job_instance_family:stagelight_series:ratio{job=~"$job"})"#.to_owned(),
+            "{{job}} {{family}}",
+        )
+        .alerts(limits::SERIES)
+        .max(1.0),
     ]
 }

@@ -152,6 +152,20 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+// === impl Query ===
+
+impl Query {
+    /// Says where it stands: the panel's title and the target's letter, or the variable, or the annotation.
+    #[must_use]
+    pub fn place_name(&self) -> String {
+        match &self.place {
+            Place::Panel { title, ref_id, .. } => format!("{title:?} {ref_id}"),
+            Place::Variable { name, .. } => format!("variable {name}"),
+            Place::Annotation { name, .. } => format!("annotation {name:?}"),
+        }
+    }
+}
+
 // === impl Variables ===
 
 impl Variables {
