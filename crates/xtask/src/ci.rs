@@ -4,6 +4,7 @@
 //! target), so that nothing is compiled twice for different flags.
 
 mod steps;
+mod rules;
 mod alertmanager;
 mod deploy;
 mod dashboards;

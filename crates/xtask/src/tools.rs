@@ -4,6 +4,7 @@ mod golang;
 mod program;
 pub(crate) mod cargo_deny;
 pub(crate) mod definitions;
+pub(crate) mod pint;
 
 use std::path::PathBuf;
 

@@ -15,7 +15,7 @@ use crate::terminal::progress;
 use crate::tools::{Tools, cargo_deny};
 use crate::workspace::Workspace;
 
-use super::{alertmanager, dashboards, deploy};
+use super::{alertmanager, dashboards, deploy, rules};
 
 /// One thing that has to hold.
 #[derive(Debug)]
@@ -105,6 +105,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "dashboards",
         what: "the dashboards are what Grafana's own schema allows",
         action: Action::Task(dashboards::check),
+    },
+    Step {
+        name: "rules",
+        what: "Prometheus' rules load, do what their tests say, and follow good habits",
+        action: Action::Task(rules::check),
     },
     Step {
         name: "test",

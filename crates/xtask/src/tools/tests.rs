@@ -3,11 +3,12 @@ use std::fs;
 use crate::workspace::Workspace;
 
 use super::golang::{GoVersion, OLDEST};
+use super::pint::PINT;
 use super::{ALERTMANAGER, COLLECTOR, DASHBOARDS, DEPLOY, PROMETHEUS};
 
 #[test]
 fn every_pinned_module_is_pinned_with_checksums() {
-    for program in [COLLECTOR, PROMETHEUS, ALERTMANAGER, DEPLOY, DASHBOARDS] {
+    for program in [COLLECTOR, PROMETHEUS, ALERTMANAGER, DEPLOY, DASHBOARDS, PINT] {
         let files = program.pinned_files(&Workspace::find()).unwrap();
         let names: Vec<_> =
             files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
@@ -19,7 +20,7 @@ fn every_pinned_module_is_pinned_with_checksums() {
 
 #[test]
 fn the_oldest_accepted_go_is_new_enough_for_every_pinned_module() {
-    for program in [COLLECTOR, PROMETHEUS, ALERTMANAGER, DEPLOY, DASHBOARDS] {
+    for program in [COLLECTOR, PROMETHEUS, ALERTMANAGER, DEPLOY, DASHBOARDS, PINT] {
         let file = Workspace::find().path(program.pinned_in).join("go.mod");
         let module = fs::read_to_string(file).unwrap();
         let wanted = module.lines().find_map(|line| line.strip_prefix("go ")).unwrap();
