@@ -85,7 +85,7 @@ pub static ALL: [Threshold; 48] = [
         .minutes(5),
     // Whether Prometheus and Alertmanager do their part.
     critical("PrometheusDown", Level, UP).equal(0.0).minutes(2),
-    critical("PrometheusReceivesNothing", Rate, PUSHES).equal(0.0).minutes(5),
+    critical("PrometheusReceivesNothing", Rate, PUSHES).equal(0.0).minutes(1),
     warning("PrometheusRefusesPushes", Ratio, PUSHES).above(0.05).minutes(5),
     warning(
         "PrometheusRejectsSamples",
