@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
-use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     stage::Group,
     store::Store,
     streams::SpanKeys,
+    sync::Mutex,
     timeline::Pool,
     well_known::{self, Groups},
 };

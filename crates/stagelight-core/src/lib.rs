@@ -41,6 +41,7 @@
 //! nothing of OpenTelemetry or HTTP: names from their conventions are data in [`catalog`].
 
 // In reading order: the vocabulary, what is measured, how it is kept, how it is computed, who drives it, what is read.
+mod sync;
 mod units;
 mod clock;
 mod outcome;

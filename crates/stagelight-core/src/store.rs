@@ -12,7 +12,6 @@ mod writer;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     histogram::FineBuckets,
     snapshot::{Point, Series, Snapshot},
     symbol::{Symbol, Symbols},
+    sync::Mutex,
 };
 use exemplars::{Collected, Intervals, Reservoirs};
 
@@ -182,3 +182,5 @@ fn overflow_key(family: &Family) -> SeriesKey {
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, stagelight_model))]
+mod model;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
-use crate::catalog::Label;
+use crate::{catalog::Label, sync::RwLock};
 
 /// The longest attribute value that is kept, in bytes; a longer one is `other`.
 ///

@@ -22,3 +22,5 @@ pub(crate) use stage_cell::StageLabel;
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, stagelight_model))]
+mod model;

@@ -1,13 +1,12 @@
 //! Symbols that exist from the start, and which group each stage is in.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
 use crate::{
     catalog::Label,
     outcome::Outcome,
     stage::{self, Group},
     store::Store,
     symbol::Symbol,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
 pub(crate) const BACKEND_FETCH: Symbol = Symbol(2);
@@ -104,7 +103,7 @@ impl Dropped {
 
 impl Groups {
     pub(crate) fn new(store: &Store) -> Self {
-        let groups = Self([const { AtomicU8::new(Group::Other as u8) }; GROUPED]);
+        let groups = Self(std::array::from_fn(|_| AtomicU8::new(Group::Other as u8)));
         for name in STAGES {
             groups.set(store.symbols.intern(Label::Stage, name), Group::of_well_known(name));
         }

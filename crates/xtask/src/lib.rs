@@ -24,6 +24,7 @@ mod interrupt;
 mod stack;
 mod bench;
 mod soak;
+mod model;
 pub mod ci;
 
 pub use bench::bench;
@@ -31,6 +32,7 @@ pub use cache::Cache;
 pub use dashboards::Dashboards;
 pub use deploy::{Deploy, DeployedCollector};
 pub use interrupt::Interrupt;
+pub use model::model;
 pub use python::python_env;
 pub use soak::soak;
 pub use stack::{

@@ -64,6 +64,8 @@ enum Task {
         #[arg(long, value_parser = ["table", "json"], default_value = "table")]
         format: String,
     },
+    /// Checks core's single-writer protocols with loom: every schedule of a few threads, within bounds.
+    Model,
     /// Runs everything that has to hold before a change is merged, as CI does.
     Ci {
         /// Go on after a failed step.
@@ -123,6 +125,7 @@ fn run(task: Task) -> Result<ExitCode> {
             ];
             xtask::soak(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
         }
+        Task::Model => xtask::model(&Workspace::find()).map(|()| ExitCode::SUCCESS),
         Task::Ci { keep_going, steps } => {
             ci::run(&CiOptions { steps, keep_going }).map(|()| ExitCode::SUCCESS)
         }

@@ -1,9 +1,6 @@
 //! The cells of one series in one shard.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     buckets::{Buckets, MAX_BOUNDS},
@@ -11,6 +8,7 @@ use crate::{
     fine::{Layout, PER_OCTAVE},
     histogram::{self, FineBuckets, Histogram},
     snapshot::Point,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// The octaves of fine buckets that are kept: 2^10 to 2^44 ns is 1 µs to 4.8 h; bytes begin at 1.
@@ -123,7 +121,7 @@ impl Cell {
             Instrument::Histogram { buckets, .. } => Self::Histogram(HistogramCell {
                 buckets,
                 sum: AtomicU64::new(0),
-                counts: [const { AtomicU64::new(0) }; MAX_BOUNDS + 1],
+                counts: std::array::from_fn(|_| AtomicU64::new(0)),
                 fine: fine.are_kept_of(metric).then(|| FineCells::new(metric)),
             }),
             Instrument::Counter | Instrument::UpDownCounter | Instrument::Gauge => {
@@ -174,7 +172,7 @@ impl FineCells {
         let position = self.layout.position(value).saturating_sub(first);
         let position = position.min(OCTAVES * PER_OCTAVE - 1);
         let octave = self.octaves[position / PER_OCTAVE]
-            .get_or_init(|| Box::new([const { AtomicU64::new(0) }; PER_OCTAVE]));
+            .get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
         grow(&octave[position % PER_OCTAVE], 1);
     }
 

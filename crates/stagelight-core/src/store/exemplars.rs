@@ -1,13 +1,18 @@
 //! Which values become exemplars: reservoirs of size one, beside the cells, so that values of unsampled requests know nothing of them.
 
-use std::sync::atomic::{
-    AtomicU8, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed},
-};
-
 use rustc_hash::FxHashMap;
 
-use crate::{exemplar::Traced, store::SeriesKey};
+use crate::{
+    exemplar::Traced,
+    store::SeriesKey,
+    sync::{
+        Serial,
+        atomic::{
+            AtomicU8, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+};
 
 /// The most readers that exemplars are kept for.
 pub(crate) const MAX_READERS: usize = 4;
@@ -59,7 +64,7 @@ pub(crate) struct Random(u64);
 
 impl Intervals {
     pub(super) fn new() -> Self {
-        Self { readers: AtomicU8::new(0), current: [const { AtomicU64::new(1) }; MAX_READERS] }
+        Self { readers: AtomicU8::new(0), current: std::array::from_fn(|_| AtomicU64::new(1)) }
     }
 
     /// Takes a reader's number. `None` when there are too many.
@@ -163,7 +168,7 @@ fn add(spots: &mut Vec<(Spot, Kept)>, spot: Spot, kept: Kept, random: &mut Rando
 impl Random {
     /// Makes a sequence that differs from all others of the process.
     pub(crate) fn new() -> Self {
-        static SEEDS: AtomicU64 = AtomicU64::new(1);
+        static SEEDS: Serial = Serial::new(1);
         // Spread out; never zero, from which nothing but zeros would come.
         Self(SEEDS.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }

@@ -75,6 +75,35 @@ fn a_shard_outlives_its_thread_and_serves_the_next() {
 }
 
 #[test]
+fn ten_thousand_threads_that_come_and_go_leak_nothing_and_lose_nothing() {
+    const AT_ONCE: usize = 8;
+    let engine = Engine::new();
+    let life = || {
+        let mut request = engine.start_request("/x");
+        let span = request.link(|| engine.open_request_span("/x"));
+        let stage = engine.open_stage(span, engine.stage_id("stage"));
+        engine.close(stage);
+        request.end(Outcome::Ok);
+        engine.close(span);
+    };
+    for _ in 0..10_000 / AT_ONCE {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(life)).collect();
+            // Joined one by one: the end of the scope does not wait for thread-locals.
+            threads.into_iter().for_each(|it| it.join().unwrap());
+        });
+    }
+    let snapshot = engine.snapshot();
+    let series = snapshot.of(&catalog::REQUEST).next().unwrap();
+    assert_eq!(series.histogram(0).unwrap().count(), 10_000);
+    let stages = snapshot.of(&catalog::STAGE).map(|it| it.histogram(0).unwrap().count());
+    assert_eq!(stages.sum::<u64>(), 10_000);
+    assert_eq!(total(&engine, &catalog::DROPPED), 0);
+    assert!(engine.0.store.shards.lock().all.len() <= AT_ONCE);
+    assert_eq!(engine.0.pool.pages_made(), 1);
+}
+
+#[test]
 fn threads_at_once_have_a_shard_each_and_readers_see_the_sum() {
     let engine = Engine::new();
     std::thread::scope(|scope| {

@@ -1,19 +1,20 @@
 //! What a request's home thread notes while it runs.
 
-use std::sync::atomic::{
-    AtomicU16, AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
-
 use crate::{
     symbol::Symbol,
+    sync::atomic::{
+        AtomicU16, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
     timeline::{edge::Edge, stage_cell::StageCell, trace_cell::TraceCell},
 };
 
 /// Edges that home notes before it sweeps; a request of 32 stages fits.
-const LANE: usize = 64;
+///
+/// In a model this and the next are so small that it comes to their ends.
+const LANE: usize = if cfg!(stagelight_model) { 2 } else { 64 };
 /// Stages that home can have open, or closed and not yet swept, without the mutex.
-pub(super) const HOME_SLOTS: usize = 32;
+pub(super) const HOME_SLOTS: usize = if cfg!(stagelight_model) { 2 } else { 32 };
 
 /// A lane of edges that only home writes, with one relaxed store each, and whoever sweeps reads; and the stages of home's slots.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Notes {
             endpoint: AtomicU16::new(0),
             trace: TraceCell::default(),
             len: AtomicU32::new(0),
-            lane: [const { AtomicU64::new(0) }; LANE],
+            lane: std::array::from_fn(|_| AtomicU64::new(0)),
             stages: std::array::from_fn(|_| StageCell::default()),
         }
     }

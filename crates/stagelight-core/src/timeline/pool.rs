@@ -2,9 +2,7 @@
 
 use std::sync::OnceLock;
 
-use parking_lot::Mutex;
-
-use crate::timeline::record::Record;
+use crate::{sync::Mutex, timeline::record::Record};
 
 /// Records are made this many at a time: 544 KiB.
 const PAGE: u32 = 256;
@@ -60,6 +58,12 @@ impl Pool {
     /// Takes the records of a thread that ends.
     pub(crate) fn put_all_back(&self, own: &mut Vec<u32>) {
         self.shared.lock().records.append(own);
+    }
+
+    /// Returns how many pages there are.
+    #[cfg(test)]
+    pub(crate) fn pages_made(&self) -> u32 {
+        self.shared.lock().pages_made
     }
 
     #[cold]

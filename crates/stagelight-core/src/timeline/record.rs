@@ -4,18 +4,18 @@
 //! other thread adds them to the [`ledger`](super::ledger), under a mutex. Whoever ends the request, or home when its lane is full,
 //! puts both in order and sweeps.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-};
-
-use parking_lot::Mutex;
-
 use crate::{
     clock::Ticks,
     key::NO_SLOT,
     outcome::Outcome,
     symbol::Symbol,
+    sync::{
+        Mutex,
+        atomic::{
+            AtomicBool, AtomicU32, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
+    },
     timeline::{
         context::Context,
         edge::Edge,

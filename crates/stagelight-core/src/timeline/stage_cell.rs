@@ -1,8 +1,9 @@
 //! What is known of a stage besides its edges.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
-
-use crate::symbol::Symbol;
+use crate::{
+    symbol::Symbol,
+    sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
+};
 
 /// An open stage; written from its start to its end, read when it is swept.
 ///

@@ -1,15 +1,15 @@
 //! Which trace a request is in.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
-
-use parking_lot::Mutex;
-
 use crate::{
     clock::Clock,
     exemplar::Traced,
+    sync::{
+        Mutex,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
     trace::{Caller, UnrecordedTrace, Verdict},
 };
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::bench;
 use crate::cache::Cache;
 use crate::command::{cargo, output, run};
+use crate::model::model;
 use crate::soak;
 use crate::stack::GatewaySource;
 use crate::terminal::progress;
@@ -115,6 +116,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         what: "unit, documentation, compile-fail and end-to-end tests pass",
         action: Action::Task(test),
+    },
+    Step {
+        name: "model",
+        what: "no schedule of threads breaks what core's data rest on",
+        action: Action::Task(model),
     },
     Step {
         name: "soak",

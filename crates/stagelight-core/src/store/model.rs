@@ -1,0 +1,81 @@
+//! Every schedule of threads that write, end, and read.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::*;
+use crate::{
+    histogram::FineBuckets,
+    well_known::{self, Dropped},
+};
+
+fn store() -> Arc<Store> {
+    let store = Store::new(FineBuckets::ForQuantiles);
+    well_known::intern(&store);
+    Arc::new(store)
+}
+
+/// Lives as a thread does: takes a shard, counts so often, and gives it back.
+fn live(store: &Store, times: u64) {
+    let mut writer = Writer::new(store);
+    for _ in 0..times {
+        writer.drop_one(store, Dropped::OutsideRequest);
+    }
+    writer.retire(store);
+}
+
+/// Returns what a reader sees now.
+fn counted(store: &Store) -> u64 {
+    let shards = store.shards.lock().all.clone();
+    let sums = sums_of(&catalog::DROPPED, &shards);
+    let count = |it: &Vec<Point>| if let Point::Counter(count) = it[0] { count } else { 0 };
+    sums.values().map(count).sum()
+}
+
+#[test]
+fn threads_that_come_and_go_lose_nothing_in_any_schedule() {
+    loom::model(|| {
+        let store = store();
+        let first = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || live(&store, 2))
+        };
+        live(&store, 2);
+        first.join().unwrap();
+        live(&store, 1);
+        assert_eq!(counted(&store), 5);
+        assert!(store.shards.lock().all.len() <= 2);
+    });
+}
+
+#[test]
+fn a_reader_never_sees_more_than_there_is_nor_less_than_before() {
+    loom::model(|| {
+        let store = store();
+        let writing = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                live(&store, 1);
+                live(&store, 1);
+            })
+        };
+        let (first, second) = (counted(&store), counted(&store));
+        assert!(first <= second && second <= 2, "{first} then {second}");
+        writing.join().unwrap();
+        assert_eq!(counted(&store), 2);
+    });
+}
+
+#[test]
+fn a_new_value_has_one_symbol_whoever_is_first() {
+    loom::model(|| {
+        let store = store();
+        let other = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || store.symbols.intern(catalog::Label::Model, "new"))
+        };
+        let here = store.symbols.intern(catalog::Label::Model, "new");
+        assert_eq!(other.join().unwrap(), here);
+    });
+}
