@@ -187,7 +187,7 @@ fn a_message_says_what_where_how_much_and_what_to_do() {
         Since 2026-01-02 03:04:05 UTC
 
         Runbook: https://example.com/runbooks/SlowStreams.md
-        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming?from=1767322145000&to=now&var-job=llm-gateway
+        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming?from=1767322145000&to=now&var-job=llm-gateway&var-provider=halcyon
         ---
         warning
         ---
@@ -216,7 +216,7 @@ fn a_message_says_that_it_is_over() {
         Since 2026-01-02 03:04:05 UTC, until 03:24:05 UTC
 
         Runbook: https://example.com/runbooks/SlowStreams.md
-        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming?from=1767322145000&to=now&var-job=llm-gateway
+        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming?from=1767322145000&to=now&var-job=llm-gateway&var-provider=halcyon
         ---
         good
         ---
@@ -233,7 +233,7 @@ fn message(status: &str) -> String {
         "groupLabels": { "alertname": "SlowStreams", "job": "llm-gateway" },
         "commonLabels": {
             "alertname": "SlowStreams", "severity": "warning", "job": "llm-gateway",
-            "cause": "streaming",
+            "cause": "streaming", "provider": "halcyon",
         },
         "alerts": [alert("a", status), alert("b", status)],
     });
