@@ -87,3 +87,37 @@ fn encode(text: &str) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_traces_is_a_query_once_grafana_has_put_the_values_in() {
+        let link =
+            Link::traces("t", r#"{ span.provider = "${__field.labels.provider}" && a > 1s }"#);
+
+        assert!(link.url.contains("%22${__field.labels.provider}"), "{}", link.url);
+        let url = link.url.replace("${__field.labels.provider}", "northwind");
+        let panes = decode(url.split_once("&panes=").unwrap().1);
+        let panes: Value = serde_json::from_str(&panes).unwrap();
+        let query = &panes["traces"]["queries"][0];
+        assert_eq!(query["query"], "{ span.provider = \"northwind\" && a > 1s }");
+        assert_eq!(query["datasource"]["uid"], "${traces}");
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_encoded_byte_by_byte() {
+        assert_eq!(encode("ä $x ${y} }"), "%C3%A4%20%24x%20${y}%20%7D");
+    }
+
+    fn decode(text: &str) -> String {
+        let mut parts = text.split('%');
+        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend(&part.as_bytes()[2..]);
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+}

@@ -93,6 +93,17 @@ pub fn lint(dashboard: &Value, names: &Names) -> Vec<Finding> {
     RULES.iter().flat_map(findings).collect()
 }
 
+/// Returns the metrics of a PromQL query that nobody makes.
+///
+/// # Errors
+///
+/// What is wrong with a query that is none.
+pub fn unknown_metrics(query: &str, names: &Names) -> Result<Vec<String>, String> {
+    let expr = promql_parser::parser::parse(query)?;
+    let metrics = labels::selectors(&expr).into_iter().map(labels::metric);
+    Ok(metrics.filter(|it| names.labels(it).is_none()).collect())
+}
+
 /// Returns the names of all rules, in the order in which they are checked.
 #[must_use]
 pub fn rule_names() -> Vec<&'static str> {

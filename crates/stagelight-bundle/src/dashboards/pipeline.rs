@@ -86,7 +86,7 @@ fn at_a_glance() -> Vec<Panel> {
             .about("Seconds since the last sample of each service that exported in the time shown. More than two export intervals: it was stopped, or its way here is cut.")
             .query(
                 format!(
-                    "time() - max by (job, instance) (max_over_time(timestamp({})[$__range:1m]))",
+                    "time() - max by (job, instance) (max_over_time(timestamp({})[$__range:30s]))",
                     points().selector("")
                 ),
                 "",

@@ -123,7 +123,7 @@ pub(super) fn counters(sheet: &Sheet<'_>) -> Vec<String> {
 
 /// Windows fit the step or the shown range, whatever the export interval is.
 pub(super) fn window(sheet: &Sheet<'_>) -> Vec<String> {
-    let allowed = ["[$__rate_interval]", "[$__range]", "[$__range:1m]"];
+    let allowed = ["[$__rate_interval]", "[$__range]", "[$__range:30s]"];
     let mut findings = Vec::new();
     for query in sheet.queries() {
         let mut rest = query.expr.as_str();
