@@ -72,11 +72,15 @@ fn commands() -> BTreeSet<Vec<String>> {
         let lines = text.lines().map(|it| it.trim_start_matches(['#', ' ', '$']));
         let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
         for line in joined.lines() {
-            let mut words = shell_words(line).into_iter();
+            let is_variable = |it: &&String| it.contains('=') && !it.starts_with('-');
+            let words = shell_words(line);
+            let variables = words.iter().take_while(is_variable).count();
+            let command = words[variables..].to_vec();
+            let mut words = command.iter();
             if words.next().is_some_and(|it| it.starts_with("otelcol-"))
-                && words.next().as_deref() == Some("--config")
+                && words.next().is_some_and(|it| it == "--config")
             {
-                commands.insert(shell_words(line).split_off(1));
+                commands.insert(command[1..].to_vec());
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use xtask::{Collector, Fleet};
+use xtask::{Collector, Fleet, PlannedCollector};
 
 use super::{
     telemetry::{
@@ -109,6 +109,14 @@ impl Sender<'_> {
 
 /// Plans a gateway that keeps everything, with TLS at its first door.
 fn gateway_with<'a>(fleet: &'a Fleet, name: &'static str, overlays: &[&str]) -> Collector<'a> {
+    planned_gateway(fleet, name, overlays).start().unwrap()
+}
+
+fn planned_gateway<'a>(
+    fleet: &'a Fleet,
+    name: &'static str,
+    overlays: &[&str],
+) -> PlannedCollector<'a> {
     let file = |name: &str| fleet.folder().join(name);
     let mut gateway = gateway(fleet, name);
     let list = list_of(&[&gateway]);
@@ -126,8 +134,6 @@ fn gateway_with<'a>(fleet: &'a Fleet, name: &'static str, overlays: &[&str]) -> 
         .with_env("STAGELIGHT_GATEWAY_CA_FILE", file("ours.pem"))
         .with_env("STAGELIGHT_TOKENS_FILE", file("tokens"))
         .with_env("STAGELIGHT_HTPASSWD_FILE", file("htpasswd"))
-        .start()
-        .unwrap()
 }
 
 /// Checks that the gateway has this trace only.
@@ -242,6 +248,12 @@ fn a_token_opens_the_door_and_can_be_exchanged_while_it_is_open() {
     assert_eq!(send_spans(plain.addresses().otlp_http, &[span(1, 1)]), 401);
     assert_eq!(send("Bearer wrong-token"), 401);
     assert_eq!(send("Bearer right-token"), 200);
+    write("tokens", "");
+    eventually(|| match send("Bearer right-token") {
+        401 => Ok(()),
+        other => Err(other),
+    });
+    assert_eq!(send("Bearer "), 401);
     write("tokens", "next-token\n");
     eventually(|| match (send("Bearer next-token"), send("Bearer right-token")) {
         (200, 401) => Ok(()),
@@ -278,4 +290,28 @@ fn a_user_with_the_password_opens_the_door() {
     let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &right };
     let _agent = friend.send(&fleet, &gateway, 3);
     has_only(&gateway, 3);
+}
+
+#[test]
+fn an_empty_variable_at_a_door_keeps_it_shut() {
+    let fleet = Fleet::new().unwrap();
+    certificates(&fleet);
+    let doors = [
+        ("mtls", "STAGELIGHT_TLS_CLIENT_CA_FILE"),
+        ("gateway-tls", "STAGELIGHT_GATEWAY_CA_FILE"),
+        ("gateway-tls-2", "STAGELIGHT_GATEWAY_CERT_FILE"),
+        ("bearer", "STAGELIGHT_TOKENS_FILE"),
+        ("basic", "STAGELIGHT_HTPASSWD_FILE"),
+    ];
+    fs::write(fleet.folder().join("tokens"), "right-token\n").unwrap();
+    fs::write(fleet.folder().join("htpasswd"), HTPASSWD).unwrap();
+    for (name, empty) in doors {
+        let overlay = name.trim_end_matches("-2");
+        let overlays = ["tls.yaml", &format!("{overlay}.yaml")];
+        let planned = planned_gateway(&fleet, name, &overlays).with_env(empty, "");
+
+        let started = planned.start();
+
+        assert!(started.is_err(), "{name} with an empty {empty}");
+    }
 }

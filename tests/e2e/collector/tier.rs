@@ -184,6 +184,11 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
         .map(|it| it.trace_id)
         .collect();
     assert!(kept.len() < REQUESTS as usize, "all {} were kept", kept.len());
+    for collector in gateways.iter().chain([&agent]) {
+        let log = collector.server().log().unwrap().to_lowercase();
+        let warnings: Vec<_> = log.lines().filter(|it| it.contains("deprecat")).collect();
+        assert_eq!(warnings, Vec::<&str>::new());
+    }
 }
 
 #[test]
