@@ -42,7 +42,9 @@ func checkCompose(project *types.Project) findings {
 
 func composeContainer(service types.ServiceConfig) container {
 	mounted := files{folders: map[string]string{}}
+	var mounts []string
 	for _, volume := range service.Volumes {
+		mounts = append(mounts, volume.Target)
 		if volume.Type == types.VolumeTypeBind {
 			mounted.folders[volume.Target] = volume.Source
 		}
@@ -60,6 +62,7 @@ func composeContainer(service types.ServiceConfig) container {
 		environment: environment,
 		memory:      int64(service.MemLimit),
 		files:       mounted,
+		mounts:      mounts,
 	}
 }
 

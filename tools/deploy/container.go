@@ -20,6 +20,8 @@ type container struct {
 	// The memory it may use, in bytes; 0 is no limit.
 	memory int64
 	files  files
+	// Where anything is mounted. Everything else is the image's, and read-only.
+	mounts []string
 }
 
 // files is what is mounted: folders and files of this machine, and contents that are known without one.
@@ -91,8 +93,13 @@ func checkCollector(c container) findings {
 				continue
 			}
 			read[name] = true
-			_, set := c.environment[name]
+			value, set := c.environment[name]
+			if !set {
+				value = fallback
+			}
 			switch {
+			case strings.HasPrefix(value, "/") && value != "/" && !c.isMounted(value):
+				found.add(c.where, "%s is %q, where nothing is mounted", name, value)
 			case set:
 			case !hasDefault:
 				found.add(c.where, "%s is not set and has no default", name)
@@ -109,6 +116,12 @@ func checkCollector(c container) findings {
 	slices.Sort(found)
 	found = append(found, checkPipelines(c)...)
 	return append(found, checkMemory(c)...)
+}
+
+func (c container) isMounted(name string) bool {
+	return slices.ContainsFunc(c.mounts, func(mount string) bool {
+		return name == mount || strings.HasPrefix(name, mount+"/")
+	})
 }
 
 // checkMemory holds the collector's three ideas of its memory against each other: Go's is below the limiter's, and that

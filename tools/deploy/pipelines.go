@@ -38,6 +38,9 @@ func checkPipelines(c container) findings {
 			continue
 		}
 		for pipeline, it := range read.Service.Pipelines {
+			if it.Processors == nil {
+				continue
+			}
 			kept := slices.DeleteFunc(slices.Clone(it.Processors), func(processor string) bool {
 				_, added := read.Processors[processor]
 				return added

@@ -123,6 +123,7 @@ func (w workload) collectors(c *cluster) ([]container, findings) {
 			one.environment[variable.Name] = expand(variable, one.environment)
 		}
 		for _, mount := range it.VolumeMounts {
+			one.mounts = append(one.mounts, mount.MountPath)
 			for _, volume := range w.template.Spec.Volumes {
 				if volume.Name == mount.Name && volume.ConfigMap != nil {
 					data, _ := c.configMap(w.namespace, volume.ConfigMap.Name)

@@ -18,9 +18,13 @@ pub struct Made {
 }
 
 /// Where copies go, and what they are copies of, both from the root of the repository.
-const COPIES: [(&str, &str); 4] = [
+const COPIES: [(&str, &str); 8] = [
     ("collector/kubernetes/agent-config/agent.yaml", "collector/agent.yaml"),
     ("collector/kubernetes/gateway/gateway.yaml", "collector/gateway.yaml"),
+    ("collector/kubernetes/tls/tls.yaml", "collector/overlays/tls.yaml"),
+    ("collector/kubernetes/tls/mtls.yaml", "collector/overlays/mtls.yaml"),
+    ("collector/kubernetes/tls/gateway-tls.yaml", "collector/overlays/gateway-tls.yaml"),
+    ("collector/kubernetes/tls/agent-tls.yaml", "collector/overlays/agent-tls.yaml"),
     (
         "collector/kubernetes/operator/alertmanager/alertmanager.yaml",
         "collector/alertmanager/alertmanager.yaml",

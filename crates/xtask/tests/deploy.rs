@@ -65,6 +65,11 @@ fn says(answer: anyhow::Result<()>, expected: &str) {
     assert!(answer.contains(expected), "expected {expected:?}, got:\n{answer}");
 }
 
+/// The collector's program.
+fn collector() -> PathBuf {
+    Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap().collector
+}
+
 fn deploy() -> Deploy {
     Deploy::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
 }
@@ -232,6 +237,37 @@ fn a_listener_left_on_a_pods_loopback_is_refused() {
 }
 
 #[test]
+fn a_certificate_that_is_mounted_nowhere_is_refused() {
+    let file = "collector/kubernetes/tls/kustomization.yaml";
+    let copy = Copy::new().with(file, "/run/secrets/stagelight/tls.key", "/run/secrets/tls.key");
+    copy.kubernetes_says(
+        "STAGELIGHT_TLS_KEY_FILE is \"/run/secrets/tls.key\", where nothing is mounted",
+    );
+    let copy = Copy::new().with(file, "STAGELIGHT_TLS_KEY_FILE=", "STAGELIGHT_TLS_KEY=");
+    copy.kubernetes_says("STAGELIGHT_TLS_KEY_FILE is not set and has no default");
+}
+
+#[test]
+fn a_queue_on_a_file_system_that_is_read_only_is_refused() {
+    let copy = Copy::new().with(
+        COMPOSE,
+        "- collector-data:/var/lib/otelcol-stagelight\n    networks",
+        "- collector-data:/var/lib/otelcol\n    networks",
+    );
+    copy.compose_says("STAGELIGHT_COLLECTOR_DATA_DIR is \"/var/lib/otelcol-stagelight\", where nothing is mounted");
+}
+
+#[test]
+fn a_service_that_ends_while_nobody_waits_for_its_end_is_refused() {
+    let copy = Copy::new().with(
+        COMPOSE,
+        "{condition: service_completed_successfully}",
+        "{condition: service_started}",
+    );
+    copy.compose_says("collector-volume: no health check");
+}
+
+#[test]
 fn a_gateway_that_is_not_in_the_list_is_refused() {
     let copy = Copy::new().with(GATEWAY, "replicas: 3", "replicas: 4");
     copy.kubernetes_says("DaemonSet stagelight-agent: collector: STAGELIGHT_GATEWAYS is [");
@@ -290,9 +326,31 @@ fn a_list_of_processors_that_has_fallen_behind_is_refused() {
 }
 
 #[test]
+fn the_readmes_kustomization_of_ones_own_is_accepted() {
+    let readme = fs::read_to_string(Workspace::find().path("collector/README.md")).unwrap();
+    let section = readme.split_once("\n## Kubernetes\n").unwrap().1;
+    let example = section.split_once("```yaml\n").unwrap().1.split_once("```").unwrap().0;
+    let base = "stagelight/collector/kubernetes/overlays/daemonset";
+    assert!(example.contains(base), "{example}");
+
+    let copy = Copy::new();
+    let mine = copy.path("collector/kubernetes/overlays/mine");
+    fs::create_dir(&mine).unwrap();
+    fs::write(mine.join("kustomization.yaml"), example.replace(base, "../daemonset")).unwrap();
+    fs::copy(copy.path("collector/overlays/mimir.yaml"), mine.join("mimir.yaml")).unwrap();
+
+    copy.kubernetes_says("accepted");
+    let collectors = deploy().collectors(copy.folder.path()).unwrap();
+    let gateway = collectors.iter().find(|it| it.name.starts_with("mine: StatefulSet")).unwrap();
+    assert_eq!(gateway.configurations.len(), 2);
+    assert_eq!(gateway.environment["STAGELIGHT_MIMIR_URL"], "https://mimir.example.com/otlp");
+    assert_eq!(gateway.environment["STAGELIGHT_TRACES_EXPORTER"], "otlp_grpc/traces");
+    gateway.validate(&collector()).unwrap();
+}
+
+#[test]
 fn every_collector_is_valid_with_the_environment_that_its_container_has() {
-    let program =
-        Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap().collector;
+    let program = collector();
     let collectors = deploy().collectors(Workspace::find().root()).unwrap();
 
     assert!(5 <= collectors.len(), "{collectors:?}");
