@@ -92,7 +92,7 @@ fn number(value: &Value) -> f64 {
 
 /// Returns the command's executable: the one beside the gateway's that the tests were given, or one
 /// built now.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let gateway = std::env::var_os("STAGELIGHT_GATEWAY_PROGRAM");
     let beside = gateway.map(|it| Path::new(&it).with_file_name("stagelight"));
     beside.filter(|it| it.exists()).unwrap_or_else(build)

@@ -23,5 +23,6 @@ mod alerting;
 mod openai_client;
 mod demo;
 mod readme;
+mod doctor;
 mod collector;
 mod bundle;

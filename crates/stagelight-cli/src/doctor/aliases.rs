@@ -62,9 +62,13 @@ pub(crate) fn series_name(metric: &Metric, strategy: Strategy) -> String {
     strategy.name(metric) + part
 }
 
-/// Returns a regular expression for all names that a metric's series may have.
+/// Returns a regular expression for all names that a metric's series may have, a native histogram's among them.
 pub(crate) fn any_name(metric: &Metric) -> String {
-    Strategy::ALL.map(|it| escape(&series_name(metric, it))).join("|")
+    let names = Strategy::ALL.map(|it| [series_name(metric, it), it.name(metric)]);
+    let mut names: Vec<_> = names.iter().flatten().map(|it| escape(it)).collect();
+    names.sort();
+    names.dedup();
+    names.join("|")
 }
 
 /// Returns all metrics, each with its family.

@@ -93,6 +93,8 @@ pub(crate) struct PrometheusFacts {
     pub(crate) alertmanagers: Vec<(String, Option<AskError>)>,
     /// How many exemplars of the last hour it has.
     pub(crate) exemplars: usize,
+    /// How many requests it was told of within the last five minutes.
+    pub(crate) recent_requests: f64,
     pub(crate) performance: Vec<Performance>,
 }
 

@@ -30,8 +30,8 @@ fn nobody(prometheus: &PrometheusFacts) -> Option<Finding> {
         Finding::new(
             "Prometheus knows no Alertmanager",
             "alerts fire, and nobody is told",
-            "add `alerting: {alertmanagers: [{static_configs: [{targets: [\"127.0.0.1:9093\"]}]}]}` to Prometheus' \
-             configuration; leave this link out with --skip alertmanager if alerts go another way",
+            "put its address into collector/prometheus/targets/alertmanager.yaml, which the shipped configuration's \
+             `alerting:` reads; leave this link out with --skip alertmanager if alerts go another way",
         )
     })
 }

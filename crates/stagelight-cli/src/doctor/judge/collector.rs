@@ -15,8 +15,12 @@ use crate::doctor::{
 pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
     let collector = &facts.collector;
     let is_seen = collector.metrics.facts().is_some();
+    let deaf = collector.probes.iter().find(|it| it.is_given && !it.is_answered());
     let verdict = if !is_seen && !collector.probes.iter().any(|it| it.is_answered()) {
         absent(facts)
+    } else if let Some(probe) = deaf {
+        let error = probe.failure().map(ToString::to_string).unwrap_or_default();
+        Verdict::broken(stopped(format!("{}: {error}", probe.url)))
     } else if let Some(error) = collector.metrics.failure() {
         Verdict::broken(Finding::new(
             format!("{}: {error}", collector.metrics.url),

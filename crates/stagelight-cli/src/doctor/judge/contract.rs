@@ -130,8 +130,10 @@ fn native(prometheus: &PrometheusFacts) -> Option<Finding> {
     (!native.is_empty()).then(|| {
         Finding::new(
             format!("{} histograms have no buckets with `le`: {}", native.len(), listed(native)),
-            "they are stored as native histograms, which the rules' and dashboards' queries do not ask for",
-            "take `convert_histograms_to_nhcb` out of `otlp:` in Prometheus' configuration",
+            "they are native histograms: the dashboards show them, but alerts ask for the explicit buckets, and stay silent",
+            "unset OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION in the service's environment, and \
+             `convert_histograms_to_nhcb` in Prometheus' configuration; or write the alerts for native ones, and leave this \
+             link out with --skip contract",
         )
     })
 }

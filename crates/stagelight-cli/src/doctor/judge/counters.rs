@@ -20,9 +20,26 @@ pub(super) struct Exporter {
     /// Items since the collector's start.
     pub(super) sent_ever: f64,
     pub(super) lost_ever: f64,
-    /// Requests that wait, and the most that can.
+    /// What waits, and the most that can: requests, items or bytes, as the queue is set up.
     pub(super) queue: f64,
     pub(super) capacity: f64,
+}
+
+/// From how much of a queue on there is trouble if nothing comes out of it.
+const FULL: f64 = 0.8;
+
+// === impl Exporter ===
+
+impl Exporter {
+    /// Returns whether there is hardly room for more.
+    pub(super) fn is_full(&self) -> bool {
+        0.0 < self.capacity && FULL * self.capacity <= self.queue
+    }
+
+    /// Returns whether it gets rid of what is in its queue.
+    pub(super) fn is_keeping_up(&self) -> bool {
+        0.0 < self.sent && self.send_failed == 0.0 && !self.is_full()
+    }
 }
 
 /// Returns the growth of a counter, all series together. Its name may end in `_total`, as it does when it was pushed or

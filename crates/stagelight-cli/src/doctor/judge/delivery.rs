@@ -11,9 +11,6 @@ use crate::doctor::{
     link::Link,
 };
 
-/// From how much of a queue on there is trouble if nothing comes out of it.
-const FULL: f64 = 0.8;
-
 /// Judges the exporters, knowing how Prometheus is.
 pub(super) fn judge(facts: &Facts, server: &Verdict, chain: &mut Chain) {
     let metrics = &facts.collector.metrics;
@@ -53,13 +50,13 @@ fn trouble(exporter: &Exporter, accepted: f64, facts: &Facts) -> Option<String> 
     let Exporter { name, signal, sent, send_failed, enqueue_failed, queue, capacity, .. } =
         exporter;
     let within = format!("within {}", number(facts.watched.as_secs_f64())) + " s";
-    let is_full = 0.0 < *capacity && FULL * capacity <= *queue;
+    let is_full = exporter.is_full();
     let things = signal.replace('_', " ");
     if 0.0 < *enqueue_failed || (is_full && *sent == 0.0) {
         let (queue, capacity) = (number(*queue), number(*capacity));
         let refused = number(*enqueue_failed);
         return Some(format!(
-            "exporter {name}: its queue has {queue} of {capacity} requests, and refused {refused} {things} {within}"
+            "exporter {name}: its queue has {queue} of {capacity}, and refused {refused} {things} {within}"
         ));
     }
     if 0.0 < *send_failed {
@@ -69,9 +66,9 @@ fn trouble(exporter: &Exporter, accepted: f64, facts: &Facts) -> Option<String> 
         ));
     }
     if 0.0 < accepted && *sent == 0.0 && 0.0 < *queue {
-        let (accepted, queue) = (number(accepted), number(*queue));
+        let (accepted, queue, capacity) = (number(accepted), number(*queue), number(*capacity));
         return Some(format!(
-            "exporter {name}: none of {accepted} {things} sent {within}, {queue} requests wait in its queue"
+            "exporter {name}: none of {accepted} {things} sent {within}, its queue has {queue} of {capacity}"
         ));
     }
     None
@@ -83,6 +80,13 @@ fn finding(exporter: &Exporter, seen: String, server: &Verdict) -> Finding {
             seen,
             "the trace or log backend behind this exporter does not take what it is sent",
             "the collector's log says what it answers; for traces, STAGELIGHT_TRACES_ADDRESS is where they go",
+        );
+    }
+    if exporter.is_keeping_up() {
+        return Finding::new(
+            seen,
+            "it delivers, but more comes at once than its queue has room for",
+            "raise `sending_queue: {queue_size: …}` of the exporter in the collector's configuration",
         );
     }
     let why = if server.is_ok() {

@@ -7,6 +7,9 @@ use crate::doctor::{
     link::Link,
 };
 
+/// Of so many requests in five minutes some have left an exemplar, if any were sampled.
+const ENOUGH: f64 = 20.0;
+
 pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
     let verdict = match facts.prometheus.facts() {
         None => without_prometheus(chain),
@@ -36,21 +39,24 @@ fn stored(facts: &Facts, prometheus: &PrometheusFacts, chain: &mut Chain) -> Ver
     if let Some(cause) = chain.cause_in(Link::Prometheus) {
         return Verdict::NotJudged(cause);
     }
-    let exported = facts.service.facts().and_then(|it| {
-        // Spans that were exported are of requests that were sampled, and such requests leave exemplars.
-        it.first.sum("otel_sdk_exporter_span_exported_total")
+    let is_traced = facts.service.facts().is_some_and(|looks| {
+        // Spans that are exported are of requests that were sampled, and such requests leave exemplars.
+        let exported = "otel_sdk_exporter_span_exported_total";
+        0.0 < looks.growth(|page| page.sum(exported).unwrap_or(0.0))
     });
-    if exported.is_some_and(|it| 0.0 < it) && prometheus.jobs.iter().any(|it| !it.is_scraped) {
+    let is_pushed = prometheus.jobs.iter().any(|it| !it.is_scraped);
+    // Not after a few: an exemplar is sent once, and may be lost with an export that failed.
+    if is_traced && is_pushed && ENOUGH < prometheus.recent_requests {
         return Verdict::broken(Finding::new(
-            "the service exports traces, and Prometheus has no exemplar of the last hour",
+            "the service exports metrics and traces, and Prometheus has no exemplar of the last hour",
             "they get lost on the way: only OTLP and remote write with `send_exemplars: true` carry them",
             "send the collector's metrics to Prometheus' OTLP receiver, as the shipped configuration does",
         ));
     }
     chain.note(
         Link::Exemplars,
-        "none within the last hour: no request was sampled (OTEL_TRACES_SAMPLER), or Prometheus scrapes the service \
-         without asking for OpenMetrics",
+        "none within the last hour: there were few requests, none was sampled (OTEL_TRACES_SAMPLER), or Prometheus \
+         scrapes the service without asking for OpenMetrics",
     );
     Verdict::Ok("switched on".to_owned())
 }

@@ -13,6 +13,9 @@ use crate::doctor::{
     page::Sample,
 };
 
+/// What the exporter of metrics exports.
+const DATA_POINTS: &str = "data points";
+
 /// One of the service's exporters, by what it counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Exports {
@@ -31,7 +34,7 @@ struct Exports {
 /// Judges the export, knowing how the collector is.
 pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
     let exporters = facts.service.facts().map(exporters).unwrap_or_default();
-    let verdict = if exporters.is_empty() {
+    let verdict = if exporters.iter().all(|it| it.things != DATA_POINTS) {
         without_counters(facts, chain)
     } else {
         by_counters(&exporters, facts, chain)
@@ -95,7 +98,7 @@ fn without_counters(facts: &Facts, chain: &mut Chain) -> Verdict {
             Verdict::Ok("the service sends nothing by OTLP; Prometheus scrapes it".to_owned())
         }
         Some(false) if 0.0 < requests(&looks.second) => Verdict::broken(Finding::new(
-            "the service's page shows no OTLP exporter, and Prometheus does not scrape the page",
+            "the service's page shows no OTLP exporter of metrics, and Prometheus does not scrape the page",
             "the export is switched off, or the service was built without it",
             "unset OTEL_SDK_DISABLED and OTEL_METRICS_EXPORTER in the service's environment, and set \
              OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address",
@@ -141,7 +144,7 @@ fn note_probes(facts: &Facts, chain: &mut Chain) {
 fn exporters(looks: &Looks) -> Vec<Exports> {
     let mut found: BTreeMap<(&str, String), Exports> = BTreeMap::new();
     for (name, things) in [
-        ("otel_sdk_exporter_metric_data_point_exported_total", "data points"),
+        ("otel_sdk_exporter_metric_data_point_exported_total", DATA_POINTS),
         ("otel_sdk_exporter_span_exported_total", "spans"),
     ] {
         for sample in looks.second.named(name) {

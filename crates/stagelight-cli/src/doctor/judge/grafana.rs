@@ -53,7 +53,7 @@ fn known(facts: &Facts, grafana: &GrafanaFacts, chain: &mut Chain) -> Verdict {
         return Verdict::broken(Finding::new(
             "Grafana has no data source of the type prometheus",
             "dashboards have nobody to ask",
-            "copy grafana/provisioning/datasources to /etc/grafana/provisioning and restart Grafana",
+            "copy grafana/provisioning to /etc/grafana/provisioning, set the variables of grafana/provisioning.env, and restart Grafana",
         ));
     }
     // Others may be for other things: one that has the series is enough.

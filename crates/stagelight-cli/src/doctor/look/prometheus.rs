@@ -52,6 +52,7 @@ pub(super) async fn look(
         facts.bounds = queries.bounds().await;
         facts.unlabelled = queries.unlabelled().await;
         facts.exemplars = queries.exemplars().await;
+        facts.recent_requests = queries.recent_requests().await;
         facts.performance = queries.performance().await;
     }
     (Ok(facts), clock_ahead)

@@ -129,10 +129,17 @@ impl<'a> Queries<'a> {
     pub(super) async fn exemplars(&self) -> usize {
         let (start, end) = (unix_seconds() - 3600.0, unix_seconds() + 60.0);
         let (start, end) = (start.to_string(), end.to_string());
-        let query = self.matching(".+_bucket", "");
+        let query = self.matching(".+", "");
         let parameters = [("query", &*query), ("start", &start), ("end", &end)];
         let answer = self.api.data("query_exemplars", &parameters).await.unwrap_or_default();
         list(&answer).iter().map(|it| list(&it["exemplars"]).len()).sum()
+    }
+
+    /// Returns how many requests there were within the last five minutes.
+    pub(super) async fn recent_requests(&self) -> f64 {
+        let requests = self.matching("request_duration_seconds_count", "");
+        let rows = self.api.query(&format!("sum(increase({requests}[5m]))")).await;
+        rows.first().map_or(0.0, |it| it.value)
     }
 
     /// Returns how the providers' backends do.

@@ -1,0 +1,578 @@
+//! One chain that works, and what breaks it.
+
+use std::time::Duration;
+
+use stagelight_core::catalog::{self, Instrument};
+
+use super::*;
+use crate::doctor::{
+    aliases::{self, Strategy, series_name},
+    facts::{
+        CollectorFacts, GrafanaFacts, JobFacts, Looks, Performance, Place, Probe, PrometheusFacts,
+        RuleFacts, SourceFacts,
+    },
+    http::AskError,
+    page::Page,
+    report::{Overall, Status},
+};
+
+/// By everybody's clock, in seconds since 1970.
+const NOW: f64 = 1_800_000_000.0;
+
+fn place<T>(url: &str, facts: T) -> Place<T> {
+    Place { url: url.to_owned(), is_given: true, seen: Ok(facts), clock_ahead: Some(0.3) }
+}
+
+fn looks(first: &str, second: &str) -> Looks {
+    let page = |text: &str| Page::parse(text).unwrap();
+    Looks { first: page(first), first_at: NOW - 6.0, second: page(second) }
+}
+
+/// A service's page with so many requests, and what was delivered and lost.
+fn service_page(requests: u32, delivered: u32, lost: &[(&str, u32)]) -> String {
+    let exporter = "otel_component_type=\"otlp_grpc_metric_exporter\",server_address=\"collector\",server_port=\"4317\"";
+    let name = "otel_sdk_exporter_metric_data_point_exported_total";
+    let mut page = format!(
+        "request_duration_seconds_count{{endpoint=\"/\",outcome=\"ok\"}} {requests}\n{name}{{{exporter}}} {delivered}\n"
+    );
+    for (error, count) in lost {
+        page.push_str(&format!("{name}{{{exporter},error_type=\"{error}\"}} {count}\n"));
+    }
+    page
+}
+
+/// A collector's page: accepted and refused by the receiver, sent, failed and refused by the exporter, its queue of ten.
+fn collector_page([accepted, refused, sent, failed, full, queue]: [u32; 6]) -> String {
+    format!(
+        "otelcol_receiver_accepted_metric_points{{receiver=\"otlp\"}} {accepted}\n\
+         otelcol_receiver_refused_metric_points{{receiver=\"otlp\"}} {refused}\n\
+         otelcol_exporter_sent_metric_points{{exporter=\"p\"}} {sent}\n\
+         otelcol_exporter_send_failed_metric_points{{exporter=\"p\"}} {failed}\n\
+         otelcol_exporter_enqueue_failed_metric_points{{exporter=\"p\"}} {full}\n\
+         otelcol_exporter_queue_size{{exporter=\"p\",data_type=\"metrics\"}} {queue}\n\
+         otelcol_exporter_queue_capacity{{exporter=\"p\",data_type=\"metrics\"}} 10\n"
+    )
+}
+
+fn well() -> Facts {
+    let page = service_page(10, 500, &[]);
+    Facts {
+        service: place("http://shop:9464/metrics", looks(&service_page(9, 400, &[]), &page)),
+        collector: CollectorFacts {
+            probes: vec![Probe {
+                url: "http://collector:4317".to_owned(),
+                is_given: true,
+                is_services: true,
+                http: Err(AskError::OtherProtocol),
+                grpc: Ok(()),
+            }],
+            metrics: place(
+                "http://collector:8888/metrics",
+                looks(
+                    &collector_page([100, 0, 100, 0, 0, 0]),
+                    &collector_page([200, 0, 200, 0, 0, 0]),
+                ),
+            ),
+            has_credentials: false,
+        },
+        prometheus: place("http://prometheus:9090", prometheus_well()),
+        grafana: place("http://grafana:3000", grafana_well()),
+        watched: Duration::from_secs(5),
+        fresh_within: None,
+    }
+}
+
+fn prometheus_well() -> PrometheusFacts {
+    let is_histogram = |it: &Instrument| matches!(it, Instrument::Histogram { .. });
+    let histograms = aliases::all().map(|it| it.1).filter(|it| is_histogram(&it.instrument));
+    let alert = |name: &str| RuleFacts {
+        name: name.to_owned(),
+        file: "performance.alerts.yaml".to_owned(),
+        is_alert: true,
+        error: None,
+    };
+    PrometheusFacts {
+        version: "3.15.0".to_owned(),
+        otlp_receiver: Some(true),
+        exemplar_storage: Some(true),
+        jobs: vec![JobFacts {
+            job: "shop".to_owned(),
+            is_scraped: false,
+            newest: NOW - 2.0,
+            interval: Some(15.0),
+        }],
+        time: Some((NOW, NOW)),
+        names: names(Strategy::UnderscoreEscapingWithSuffixes),
+        bounds: histograms.map(|it| (it.prometheus_name(), it.bounds().to_vec())).collect(),
+        rules: [
+            "HighBackendTTFB",
+            "CriticalBackendTTFB",
+            "HighStreamingDuration",
+            "HighFrontendProcessing",
+        ]
+        .map(alert)
+        .into(),
+        alertmanagers: vec![("http://alertmanager:9093".to_owned(), None)],
+        exemplars: 7,
+        ..PrometheusFacts::default()
+    }
+}
+
+fn grafana_well() -> GrafanaFacts {
+    let source = SourceFacts {
+        name: "Prometheus".to_owned(),
+        url: "http://prometheus:9090".to_owned(),
+        interval: "15s".to_owned(),
+        exemplar_labels: vec!["trace_id".to_owned()],
+        ill: None,
+        series: Ok(40.0),
+    };
+    GrafanaFacts {
+        version: "13.2.0".to_owned(),
+        has_credentials: true,
+        sources: Ok(vec![source]),
+        dashboards: vec!["Stage breakdown".to_owned()],
+    }
+}
+
+fn names(strategy: Strategy) -> std::collections::BTreeSet<String> {
+    aliases::all().map(|(_, it)| series_name(it, strategy)).collect()
+}
+
+/// Breaks a chain that works, and returns the report.
+fn report(broken: impl FnOnce(&mut Facts)) -> Report {
+    let mut facts = well();
+    broken(&mut facts);
+    judge(&facts, &[])
+}
+
+fn with(report: &Report, status: Status) -> Vec<Link> {
+    report.links.iter().filter(|it| it.status == status).map(|it| it.link).collect()
+}
+
+/// Checks that this link is broken and no other, and returns why, with the fix.
+#[track_caller]
+fn check_breaks(link: Link, broken: impl FnOnce(&mut Facts)) -> String {
+    let report = report(broken);
+    assert_eq!(with(&report, Status::Broken), [link], "{}", report.to_text());
+    assert_eq!(report.verdict, Overall::Broken);
+    let finding = &report.links.iter().find(|it| it.link == link).unwrap().findings[0];
+    format!("{}: {}; {}", finding.seen, finding.why, finding.fix)
+}
+
+fn prometheus(facts: &mut Facts) -> &mut PrometheusFacts {
+    facts.prometheus.seen.as_mut().unwrap()
+}
+
+fn source(facts: &mut Facts) -> &mut SourceFacts {
+    &mut facts.grafana.seen.as_mut().unwrap().sources.as_mut().unwrap()[0]
+}
+
+fn collector(facts: &mut Facts, before: [u32; 6], after: [u32; 6]) {
+    facts.collector.metrics.seen = Ok(looks(&collector_page(before), &collector_page(after)));
+}
+
+fn lost(facts: &mut Facts, error: &str) {
+    let second = service_page(10, 0, &[(error, 90)]);
+    facts.service.seen = Ok(looks(&service_page(9, 0, &[]), &second));
+}
+
+fn stale(facts: &mut Facts) {
+    prometheus(facts).jobs[0].newest = NOW - 200.0;
+}
+
+#[test]
+fn a_chain_that_works_is_well() {
+    let report = report(|_| {});
+    assert_eq!(with(&report, Status::Ok), Link::ALL, "{}", report.to_text());
+    assert!(report.is_well() && report.performance.is_empty());
+}
+
+#[test]
+fn a_place_that_was_not_given_and_does_not_answer_is_skipped() {
+    let report = report(|it| {
+        it.grafana.is_given = false;
+        it.grafana.seen = Err(AskError::Refused);
+    });
+    assert_eq!(with(&report, Status::Skipped), [Link::Grafana]);
+    assert!(report.is_well());
+}
+
+#[test]
+fn nothing_is_well_if_nobody_answers() {
+    let absent = report(|it| {
+        it.service.is_given = false;
+        it.service.seen = Err(AskError::Refused);
+        it.collector.metrics.is_given = false;
+        it.collector.metrics.seen = Err(AskError::Refused);
+        it.collector.probes[0].is_given = false;
+        it.collector.probes[0].http = Err(AskError::Refused);
+        it.collector.probes[0].grpc = Err(AskError::Refused);
+        it.prometheus.is_given = false;
+        it.prometheus.seen = Err(AskError::Refused);
+        it.grafana.is_given = false;
+        it.grafana.seen = Err(AskError::Refused);
+        for clock in [&mut it.service.clock_ahead, &mut it.collector.metrics.clock_ahead] {
+            *clock = None;
+        }
+        (it.prometheus.clock_ahead, it.grafana.clock_ahead) = (None, None);
+    });
+    assert_eq!(absent.verdict, Overall::NothingChecked, "{}", absent.to_text());
+    assert!(!absent.is_well());
+}
+
+#[test]
+fn a_link_that_is_left_out_breaks_nothing_and_explains_as_ever() {
+    let mut facts = well();
+    facts.service.seen = Err(AskError::Refused);
+    stale(&mut facts);
+    let report = judge(&facts, &[Link::Service]);
+    assert!(report.is_well(), "{}", report.to_text());
+    assert_eq!(with(&report, Status::NotJudged), [Link::Prometheus]);
+}
+
+#[test]
+fn a_service_without_requests_is_named() {
+    let why = check_breaks(Link::Service, |it| {
+        it.service.seen = Ok(looks("", ""));
+        prometheus(it).jobs.clear();
+        prometheus(it).exemplars = 0;
+    });
+    assert!(why.contains("http_layer"), "{why}");
+}
+
+#[test]
+fn another_programs_page_is_named() {
+    let why = check_breaks(Link::Service, |it| {
+        it.service.seen = Ok(looks("go_threads 5\n", "go_threads 5\n"));
+    });
+    assert!(why.contains("none of stagelight's"), "{why}");
+}
+
+#[test]
+fn an_export_to_the_wrong_address_is_told_the_right_one() {
+    let why = check_breaks(Link::Export, |it| {
+        lost(it, "connection");
+        it.collector.probes[0].url = "http://other:4317".to_owned();
+        stale(it);
+    });
+    assert!(why.contains("OTEL_EXPORTER_OTLP_ENDPOINT=http://other:4317"), "{why}");
+}
+
+#[test]
+fn an_export_in_the_wrong_protocol_is_told_the_right_one() {
+    let why = check_breaks(Link::Export, |it| {
+        lost(it, "connection");
+        let probe = &mut it.collector.probes[0];
+        (probe.http, probe.grpc) = (Ok(()), Err(AskError::OtherProtocol));
+    });
+    assert!(why.contains("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"), "{why}");
+}
+
+#[test]
+fn an_export_without_tls_is_told_to_use_it() {
+    let why = check_breaks(Link::Export, |it| {
+        lost(it, "connection");
+        let probe = &mut it.collector.probes[0];
+        (probe.http, probe.grpc) = (Err(AskError::WantsTls), Err(AskError::OtherProtocol));
+    });
+    assert!(why.contains("OTEL_EXPORTER_OTLP_ENDPOINT=https://collector:4317"), "{why}");
+}
+
+#[test]
+fn an_export_without_the_token_is_told_where_to_put_it() {
+    for error in ["401", "Unauthenticated", "PermissionDenied"] {
+        let why = check_breaks(Link::Export, |it| lost(it, error));
+        assert!(why.contains("OTEL_EXPORTER_OTLP_HEADERS"), "{why}");
+    }
+}
+
+#[test]
+fn an_export_to_a_wrong_path_is_told_that_a_receiver_is_there() {
+    let why = check_breaks(Link::Export, |it| lost(it, "404"));
+    assert!(why.contains("another path"), "{why}");
+}
+
+#[test]
+fn failures_of_long_ago_break_nothing() {
+    let report = report(|it| {
+        let page = |delivered| service_page(10, delivered, &[("connection", 90)]);
+        it.service.seen = Ok(looks(&page(400), &page(500)));
+        collector(it, [0, 0, 10, 90, 0, 0], [5, 0, 15, 90, 0, 0]);
+    });
+    assert!(report.is_well(), "{}", report.to_text());
+    assert!(report.to_text().contains("has lost 90 metric points since"), "{}", report.to_text());
+}
+
+#[test]
+fn a_service_that_has_just_started_is_judged_by_our_own_probe() {
+    let started = |it: &mut Facts| {
+        it.service.seen = Ok(looks(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
+    };
+    assert!(report(started).is_well());
+    check_breaks(Link::Export, |it| {
+        started(it);
+        it.collector.probes[0].grpc =
+            Err(AskError::Grpc { status: "UNAUTHENTICATED", says: String::new() });
+    });
+}
+
+#[test]
+fn a_collector_that_is_gone_is_named_and_what_follows_from_it_is_not() {
+    let gone = |it: &mut Facts| {
+        lost(it, "connection");
+        it.collector.metrics.seen = Err(AskError::Refused);
+        it.collector.probes[0].http = Err(AskError::Refused);
+        it.collector.probes[0].grpc = Err(AskError::Refused);
+        stale(it);
+    };
+    check_breaks(Link::Collector, gone);
+    let expected = [Link::Export, Link::Delivery, Link::Prometheus];
+    assert_eq!(with(&report(gone), Status::NotJudged), expected);
+}
+
+#[test]
+fn a_memory_limiter_that_refuses_is_named() {
+    let why = check_breaks(Link::Collector, |it| {
+        let refused = |count: u32| {
+            collector_page([100 + count, count, 100 + count, 0, 0, 0])
+                + &format!("otelcol_processor_memory_limiter_refused_metric_points {count}\n")
+        };
+        it.collector.metrics.seen = Ok(looks(&refused(0), &refused(7)));
+        lost(it, "Unavailable");
+    });
+    assert!(why.contains("STAGELIGHT_COLLECTOR_MEMORY_MIB"), "{why}");
+}
+
+#[test]
+fn a_queue_that_nobody_empties_is_named_and_what_it_refuses_is_not() {
+    let full = |it: &mut Facts| {
+        collector(it, [100, 0, 100, 0, 0, 9], [150, 40, 100, 0, 40, 10]);
+        lost(it, "Unavailable");
+        stale(it);
+    };
+    let why = check_breaks(Link::Delivery, full);
+    assert!(why.contains("its queue has 10 of 10"), "{why}");
+    let expected = [Link::Export, Link::Collector, Link::Prometheus];
+    assert_eq!(with(&report(full), Status::NotJudged), expected);
+}
+
+#[test]
+fn a_queue_that_is_too_small_is_told_from_one_that_nobody_empties() {
+    let why = check_breaks(Link::Delivery, |it| {
+        collector(it, [0, 0, 100, 0, 0, 0], [0, 0, 200, 0, 3, 1]);
+    });
+    assert!(why.contains("queue_size"), "{why}");
+}
+
+#[test]
+fn a_trace_backend_that_is_down_is_named_though_metrics_arrive() {
+    let why = check_breaks(Link::Delivery, |it| {
+        let page = |failed: u32| {
+            collector_page([100, 0, 100 + failed, 0, 0, 0])
+                + &format!("otelcol_exporter_send_failed_spans{{exporter=\"tempo\"}} {failed}\n")
+        };
+        it.collector.metrics.seen = Ok(looks(&page(0), &page(5)));
+    });
+    assert!(why.contains("tempo") && why.contains("STAGELIGHT_TRACES_ADDRESS"), "{why}");
+}
+
+#[test]
+fn prometheus_that_is_down_is_named_and_the_collectors_full_queue_is_not() {
+    let down = |it: &mut Facts| {
+        it.prometheus.seen = Err(AskError::Refused);
+        collector(it, [100, 0, 100, 0, 0, 9], [150, 40, 100, 0, 40, 10]);
+        lost(it, "Unavailable");
+        source(it).series = Err(AskError::Status { code: 502, says: String::new() });
+    };
+    check_breaks(Link::Prometheus, down);
+    assert_eq!(with(&report(down), Status::NotJudged).len(), 8, "{}", report(down).to_text());
+}
+
+#[test]
+fn prometheus_without_its_receiver_is_named_unless_nobody_needs_it() {
+    let why = check_breaks(Link::Prometheus, |it| {
+        prometheus(it).otlp_receiver = Some(false);
+        stale(it);
+        collector(it, [100, 0, 100, 0, 0, 0], [200, 0, 100, 100, 0, 0]);
+    });
+    assert!(why.contains("--web.enable-otlp-receiver"), "{why}");
+
+    let by_remote_write = report(|it| prometheus(it).otlp_receiver = Some(false));
+    assert!(by_remote_write.is_well(), "{}", by_remote_write.to_text());
+}
+
+#[test]
+fn samples_that_are_old_are_named_if_nothing_before_explains_it() {
+    let why = check_breaks(Link::Prometheus, stale);
+    assert!(why.contains("200 s old; 45 s would be all right"), "{why}");
+    let report = report(|it| prometheus(it).jobs[0].newest = NOW - 44.0);
+    assert!(report.is_well(), "{}", report.to_text());
+}
+
+#[test]
+fn samples_that_prometheus_rejects_are_named() {
+    let why = check_breaks(Link::Prometheus, |it| {
+        let name = "prometheus_tsdb_too_old_samples_total{type=\"float\"}";
+        prometheus(it).own = Some(looks(&format!("{name} 1\n"), &format!("{name} 4\n")));
+    });
+    assert!(why.contains("3 too old") && why.contains("out_of_order_time_window"), "{why}");
+}
+
+#[test]
+fn another_translation_strategy_is_named_by_what_the_names_are() {
+    for strategy in &Strategy::ALL[1..] {
+        let why = check_breaks(Link::Contract, |it| prometheus(it).names = names(*strategy));
+        assert!(why.contains(&format!("translation_strategy: {}", strategy.as_str())), "{why}");
+    }
+}
+
+#[test]
+fn a_metric_that_is_measured_and_not_there_is_named_once_it_must_have_arrived() {
+    let without = |it: &mut Facts| {
+        prometheus(it).names.remove("request_duration_seconds_count");
+    };
+    let why = check_breaks(Link::Contract, without);
+    assert!(why.contains("not in Prometheus: request_duration_seconds"), "{why}");
+    let not_yet = report(|it| {
+        without(it);
+        prometheus(it).jobs[0].newest = NOW - 10.0;
+    });
+    assert!(not_yet.is_well(), "{}", not_yet.to_text());
+}
+
+#[test]
+fn other_buckets_and_missing_labels_are_named() {
+    let why = check_breaks(Link::Contract, |it| {
+        prometheus(it).bounds.insert("backend_ttfb_seconds".to_owned(), vec![0.5, 1.0]);
+    });
+    assert!(why.contains("backend_ttfb_seconds has 0.5 1"), "{why}");
+    let why = check_breaks(Link::Contract, |it| {
+        let lacking = ("backend_ttfb_seconds_count".to_owned(), "provider".to_owned());
+        prometheus(it).unlabelled.push(lacking);
+    });
+    assert!(why.contains("backend_ttfb_seconds_count without provider"), "{why}");
+}
+
+#[test]
+fn native_histograms_are_named() {
+    let why = check_breaks(Link::Contract, |it| {
+        let name = catalog::BACKEND.metrics[catalog::BACKEND_TTFB].prometheus_name();
+        prometheus(it).names.remove(&format!("{name}_count"));
+        prometheus(it).names.insert(name);
+    });
+    assert!(why.contains("backend_ttfb_seconds") && why.contains("native"), "{why}");
+}
+
+#[test]
+fn rules_that_are_missing_or_ill_are_named() {
+    let why = check_breaks(Link::Rules, |it| prometheus(it).rules.truncate(3));
+    assert!(why.contains("not among them: HighFrontendProcessing"), "{why}");
+    let why = check_breaks(Link::Rules, |it| {
+        prometheus(it).rules[0].error = Some("many-to-many".to_owned());
+    });
+    assert!(why.contains("HighBackendTTFB") && why.contains("many-to-many"), "{why}");
+}
+
+#[test]
+fn alertmanagers_that_are_missing_or_down_are_named() {
+    check_breaks(Link::Alertmanager, |it| prometheus(it).alertmanagers.clear());
+    check_breaks(Link::Alertmanager, |it| {
+        prometheus(it).alertmanagers[0].1 = Some(AskError::Refused);
+    });
+    // In a network that we are not in, nothing is known.
+    let report = report(|it| prometheus(it).alertmanagers[0].1 = Some(AskError::Unresolved));
+    assert!(report.is_well(), "{}", report.to_text());
+}
+
+#[test]
+fn clocks_that_are_apart_are_named_and_explain_what_seems_old() {
+    let why = check_breaks(Link::Clocks, |it| {
+        it.service.clock_ahead = Some(-198.0);
+        stale(it);
+    });
+    assert!(why.contains("the service is 198 s behind"), "{why}");
+    check_breaks(Link::Clocks, |it| prometheus(it).jobs[0].newest = NOW + 60.0);
+    check_breaks(Link::Clocks, |it| prometheus(it).time = Some((NOW + 9.0, NOW)));
+}
+
+#[test]
+fn exemplars_that_are_switched_off_are_named() {
+    check_breaks(Link::Exemplars, |it| prometheus(it).exemplar_storage = Some(false));
+    check_breaks(Link::Exemplars, |it| {
+        prometheus(it).config = "  exemplars:\n    max_exemplars: 0\n".to_owned();
+    });
+}
+
+#[test]
+fn exemplars_are_missed_where_there_must_be_some() {
+    let few = |it: &mut Facts| {
+        let page = |spans: u32| {
+            format!(
+                "{}otel_sdk_exporter_span_exported_total {spans}\n",
+                service_page(10, 400 + spans, &[])
+            )
+        };
+        it.service.seen = Ok(looks(&page(1), &page(7)));
+        prometheus(it).exemplars = 0;
+        prometheus(it).recent_requests = 3.0;
+    };
+    assert!(report(few).is_well());
+    check_breaks(Link::Exemplars, |it| {
+        few(it);
+        prometheus(it).recent_requests = 300.0;
+    });
+}
+
+#[test]
+fn a_data_source_that_cannot_ask_or_asks_somebody_else_is_named() {
+    check_breaks(Link::Grafana, |it| source(it).series = Ok(0.0));
+    let why = check_breaks(Link::Grafana, |it| {
+        source(it).series = Err(AskError::Status { code: 502, says: String::new() });
+        source(it).ill = Some("connection refused".to_owned());
+    });
+    assert!(why.contains("connection refused") && why.contains("http://prometheus:9090"), "{why}");
+    let why = check_breaks(Link::Grafana, |it| prometheus(it).jobs[0].interval = Some(60.0));
+    assert!(why.contains("timeInterval: 60s"), "{why}");
+    check_breaks(Link::Grafana, |it| it.grafana.seen.as_mut().unwrap().sources = Ok(Vec::new()));
+}
+
+#[test]
+fn data_sources_that_nobody_may_see_are_skipped_unless_grafana_was_given() {
+    let denied = |it: &mut Facts| {
+        let grafana = it.grafana.seen.as_mut().unwrap();
+        grafana.sources = Err(AskError::Status { code: 401, says: String::new() });
+        grafana.has_credentials = false;
+    };
+    check_breaks(Link::Grafana, denied);
+    let report = report(|it| {
+        denied(it);
+        it.grafana.is_given = false;
+    });
+    assert_eq!(with(&report, Status::Skipped), [Link::Grafana]);
+    assert!(report.is_well());
+}
+
+#[test]
+fn what_is_slow_is_told_with_whose_fault_it_is_and_breaks_nothing() {
+    let slow = |client_share| {
+        let report = report(|it| {
+            prometheus(it).performance.push(Performance {
+                provider: "northwind".to_owned(),
+                ttfb_p95: Some(3.25),
+                streaming_p95: Some(2.6),
+                client_share,
+            });
+        });
+        assert!(report.is_well());
+        report.performance
+    };
+    let notes = slow(Some(0.9));
+    assert!(notes[0].starts_with(
+        "northwind: p95 of the time to first byte is 3.25 s (HighBackendTTFB above 2 s)"
+    ));
+    assert!(notes[1].ends_with("90 % of it waits for clients that read slowly"), "{notes:?}");
+    assert!(slow(Some(0.1))[1].contains("90 % of it waits for the provider"));
+    let report = report(|it| prometheus(it).performance.push(Performance::default()));
+    assert!(report.performance.is_empty());
+}

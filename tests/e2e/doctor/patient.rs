@@ -1,0 +1,154 @@
+//! A stack that the doctor is called to.
+
+use std::{path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+use super::WATCH;
+use crate::{
+    bench::{Bench, OTLP},
+    caller::agent,
+    clock::eventually,
+};
+
+pub(super) use crate::demo::program;
+
+/// How the doctor is called.
+#[derive(Clone, Debug)]
+pub(super) struct Patient {
+    args: Vec<String>,
+    prometheus: String,
+    env: Vec<(String, String)>,
+}
+
+/// What it said.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) status: Option<i32>,
+    pub(super) ok: Vec<String>,
+    pub(super) broken: Vec<(String, Finding)>,
+    pub(super) not_judged: Vec<String>,
+    /// The whole document.
+    pub(super) text: String,
+}
+
+/// What is wrong with a link.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) seen: String,
+    pub(super) why: String,
+    pub(super) fix: String,
+}
+
+// === impl Patient ===
+
+impl Patient {
+    pub(super) fn new(bench: &Bench) -> Self {
+        let addresses = bench.stack.addresses();
+        let args = [
+            ("--service", addresses.metrics.as_deref().unwrap()),
+            ("--collector", &addresses.collector_http),
+            ("--collector-metrics", &addresses.collector_metrics),
+            ("--prometheus", &addresses.prometheus),
+            ("--job", OTLP),
+            // Samples come twice a second.
+            ("--fresh-within", "4s"),
+        ];
+        let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
+        let prometheus = addresses.prometheus.clone();
+        Self { args: args.collect(), prometheus, env: Vec::new() }
+    }
+
+    pub(super) fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Waits until the doctor finds nothing broken.
+    #[track_caller]
+    pub(super) fn is_well(&self, more: &[&str]) -> Said {
+        eventually(|| {
+            let said = self.ask(more);
+            if said.broken.is_empty() && said.status == Some(0) { Ok(said) } else { Err(said.text) }
+        })
+    }
+
+    /// Waits until the doctor names this link, and no other.
+    #[track_caller]
+    pub(super) fn breaks_only(&self, link: &str, more: &[&str]) -> Finding {
+        self.breaks_until(link, more, |_| true)
+    }
+
+    /// Waits until the doctor names this link and no other, and says what is wanted of it.
+    #[track_caller]
+    pub(super) fn breaks_until(
+        &self,
+        link: &str,
+        more: &[&str],
+        is_wanted: impl Fn(&Said) -> bool,
+    ) -> Finding {
+        eventually(|| {
+            let said = self.ask(more);
+            match said.broken.as_slice() {
+                [(broken, finding)]
+                    if broken == link && said.status == Some(1) && is_wanted(&said) =>
+                {
+                    Ok(finding.clone())
+                }
+                _ => Err(format!("not {link} alone: {}", said.text)),
+            }
+        })
+    }
+
+    /// Returns the path of Prometheus' configuration, as Prometheus tells it.
+    pub(super) fn prometheus_file(&self) -> PathBuf {
+        let url = format!("{}/api/v1/status/flags", self.prometheus);
+        let answer = agent().get(url).call().unwrap().body_mut().read_to_string().unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["data"]["config.file"].as_str().unwrap().into()
+    }
+
+    fn ask(&self, more: &[&str]) -> Said {
+        let mut command = Command::new(program());
+        command.args(["doctor", "--format", "json", "--watch"]);
+        command.arg(format!("{}s", WATCH.as_secs()));
+        // What comes later wins; a default must not find somebody else's Grafana.
+        let more_names: Vec<_> = more.iter().step_by(2).collect();
+        for pair in self.args.chunks(2).filter(|it| !more_names.contains(&&&*it[0])) {
+            command.args(pair);
+        }
+        if !more.contains(&"--grafana") {
+            command.args(["--skip", "grafana"]);
+        }
+        let env = self.env.iter().map(|(name, value)| (name, value));
+        let output = command.args(more).envs(env).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let report: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        Said::read(&report, output.status.code(), text)
+    }
+}
+
+// === impl Said ===
+
+impl Said {
+    fn read(report: &Value, status: Option<i32>, text: String) -> Self {
+        let links = report["links"].as_array().unwrap();
+        let with = |status: &str| {
+            let status = status.to_owned();
+            links.iter().filter(move |it| it["status"] == status)
+        };
+        let name = |it: &Value| it["link"].as_str().unwrap().to_owned();
+        let finding = |it: &Value| {
+            let part = |name: &str| it["findings"][0][name].as_str().unwrap().to_owned();
+            Finding { seen: part("seen"), why: part("why"), fix: part("fix") }
+        };
+        Self {
+            status,
+            ok: with("ok").map(name).collect(),
+            not_judged: with("not_judged").map(name).collect(),
+            broken: with("broken").map(|it| (name(it), finding(it))).collect(),
+            text,
+        }
+    }
+}
