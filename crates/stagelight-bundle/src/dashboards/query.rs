@@ -1,8 +1,8 @@
 //! PromQL for the catalogue's metrics, written once for classic and for native histograms.
 //!
-//! stagelight exports classic histograms. Prometheus makes native ones of them with `otlp.convert_histograms_to_nhcb`, and other
-//! services may send exponential ones; then there is no `_bucket`, `_sum` or `_count`. So every query of a histogram is
-//! `classic or native`: the side that is not there is empty, and while both are, the classic one is shown.
+//! stagelight exports classic histograms, or exponential ones where it is told to; and Prometheus makes native ones of the classic with
+//! `otlp.convert_histograms_to_nhcb`. Native ones have no `_bucket`, `_sum` and `_count`. So every query of a histogram is
+//! `classic or native`: the side that is not there is empty, and where both are, the classic one is shown.
 
 use std::fmt::Write as _;
 
