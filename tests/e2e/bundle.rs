@@ -15,16 +15,18 @@ mod proof;
 mod panels;
 mod rules;
 mod mutants;
+mod pictures;
 
 use std::{thread, time::Duration};
 
 use serde_json::json;
-use xtask::StackOptions;
+use xtask::{Cache, StackOptions, Tools, Workspace};
 
 use crate::{
     bench::{Bench, options},
     clock::{now, unix_seconds},
     queries::CONTRACT,
+    receiver::Receiver,
 };
 
 use self::{
@@ -36,23 +38,36 @@ use self::{
 };
 
 /// How long the first version serves, so that there is something to compare the second one with.
-const BEFORE: Duration = Duration::from_secs(20);
-/// How long a query may take to have something to show. Rules are evaluated every fifteen seconds, one after another.
-const PATIENCE: Duration = Duration::from_secs(120);
+const BEFORE: Duration = Duration::from_secs(10);
+/// How long the service is without its collector.
+const OUTAGE: Duration = Duration::from_secs(4);
+/// How long a query may take to have something to show. What is recorded of whole hours only, has to wait for a full minute.
+const PATIENCE: Duration = Duration::from_secs(100);
+/// How much faster than shipped rules look back and alerts come: what takes an hour takes a minute.
+const ALERT_SPEED: u32 = 60;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Where `cargo xtask pictures` wants what pictures are drawn from.
+const PICTURES: &str = "STAGELIGHT_PICTURES_DATA";
+/// How long each of the two versions serves for a picture.
+const POSING: Duration = Duration::from_secs(240);
+
+/// A stack under load, on which a second version has replaced the first, and telemetry was lost for some seconds.
+struct Scene {
+    // Fields are dropped in this order: the load ends before what it asks.
+    _load: Load,
+    bench: Bench,
+    started: f64,
+}
 
 #[test]
 fn every_query_of_the_bundle_shows_on_a_stack_under_load_what_it_is_there_for() {
-    let (mut bench, started) = (Bench::start(&version("1.0.0", &[])), unix_seconds());
-    let load = Load::start(&bench.caller);
-    thread::sleep(BEFORE);
-    let slow = ["--slow=request_preparation=30ms"];
-    bench.stack.redeploy_gateway(&version("1.1.0", &slow)).unwrap();
-
+    let scene = Scene::set(BEFORE);
     let dashboards: Vec<_> = [contract()].into_iter().chain(Dashboard::shipped()).collect();
+
     let looking = now();
     let proof = loop {
-        let proof = look(&bench, started, &dashboards);
+        let proof = scene.look(&dashboards);
         if proof.defects.is_empty() || PATIENCE < looking.elapsed() {
             break proof;
         }
@@ -61,34 +76,90 @@ fn every_query_of_the_bundle_shows_on_a_stack_under_load_what_it_is_there_for() 
     assert!(proof.defects.is_empty(), "{}", proof.defects);
 
     mutants::check(&proof, &dashboards);
-    bench.stack.check().unwrap();
-    drop(load);
+    scene.bench.stack.check().unwrap();
 }
 
-/// Executes everything once.
-fn look<'a>(bench: &'a Bench, started: f64, dashboards: &[Dashboard]) -> Proof<'a> {
-    let rules = rules::all(&bench.prometheus);
-    let recorded = rules::recorded(&bench.prometheus, &rules);
-    let span = Span { from: started, to: unix_seconds() - 1.0 };
-    let proof = Proof::new(&bench.prometheus, span, recorded);
-    rules::check(&proof, &rules);
-    for dashboard in dashboards {
-        panels::check(&proof, dashboard, Choice::All);
-        panels::check(&proof, dashboard, Choice::First);
+#[test]
+fn whatever_is_listed_as_absent_has_a_name_that_its_program_knows() {
+    let tools = Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap();
+    exceptions::check(&tools);
+}
+
+#[test]
+#[ignore = "takes minutes; `cargo xtask pictures` runs it"]
+fn what_pictures_are_drawn_from_is_written() {
+    let file = std::env::var_os(PICTURES).expect(PICTURES);
+    let scene = Scene::set(POSING);
+    thread::sleep(POSING);
+    pictures::write(file.as_ref(), &scene.bench.prometheus, scene.span());
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// Lets the first version serve for some time before the second one comes.
+    fn set(before: Duration) -> Self {
+        let receiver = Receiver::start();
+        let mut bench = Bench::start(&version(&receiver, "1.0.0", &[]));
+        let started = unix_seconds();
+        let load = Load::start(&bench.caller);
+        thread::sleep(before);
+        break_the_way(&bench);
+        let slow = ["--slow=request_preparation=30ms"];
+        bench.stack.redeploy_gateway(&version(&receiver, "1.1.0", &slow)).unwrap();
+        Self { _load: load, bench, started }
     }
-    proof.defects.add_unused_exceptions();
-    proof
+
+    /// Returns the time that there is something of.
+    fn span(&self) -> Span {
+        Span { from: self.started, to: unix_seconds() - 1.0 }
+    }
+
+    /// Executes everything once.
+    fn look(&self, dashboards: &[Dashboard]) -> Proof<'_> {
+        let prometheus = &self.bench.prometheus;
+        let rules = rules::all(prometheus);
+        let recorded = rules::recorded(prometheus, &rules);
+        let proof = Proof::new(prometheus, self.span(), recorded);
+        rules::check(&proof, &rules);
+        for dashboard in dashboards {
+            panels::check(&proof, dashboard, Choice::All);
+            panels::check(&proof, dashboard, Choice::One);
+        }
+        proof.defects.add_unused_exceptions();
+        proof
+    }
+}
+
+/// Makes what is only counted when telemetry is lost: by a service without its collector, and by a Prometheus that gets what
+/// it cannot read.
+fn break_the_way(bench: &Bench) {
+    bench.stack.collector().stop();
+    for _ in 0..3 {
+        bench.prometheus.push_nonsense();
+        thread::sleep(OUTAGE / 3);
+    }
+    bench.stack.collector().restart().unwrap();
+    // The service has to tell of it before it is replaced.
+    thread::sleep(OUTAGE / 2);
 }
 
 /// Returns the options for one version of the gateway, with more arguments for it.
-fn version(version: &str, arguments: &[&str]) -> StackOptions {
+fn version(receiver: &Receiver, version: &str, arguments: &[&str]) -> StackOptions {
     let mut options = StackOptions {
-        export_interval: Duration::from_secs(1),
-        scrape_interval: Some(Duration::from_secs(1)),
+        // Windows of five minutes are of five seconds.
+        scrape_interval: Some(Duration::from_millis(500)),
+        rules: true,
+        alertmanager: Some(receiver.alertmanager()),
+        alert_speed: ALERT_SPEED,
         ..options()
     };
     let resource = format!("service.version={version},deployment.environment.name=proof");
     options.gateway_env.push(("OTEL_RESOURCE_ATTRIBUTES".to_owned(), resource));
+    // So little patience, and so little room for spans, that an outage of seconds loses some.
+    options.gateway_env.push(("OTEL_BSP_MAX_QUEUE_SIZE".to_owned(), "128".to_owned()));
+    options.gateway_env.push(("OTEL_BSP_MAX_EXPORT_BATCH_SIZE".to_owned(), "64".to_owned()));
+    options.gateway_env.push(("OTEL_EXPORTER_OTLP_TIMEOUT".to_owned(), "1000".to_owned()));
     options.gateway_args.push(format!("--timeout={TIMEOUT}"));
     options.gateway_args.extend(arguments.iter().map(|it| (*it).to_owned()));
     options

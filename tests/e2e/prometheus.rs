@@ -86,6 +86,13 @@ impl Prometheus {
         }
     }
 
+    /// Pushes what Prometheus cannot read.
+    pub(crate) fn push_nonsense(&self) {
+        let request = self.agent.post(format!("{}/api/v1/otlp/v1/metrics", self.url));
+        let answer = request.header("content-type", "application/x-protobuf").send("nonsense");
+        assert!(!answer.unwrap().status().is_success());
+    }
+
     /// Runs a query that gives one number, or none yet.
     pub(crate) fn number(&self, query: &str) -> Option<f64> {
         let rows = self.query(query);

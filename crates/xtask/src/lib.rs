@@ -23,6 +23,7 @@ mod python;
 mod interrupt;
 mod stack;
 mod bench;
+mod pictures;
 mod soak;
 mod model;
 pub mod ci;
@@ -33,6 +34,7 @@ pub use dashboards::Dashboards;
 pub use deploy::{Deploy, DeployedCollector};
 pub use interrupt::Interrupt;
 pub use model::model;
+pub use pictures::pictures;
 pub use python::python_env;
 pub use soak::soak;
 pub use stack::{

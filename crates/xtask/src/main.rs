@@ -66,6 +66,14 @@ enum Task {
     },
     /// Checks core's single-writer protocols with loom: every schedule of a few threads, within bounds.
     Model,
+    /// Draws grafana/pictures from what Prometheus answers to the dashboards' queries.
+    ///
+    /// Needs Node 20 or newer with npm, and eight minutes.
+    Pictures {
+        /// Draw again what the last run has left, without starting anything.
+        #[arg(long)]
+        again: bool,
+    },
     /// Runs everything that has to hold before a change is merged, as CI does.
     Ci {
         /// Go on after a failed step.
@@ -126,6 +134,9 @@ fn run(task: Task) -> Result<ExitCode> {
             xtask::soak(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
         }
         Task::Model => xtask::model(&Workspace::find()).map(|()| ExitCode::SUCCESS),
+        Task::Pictures { again } => {
+            xtask::pictures(&Workspace::find(), again).map(|()| ExitCode::SUCCESS)
+        }
         Task::Ci { keep_going, steps } => {
             ci::run(&CiOptions { steps, keep_going }).map(|()| ExitCode::SUCCESS)
         }

@@ -1,4 +1,4 @@
-//! What is found wrong, and what is known to be empty for a reason.
+//! What is found wrong.
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
@@ -6,18 +6,19 @@ use super::exceptions::EXCEPTIONS;
 
 /// A query that does not show what it is there for.
 #[derive(Clone, Debug)]
-pub(crate) struct Defect {
+struct Defect {
     /// Dashboard, panel and refId; or group and rule; or what else it is.
-    pub(crate) place: String,
-    pub(crate) query: String,
-    pub(crate) problem: String,
+    place: String,
+    query: String,
+    problem: String,
 }
 
 /// Everything found in one look.
 #[derive(Debug, Default)]
 pub(crate) struct Defects {
     found: RefCell<Vec<Defect>>,
-    excused: RefCell<BTreeSet<&'static str>>,
+    /// The entries of the list that were asked for, and were not there.
+    excused: RefCell<BTreeSet<usize>>,
 }
 
 // === impl Defects ===
@@ -28,32 +29,26 @@ impl Defects {
         self.found.borrow_mut().push(Defect { place, query, problem: problem.into() });
     }
 
-    /// Notes whether a query gave something, which it has to unless it is listed, and then must not.
-    ///
-    /// Returns whether it did.
-    pub(crate) fn note(&self, place: &str, query: &str, problem: Option<String>) -> bool {
-        let excuse = EXCEPTIONS.iter().find(|it| it.place == place);
-        let gave = problem.is_none();
-        match (problem, excuse) {
-            (None, None) => {}
-            (None, Some(it)) => {
-                let problem = format!("gives data, but is listed as empty: {}", it.reason);
-                self.add(place, query, problem);
-            }
-            (Some(_), Some(it)) => drop(self.excused.borrow_mut().insert(it.place)),
-            (Some(problem), None) => self.add(place, query, problem),
-        }
-        gave
+    /// Notes that there are no series of a metric (or of a pattern for one), or none with these labels. Returns whether that is
+    /// as listed.
+    pub(crate) fn excuse(&self, metric: &str, labels: &BTreeSet<&str>) -> bool {
+        let mut listed = EXCEPTIONS.iter().enumerate().filter(|(_, it)| it.metric == metric);
+        listed.find(|(_, it)| labels.is_empty() || labels.contains(it.label)).is_some_and(
+            |(at, _)| {
+                self.excused.borrow_mut().insert(at);
+                true
+            },
+        )
     }
 
     /// Adds the entries of the list that nothing needed.
     pub(crate) fn add_unused_exceptions(&self) {
         let excused = self.excused.borrow().clone();
-        let noted: BTreeSet<_> = self.found.borrow().iter().map(|it| it.place.clone()).collect();
-        for it in EXCEPTIONS {
-            if !excused.contains(it.place) && !noted.contains(it.place) {
-                self.add(it.place, "", "is listed as empty, but there is no such query");
-            }
+        let all = EXCEPTIONS.iter().enumerate();
+        for (_, it) in all.filter(|(at, _)| !excused.contains(at)) {
+            let problem =
+                format!("is there, or not asked for, but listed as absent: {}", it.reason);
+            self.add("the list of exceptions", it.metric, problem);
         }
     }
 

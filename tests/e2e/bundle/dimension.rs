@@ -22,8 +22,8 @@ struct Measure {
     bounds: Option<Dimension>,
 }
 
-/// The expressions behind recorded series, by the series' name.
-pub(crate) type Recorded = BTreeMap<String, serde_json::Value>;
+/// The parsed expressions behind recorded series, by the series' name: several, if they differ in labels.
+pub(crate) type Recorded = BTreeMap<String, Vec<serde_json::Value>>;
 
 const SECONDS: Dimension = Dimension { seconds: 1, bytes: 0, is_percent: false };
 const BYTES: Dimension = Dimension { seconds: 0, bytes: 1, is_percent: false };
@@ -122,14 +122,26 @@ impl Measure {
     fn per_second(self) -> Self {
         Self { value: self.value.per_second(), ..self }
     }
+
+    fn times_seconds(self) -> Self {
+        Self { value: self.value.times(SECONDS), ..self }
+    }
 }
 
 fn measure(node: Node<'_>, recorded: &Recorded) -> Option<Measure> {
     match node.kind() {
         "vectorSelector" | "matrixSelector" => match recorded.get(node.metric()) {
-            Some(rule) => measure(Node::new(rule), recorded),
-            None if node.metric().is_empty() => Some(Measure::of_metric(&family(node)?)),
-            None => Some(Measure::of_metric(node.metric())),
+            Some(rules) => {
+                let measured = measure(Node::new(rules.first()?), recorded)?;
+                // What is recorded as an increase is a rate times a number of seconds.
+                let operation = node.metric().rsplit(':').next().unwrap_or_default();
+                Some(if operation.starts_with("increase") {
+                    measured.times_seconds()
+                } else {
+                    measured
+                })
+            }
+            None => Some(Measure::of_metric(family(node.name_pattern()))),
         },
         "call" => call(node, recorded),
         "aggregation" => match node.op() {
@@ -143,11 +155,9 @@ fn measure(node: Node<'_>, recorded: &Recorded) -> Option<Measure> {
 }
 
 /// Returns the name in a pattern for a metric's names, such as `a_metric(_total)?`.
-fn family(node: Node<'_>) -> Option<String> {
-    let selector = node.name_selector();
-    let pattern = selector.split('"').nth(1)?;
+fn family(pattern: &str) -> &str {
     let end = pattern.find(|it: char| !it.is_ascii_alphanumeric() && it != '_' && it != ':');
-    Some(pattern[..end.unwrap_or(pattern.len())].to_owned())
+    &pattern[..end.unwrap_or(pattern.len())]
 }
 
 fn call(node: Node<'_>, recorded: &Recorded) -> Option<Measure> {

@@ -97,6 +97,13 @@ impl<'a> Node<'a> {
         self.text("name")
     }
 
+    /// Returns the pattern for the metric's name, or the name itself.
+    pub(crate) fn name_pattern(self) -> &'a str {
+        let mut matchers = self.0["matchers"].as_array().into_iter().flatten();
+        let name = matchers.find(|it| it["name"] == "__name__");
+        name.and_then(|it| it["value"].as_str()).unwrap_or_else(|| self.metric())
+    }
+
     /// Returns the selector without offset and range.
     pub(crate) fn selector(self) -> String {
         self.select(|_| true)

@@ -13,6 +13,7 @@ use super::{
     answer::{Answer, Span},
     defects::Defects,
     dimension::{self, Recorded},
+    exceptions,
     promql::{self, Node},
 };
 
@@ -66,8 +67,10 @@ impl<'a> Proof<'a> {
         if let Some(problem) = dimension_problem(tree, &self.recorded, expected.unit) {
             self.defects.add(place, query, problem);
         }
-        let problem = answer.is_empty().then(|| self.why_empty(tree));
-        if !self.defects.note(place, query, problem) {
+        if answer.is_empty() {
+            if let Some(problem) = self.why_empty(tree) {
+                self.defects.add(place, query, problem);
+            }
             return None;
         }
         self.check_labels(place, query, tree);
@@ -83,20 +86,42 @@ impl<'a> Proof<'a> {
     /// Checks each selector of a query on its own: there are such series, with such labels.
     pub(crate) fn check_selectors(&self, place: &str, query: &str, tree: Node<'_>) {
         for node in tree.all().into_iter().filter(|it| it.is_selector()) {
-            let place = format!("{place} / {}", node.selector());
-            let problem = self.selector_problem(node);
-            self.defects.note(&place, query, problem);
+            if let Some(problem) = self.selector_problem(node) {
+                self.defects.add(&format!("{place} / {}", node.selector()), query, problem);
+            }
         }
     }
 
-    /// Says what is wrong with a selector.
+    /// Whether series are listed as absent, and are; or are recorded of nothing else.
+    fn is_excused(&self, node: Node<'_>) -> bool {
+        let is_recorded_of_absent = |rule: &Vec<Value>| {
+            rule.iter().all(|it| {
+                let nodes = Node::new(it).all().into_iter();
+                nodes.filter(|it| it.is_selector()).any(|it| self.is_excused(it))
+            })
+        };
+        let labels = self.labels_of_metric(node);
+        if labels.is_empty() {
+            // Even so, a label that the catalogue does not give it is a mistake.
+            let has_labels = exceptions::catalogued_labels(node.metric())
+                .is_none_or(|it| unknown(node.matched_labels(), &it).is_empty());
+            return has_labels && self.defects.excuse(node.name_pattern(), &BTreeSet::new())
+                || self.recorded.get(node.metric()).is_some_and(is_recorded_of_absent);
+        }
+        let missing = unknown(node.matched_labels(), &labels);
+        !missing.is_empty() && self.defects.excuse(node.name_pattern(), &missing)
+    }
+
+    /// Says what is wrong with a selector; nothing if it is excused.
     fn selector_problem(&self, node: Node<'_>) -> Option<String> {
+        if self.is_excused(node) {
+            return None;
+        }
         let labels = self.labels_of_metric(node);
         if labels.is_empty() {
             return Some(format!("there are no series of {}", node.name_selector()));
         }
-        let unknown: Vec<_> =
-            node.matched_labels().into_iter().filter(|it| !labels.contains(*it)).collect();
+        let unknown = unknown(node.matched_labels(), &labels);
         if !unknown.is_empty() {
             return Some(format!("no label {unknown:?} in {}", node.name_selector()));
         }
@@ -128,15 +153,17 @@ impl<'a> Proof<'a> {
         labels
     }
 
-    /// Finds the selector that is to blame for an answer with nothing in it.
-    fn why_empty(&self, tree: Node<'_>) -> String {
-        let selectors = tree.all().into_iter().filter(|it| it.is_selector());
-        let problems: Vec<_> = selectors.filter_map(|it| self.selector_problem(it)).collect();
-        if problems.is_empty() {
-            return "nothing came back, or no number, though each selector selects series"
-                .to_owned();
+    /// Finds the selectors that are to blame for an answer with nothing in it; none if that is excused.
+    fn why_empty(&self, tree: Node<'_>) -> Option<String> {
+        let selectors: Vec<_> = tree.all().into_iter().filter(|it| it.is_selector()).collect();
+        let problems: Vec<_> =
+            selectors.iter().filter_map(|it| self.selector_problem(*it)).collect();
+        if !problems.is_empty() {
+            return Some(format!("nothing came back: {}", problems.join("; ")));
         }
-        format!("nothing came back: {}", problems.join("; "))
+        (!selectors.iter().any(|it| self.is_excused(*it))).then(|| {
+            "nothing came back, or no number, though each selector selects series".to_owned()
+        })
     }
 
     /// Checks that every label that is named anywhere is one that the series have.
@@ -154,8 +181,7 @@ impl<'a> Proof<'a> {
                 let made = node.all().into_iter().flat_map(Node::strings).map(str::to_owned);
                 let known: BTreeSet<_> =
                     below().flat_map(|it| self.labels_of_metric(it)).chain(made).collect();
-                let named = node.named_labels().into_iter();
-                let unknown: Vec<_> = named.filter(|it| !known.contains(*it)).collect();
+                let unknown = unknown(node.named_labels(), &known);
                 if !unknown.is_empty() && !known.is_empty() {
                     let problem = format!("there is no label {unknown:?}, but {known:?}");
                     self.defects.add(place, query, problem);
@@ -198,9 +224,17 @@ impl<'a> Proof<'a> {
             _ => self
                 .recorded
                 .get(it.metric())
-                .is_some_and(|rule| self.may_be_negative(Node::new(rule))),
+                .is_some_and(|rules| rules.iter().any(|it| self.may_be_negative(Node::new(it)))),
         })
     }
+}
+
+/// Returns those of `labels` that are not `known`.
+fn unknown<'a>(
+    labels: impl IntoIterator<Item = &'a str>,
+    known: &BTreeSet<String>,
+) -> BTreeSet<&'a str> {
+    labels.into_iter().filter(|it| !known.contains(*it)).collect()
 }
 
 /// Says if the unit is not that of the values.

@@ -40,10 +40,12 @@ pub(crate) fn all(prometheus: &Prometheus) -> Vec<Rule> {
 
 /// Returns the parsed expressions behind recorded series.
 pub(crate) fn recorded(prometheus: &Prometheus, rules: &[Rule]) -> Recorded {
-    let recording = rules.iter().filter(|it| it.is_recording());
-    let parsed = recording
-        .filter_map(|it| Some((it.name().to_owned(), promql::parse(prometheus, it.query()).ok()?)));
-    parsed.collect()
+    let mut recorded = Recorded::new();
+    for rule in rules.iter().filter(|it| it.is_recording()) {
+        let parsed = promql::parse(prometheus, rule.query());
+        recorded.entry(rule.name().to_owned()).or_default().extend(parsed);
+    }
+    recorded
 }
 
 /// Checks that every file is loaded, and every rule evaluated, on series that there are.

@@ -1,5 +1,7 @@
 //! A dashboard's variables: their values from Prometheus, and how Grafana puts them into queries.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::prometheus::Prometheus;
@@ -18,6 +20,9 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("__range", "5m"),
     ("__all", "$__all"),
 ];
+
+/// How old a series' last sample may be, in seconds, while the series goes on.
+const STILL: f64 = 5.0;
 
 /// What is chosen of a variable.
 #[derive(Clone, Debug)]
@@ -38,8 +43,8 @@ pub(crate) struct Variables {
 pub(crate) enum Choice {
     /// All, where that can be chosen; else what the file has.
     All,
-    /// The first value alone.
-    First,
+    /// One value alone, of which there are samples still; of instances all, because nothing has gone wrong with a new one.
+    One,
 }
 
 /// A variable's query, and what is wrong with it.
@@ -66,9 +71,10 @@ impl Variables {
         let mut bad = Vec::new();
         for json in dashboard.variables() {
             let name = json["name"].as_str().unwrap_or_default();
+            let choice = if name == "instance" { Choice::All } else { choice };
             let text = match (instead.iter().find(|it| it.0 == name), json["type"].as_str()) {
                 (Some((_, text)), _) => (*text).to_owned(),
-                (_, Some("query")) => match variables.values_of(prometheus, json) {
+                (_, Some("query")) => match variables.values_of(prometheus, json, choice) {
                     Ok(values) => choose(json, &values, choice),
                     Err((query, problem)) => {
                         bad.push(BadVariable { name: name.to_owned(), query, problem });
@@ -103,10 +109,11 @@ impl Variables {
         &self,
         prometheus: &Prometheus,
         json: &Value,
+        choice: Choice,
     ) -> Result<Vec<String>, (String, String)> {
         let query = json["query"]["query"].as_str().or(json["query"].as_str()).unwrap_or_default();
         let query = self.put_into(query);
-        let values = ask(prometheus, &query).map_err(|it| (query.clone(), it))?;
+        let values = ask(prometheus, &query, choice).map_err(|it| (query.clone(), it))?;
         if values.is_empty() {
             return Err((query, "no values".to_owned()));
         }
@@ -115,21 +122,41 @@ impl Variables {
 }
 
 /// Runs a variable's query.
-fn ask(prometheus: &Prometheus, query: &str) -> Result<Vec<String>, String> {
+fn ask(prometheus: &Prometheus, query: &str, choice: Choice) -> Result<Vec<String>, String> {
     let inner = query.strip_prefix("label_values(").and_then(|it| it.strip_suffix(')'));
-    let Some(inner) = inner else {
+    let Some((selector, label)) = inner.and_then(|it| it.rsplit_once(',')) else {
         return Err("only label_values(SELECTOR, LABEL) is understood here".to_owned());
     };
-    let (selector, label) = match inner.rsplit_once(',') {
-        Some((selector, label)) => (selector.trim(), label.trim()),
-        None => ("", inner.trim()),
-    };
+    let (selector, label) = (selector.trim(), label.trim());
+    if choice == Choice::One {
+        return newest(prometheus, selector, label);
+    }
     let start = (crate::clock::unix_seconds() - 900.0).to_string();
-    let selector = [("match[]", selector), ("start", &start)];
-    let parameters = if selector[0].1.is_empty() { &selector[1..] } else { &selector[..] };
-    let answer = prometheus.try_ask(&format!("label/{label}/values"), parameters)?;
+    let parameters = [("match[]", selector), ("start", &start)];
+    let answer = prometheus.try_ask(&format!("label/{label}/values"), &parameters)?;
     let values = answer.as_array().into_iter().flatten().filter_map(Value::as_str);
     Ok(values.map(str::to_owned).collect())
+}
+
+/// Returns the first value of which there are samples still: of an instance that was replaced, there are series, but nothing
+/// happens in them.
+fn newest(prometheus: &Prometheus, selector: &str, label: &str) -> Result<Vec<String>, String> {
+    let selector = match selector.strip_suffix('}') {
+        Some(matchers) => format!("{matchers}, {label}!=\"\"}}"),
+        None => format!("{selector}{{{label}!=\"\"}}"),
+    };
+    let query = format!("max by ({label}) (timestamp({selector}))");
+    let answer = prometheus.try_ask("query", &[("query", &query)])?;
+    let rows = answer["result"].as_array().into_iter().flatten();
+    let rows: BTreeMap<_, f64> = rows
+        .filter_map(|it| {
+            let last = it["value"][1].as_str()?.parse().ok()?;
+            Some((it["metric"][label].as_str()?.to_owned(), last))
+        })
+        .collect();
+    let newest = rows.values().copied().fold(0.0, f64::max);
+    let still = rows.into_iter().find(|it| newest - it.1 < STILL);
+    Ok(still.map(|it| it.0).into_iter().collect())
 }
 
 /// Returns the values that the file itself has: `a,b` or `name : a, name : b`.
@@ -153,7 +180,7 @@ fn choose(json: &Value, values: &[String], choice: Choice) -> String {
         return if values.contains(&current) { current } else { values[0].clone() };
     }
     match (choice, json["allValue"].as_str().filter(|it| !it.is_empty())) {
-        (Choice::First, _) => escape(&values[0]),
+        (Choice::One, _) => escape(&values[0]),
         (Choice::All, Some(all)) => all.to_owned(),
         (Choice::All, None) if values.len() == 1 => escape(&values[0]),
         (Choice::All, None) => {
