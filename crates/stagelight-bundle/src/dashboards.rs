@@ -14,6 +14,7 @@ mod link;
 mod unit;
 mod limits;
 mod stage_breakdown;
+mod stage_details;
 mod why_slow;
 mod service_overview;
 mod streaming;

@@ -77,8 +77,10 @@ impl Dashboard {
 
     /// What happened meanwhile: alerts and new versions, as lines across all panels.
     fn annotations(&self) -> Vec<Value> {
-        let by_job = self.variables.iter().any(|it| it.name() == "job");
-        let of = if by_job { r#"job=~"$job", "# } else { "" };
+        let has = |name| self.variables.iter().any(|it| it.name() == name);
+        let of = if has("job") { r#"job=~"$job", "# } else { "" };
+        // Dashboards of services show their alerts, and those of no job; the others show all.
+        let alerts = if has("endpoint") { r#", job=~"$job|""# } else { "" };
         let version =
             format!(r#"max by (job, service_version) (target_info{{{of}service_version!=""}})"#);
         let before = version.replace("})", "} offset 5m)");
@@ -95,7 +97,9 @@ impl Dashboard {
             annotation(
                 "Firing alerts",
                 "red",
-                r#"max by (alertname, severity, job) (ALERTS{alertstate="firing"})"#,
+                &format!(
+                    r#"max by (alertname, severity, job) (ALERTS{{alertstate="firing"{alerts}}})"#
+                ),
                 "{{alertname}}",
                 "{{severity}} {{job}}",
             ),

@@ -11,6 +11,9 @@ use super::{
     view,
 };
 
+/// The oldest Grafana that these panels are written for; newer ones migrate them from there.
+const PLUGIN_VERSION: &str = "12.0.0";
+
 /// A panel of a dashboard.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
@@ -192,6 +195,7 @@ impl Panel {
     pub(crate) fn to_json(&self, id: u32, x: u8, y: u32) -> Value {
         let mut panel = json!({
             "id": id,
+            "pluginVersion": PLUGIN_VERSION,
             "type": view::kind(self.view),
             "title": self.title,
             "description": self.description,

@@ -162,7 +162,11 @@ fn causes() -> Vec<Panel> {
             )
             .column("endpoint", "Endpoint")
             .column("outcome", "Outcome")
-            .column("Value", "Requests")
+            .link(Link::traces(
+            "Traces of these",
+            r#"{ span.http.route = "${__data.fields.Endpoint}" && span.outcome = "${__data.fields.Outcome}" }"#,
+        ))
+        .column("Value", "Requests")
             .overriding(Override::of_column("Requests").limits(1.0, 10.0).colored()),
     ]
 }

@@ -3,10 +3,11 @@
 use stagelight_core::catalog::{self, Label};
 
 use super::{
+    link::Link,
     overriding::Override,
     panel::{Panel, View},
     query::{Series, finite, part_of, ratio},
-    stage_breakdown::{requests, share, ttfb},
+    stage_breakdown::{backend_traces_of_row, requests, share, ttfb},
     unit::Unit,
 };
 
@@ -44,6 +45,7 @@ fn stages() -> Panel {
     changes("Which stage got slower?", &now, &before)
         .about("Mean time that a request spends in each stage, over the whole time shown and that long before. The changes add up to the change of the mean request.")
         .column("stage", "Stage")
+        .link(Link::traces("Traces with this stage", r#"{ span.stage = "${__data.fields.Stage}" }"#))
         .column("Value #A", "Now")
         .column("Value #B", "Before")
         .column("Value #C", "Change")
@@ -61,6 +63,7 @@ fn backends() -> Panel {
     )
     .column("provider", "Provider")
     .column("model", "Model")
+    .link(backend_traces_of_row())
     .column("Value #A", "Now")
     .column("Value #B", "Before")
     .column("Value #C", "Change")

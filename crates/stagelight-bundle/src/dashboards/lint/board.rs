@@ -62,7 +62,7 @@ pub(super) fn annotations(sheet: &Sheet<'_>) -> Vec<String> {
     let queries: Vec<_> =
         sheet.annotations().filter_map(|it| it["target"]["expr"].as_str()).collect();
     let has = |part: &str| queries.iter().any(|it| it.contains(part));
-    let alerts = unless(has("ALERTS{alertstate=\"firing\"}"), "no annotation for firing alerts");
+    let alerts = unless(has("ALERTS{alertstate=\"firing\""), "no annotation for firing alerts");
     let versions = unless(has("service_version"), "no annotation for new versions");
     let datasources = sheet
         .annotations()
