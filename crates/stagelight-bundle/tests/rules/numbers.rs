@@ -1,0 +1,137 @@
+//! The numbers of the alerts are those of `stagelight_core::thresholds`.
+
+use std::collections::BTreeSet;
+
+use stagelight_core::thresholds::{self, Statistic, Threshold, ThresholdUnit};
+
+use crate::{
+    expression::{Limit, limits},
+    files::{self, Rule, WATCHDOG},
+};
+
+/// Where the table is, for messages.
+const TABLE: &str = "crates/stagelight-core/src/thresholds/table.rs";
+
+#[test]
+fn every_alert_has_a_threshold_and_every_threshold_an_alert() {
+    let alerts: Vec<_> = files::alerts().into_iter().map(|it| it.name).collect();
+    let unique: BTreeSet<_> = alerts.iter().map(String::as_str).collect();
+    assert_eq!(unique.len(), alerts.len(), "two alerts have one name: {alerts:?}");
+
+    let mut expected: BTreeSet<_> = thresholds::ALL.iter().map(|it| it.alert).collect();
+    expected.insert(WATCHDOG);
+    assert_eq!(unique, expected, "left: collector/prometheus/rules, right: {TABLE}");
+}
+
+#[test]
+fn every_alert_compares_with_its_threshold() {
+    let mut wrong = Vec::new();
+    for (rule, threshold) in pairs() {
+        let sign = threshold.comparison.as_str().to_owned();
+        let value = Limit { sign, value: threshold.value };
+        let guard = Limit { sign: ">=".to_owned(), value: f64::from(threshold.at_least) };
+        let limits = limits(&rule.query);
+        let guards: Vec<_> = limits.iter().filter(|it| it.sign == ">=").collect();
+        let values: Vec<_> = limits.iter().filter(|it| it.sign != ">=").collect();
+
+        if values.is_empty() || values.iter().any(|it| **it != value) {
+            wrong.push(format!(
+                "{}, {}: compares with {values:?}, but {TABLE} says {value:?}",
+                rule.file, rule.name
+            ));
+        }
+        let wanted: &[_] = if threshold.at_least == 0 { &[] } else { &[&guard] };
+        if guards != wanted {
+            wrong.push(format!(
+                "{}, {}: is guarded by {guards:?}, but {TABLE} says of_at_least({})",
+                rule.file, rule.name, threshold.at_least
+            ));
+        }
+    }
+
+    assert!(wrong.is_empty(), "change one of both:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_alert_waits_as_long_and_is_as_severe_as_its_threshold_says() {
+    let mut wrong = Vec::new();
+    for (rule, threshold) in pairs() {
+        let mut check = |what: &str, is: String, says: String| {
+            if is != says {
+                let Rule { file, name, .. } = &rule;
+                wrong.push(format!("{file}, {name}: {what} is {is}, but {TABLE} says {says}"));
+            }
+        };
+        let hold = threshold.hold.as_secs();
+        check("for", seconds(&rule.hold).to_string() + " s", hold.to_string() + " s");
+        check("severity", rule.labels["severity"].clone(), threshold.severity.as_str().to_owned());
+    }
+
+    assert!(wrong.is_empty(), "change one of both:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_message_says_the_limit_that_was_crossed() {
+    for (rule, threshold) in pairs() {
+        let Some(limit) = spelled(threshold) else { continue };
+        let description = &rule.annotations["description"];
+        assert!(
+            description.contains(&format!("limit {limit}")),
+            "{}, {}: the description does not say \"limit {limit}\": {description}",
+            rule.file,
+            rule.name
+        );
+    }
+}
+
+#[test]
+fn every_alert_says_who_has_to_look_at_what() {
+    for rule in files::alerts() {
+        let labels: Vec<_> = rule.labels.keys().map(String::as_str).collect();
+        let expected: &[_] = if rule.name == WATCHDOG {
+            &["severity", "team"]
+        } else {
+            &["cause", "severity", "team"]
+        };
+        assert_eq!(labels, expected, "{}", rule.name);
+
+        let annotations: Vec<_> = rule.annotations.keys().map(String::as_str).collect();
+        assert_eq!(annotations, ["description", "runbook_url", "summary"], "{}", rule.name);
+    }
+}
+
+/// Every alert that has a threshold, with it.
+fn pairs() -> impl Iterator<Item = (Rule, &'static Threshold)> {
+    let alerts = files::alerts().into_iter();
+    alerts.filter_map(|rule| thresholds::of(&rule.name).map(|it| (rule, it)))
+}
+
+/// How a person writes the limit, where a number says something.
+fn spelled(threshold: &Threshold) -> Option<String> {
+    let value = threshold.value;
+    match threshold.statistic.unit() {
+        ThresholdUnit::Seconds if value < 1.0 => Some(format!("{} ms", value * 1000.0)),
+        ThresholdUnit::Seconds => Some(format!("{value} s")),
+        ThresholdUnit::Ratio => Some(format!("{} %", (value * 1e6).round() / 1e4)),
+        ThresholdUnit::Number if threshold.statistic == Statistic::BurnRate => {
+            Some(value.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn seconds(duration: &str) -> u64 {
+    let (number, unit) = duration.split_at(duration.len() - 1);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        other => panic!("{duration}: an unknown unit {other:?}"),
+    };
+    number.parse::<u64>().unwrap() * unit
+}
+
+#[test]
+fn durations_are_read_as_prometheus_reads_them() {
+    assert_eq!(["30s", "5m", "3h"].map(seconds), [30, 300, 10_800]);
+}
