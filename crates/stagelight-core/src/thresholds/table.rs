@@ -65,7 +65,7 @@ pub static ALL: [Threshold; 48] = [
     warning("CardinalityNearLimit", Ratio, Store).above(0.8).minutes(10),
     warning("LabelValuesNearLimit", Ratio, Store).above(0.8).minutes(10),
     // Whether the collector takes what it is sent and gets rid of it.
-    critical("CollectorDown", Level, UP).equal(0.0).minutes(2),
+    critical("CollectorDown", Level, UP).equal(0.0).minutes(1),
     warning("CollectorRefuses", Rate, Outside("otelcol:receiver_refused:rate5m"))
         .above(0.0)
         .minutes(5),
