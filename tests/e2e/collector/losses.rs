@@ -86,14 +86,14 @@ fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
     let list = list_of(&[&gateway]);
     let agent = agent(&fleet, "agent", &list)
         .with_env("STAGELIGHT_GATEWAY_ADDRESS", gateway.addresses().otlp_grpc.to_string())
-        .with_env("STAGELIGHT_QUEUE_BYTES", "1000000")
+        .with_env("STAGELIGHT_QUEUE_BYTES", "3000000")
         // Only what this test sends is to be in the queue.
         .with_env("STAGELIGHT_HOST_INTERVAL", "1h")
         .with_yaml("receivers::host_metrics::initial_delay: 1h")
         .start()
         .unwrap();
 
-    let padding = [("padding".to_owned(), "x".repeat(50_000).into())];
+    let padding = [("padding".to_owned(), "x".repeat(150_000).into())];
     let (mut accepted, mut refused) = (0, 0);
     while refused < 3 && accepted < 100 {
         let count = ("things", padding.as_slice(), 1);
