@@ -13,7 +13,8 @@ use super::{
     variable::Variable,
 };
 
-const NO_RULES: &str = "No data: are collector/prometheus/rules loaded, and were there requests?";
+const NO_RULES: &str =
+    "No data: are collector/prometheus/rules loaded, and were there requests for ten minutes?";
 const BY: &str = "{{slo}} {{job}}";
 
 pub(super) fn dashboard() -> Dashboard {
