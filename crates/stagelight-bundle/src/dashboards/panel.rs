@@ -33,6 +33,8 @@ pub(crate) struct Panel {
     pub(crate) alerts: Vec<&'static str>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) columns: Vec<(&'static str, &'static str)>,
+    /// The column by which a table is sorted, as it is shown; the largest first.
+    pub(crate) sorted_by: Option<&'static str>,
 }
 
 /// How a panel draws.
@@ -84,6 +86,7 @@ impl Panel {
             alerts: Vec::new(),
             overrides: Vec::new(),
             columns: Vec::new(),
+            sorted_by: None,
         }
     }
 
@@ -182,6 +185,12 @@ impl Panel {
     /// Names a table's column; those that are not named are not shown.
     pub(crate) fn column(mut self, field: &'static str, title: &'static str) -> Self {
         self.columns.push((field, title));
+        self
+    }
+
+    /// Sorts a table by a column, named as it is shown: the largest first.
+    pub(crate) fn sorted_by(mut self, title: &'static str) -> Self {
+        self.sorted_by = Some(title);
         self
     }
 

@@ -93,7 +93,7 @@ fn at_a_glance() -> Vec<Panel> {
             )
             .column("job", "Job")
             .column("instance", "Instance")
-            .column("Value", "Ago")
+            .column("Value", "Ago").sorted_by("Ago")
             .alerts(limits::EXPORT_AGE)
             .overriding(Override::of_column("Ago").colored()),
     ]

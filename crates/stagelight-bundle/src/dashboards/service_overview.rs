@@ -126,6 +126,7 @@ fn by_endpoint() -> Vec<Panel> {
             .query(finite(&range().quantile(0.99, &by)), "")
             .column("endpoint", "Endpoint")
             .column("Value #A", "Rate")
+            .sorted_by("Rate")
             .column("Value #B", "Errors")
             .column("Value #C", "p50")
             .column("Value #D", "p95")

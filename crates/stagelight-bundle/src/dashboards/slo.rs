@@ -167,7 +167,7 @@ fn causes() -> Vec<Panel> {
             "Traces of these",
             r#"{ span.http.route = "${__data.fields.Endpoint}" && span.outcome = "${__data.fields.Outcome}" }"#,
         ))
-        .column("Value", "Requests")
+        .column("Value", "Requests").sorted_by("Requests")
             .overriding(Override::of_column("Requests").limits(1.0, 10.0).colored()),
     ]
 }

@@ -120,7 +120,7 @@ fn the_seven() -> Vec<Panel> {
             .column("provider", "Provider")
             .column("model", "Model")
             .column("endpoint", "Endpoint")
-            .column("Value", "p95")
+            .column("Value", "p95").sorted_by("p95")
             .alerts(limits::BACKEND_TTFB)
             .overriding(Override::of_column("p95").colored())
             .link(backend_traces_of_row()),

@@ -114,6 +114,7 @@ pub(super) fn by_endpoint() -> Vec<Panel> {
             .column("endpoint", "Endpoint")
             .column("stage", "Stage")
             .column("Value #A", "Mean")
+            .sorted_by("Mean")
             .column("Value #B", "p95")
             .column("Value #C", "Runs")
             .overriding(Override::of_column("Runs").unit(Unit::Count))

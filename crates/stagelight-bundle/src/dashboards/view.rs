@@ -49,7 +49,11 @@ pub(super) fn options(panel: &Panel) -> Value {
             "orientation": "auto",
             "wideLayout": true,
         }),
-        View::Table => json!({"cellHeight": "sm", "showHeader": true}),
+        View::Table => {
+            let sorted_by: Vec<_> =
+                panel.sorted_by.iter().map(|it| json!({"displayName": it, "desc": true})).collect();
+            json!({"cellHeight": "sm", "showHeader": true, "sortBy": sorted_by})
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn stages() -> Panel {
         .link(Link::traces("Traces with this stage", r#"{ span.stage = "${__data.fields.Stage}" }"#))
         .column("Value #A", "Now")
         .column("Value #B", "Before")
-        .column("Value #C", "Change")
+        .column("Value #C", "Change").sorted_by("Change")
 }
 
 fn backends() -> Panel {
@@ -67,6 +67,7 @@ fn backends() -> Panel {
     .column("Value #A", "Now")
     .column("Value #B", "Before")
     .column("Value #C", "Change")
+    .sorted_by("Change")
 }
 
 fn stage_lines() -> Panel {
