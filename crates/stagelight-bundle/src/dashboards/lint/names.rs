@@ -1,6 +1,10 @@
 //! Which metrics there are, and which labels each has.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use promql_parser::parser;
 use regex::Regex;
@@ -19,7 +23,10 @@ pub struct Names {
     /// Of histograms: there is one of each name with `_bucket`, `_sum`, `_count` and, native, without.
     histograms: Vec<String>,
     catalogue: Vec<String>,
+    /// The dashboards' `uid`s.
     pub(super) dashboards: Vec<String>,
+    /// File names of the runbooks.
+    pub(super) runbooks: Vec<String>,
     knows_collector: bool,
 }
 
@@ -58,7 +65,7 @@ pub enum NamesError {
 // === impl Names ===
 
 impl Names {
-    /// Reads the rules and Prometheus' configuration below the repository's root.
+    /// Reads the rules, Prometheus' configuration and the runbooks' names below the repository's root.
     ///
     /// # Errors
     ///
@@ -73,6 +80,10 @@ impl Names {
             histograms: Vec::new(),
             catalogue: Vec::new(),
             dashboards: uids.map(str::to_owned).collect(),
+            runbooks: list(&root.join("collector/runbooks"))?
+                .iter()
+                .filter_map(|it| Some(it.file_name()?.to_str()?.to_owned()))
+                .collect(),
             knows_collector: false,
         };
         names.add_catalogue(&resource);
@@ -146,13 +157,8 @@ impl Names {
     }
 
     fn add_recorded(&mut self, folder: &Path) -> Result<(), NamesError> {
-        let list = |source| NamesError::Read { path: folder.display().to_string(), source };
-        let mut files =
-            fs::read_dir(folder).map_err(list)?.collect::<io::Result<Vec<_>>>().map_err(list)?;
-        files.sort_by_key(fs::DirEntry::path);
         let mut rules = Vec::new();
-        for file in files {
-            let path = file.path();
+        for path in list(folder)? {
             for document in parse(&path)? {
                 rules.extend(recorded(&document).map(|rule| (path.display().to_string(), rule)));
             }
@@ -195,6 +201,16 @@ fn recorded(document: &Yaml) -> impl Iterator<Item = (String, String, Labels)> {
         let own = own.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect();
         Some((record, rule["expr"].as_str()?.to_owned(), own))
     })
+}
+
+/// Returns the files in a folder, in the order of their names.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, NamesError> {
+    let failed = |source| NamesError::Read { path: folder.display().to_string(), source };
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let mut paths =
+        entries.map(|it| Ok(it?.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn read(path: &Path) -> Result<String, NamesError> {

@@ -119,6 +119,14 @@ fn overlaps(panels: &[&Value]) -> Vec<String> {
     findings
 }
 
+/// A runbook that there is, or that of the alert in the row.
+fn is_runbook(sheet: &Sheet<'_>, url: &str) -> bool {
+    let file = url.split_once("/collector/runbooks/").map(|it| it.1);
+    file.is_some_and(|it| {
+        it.starts_with("${__data.fields.") || sheet.names.runbooks.iter().any(|known| known == it)
+    })
+}
+
 /// Links lead to dashboards that exist, to runbooks, or to traces.
 pub(super) fn links(sheet: &Sheet<'_>) -> Vec<String> {
     let mut findings = Vec::new();
@@ -130,7 +138,7 @@ pub(super) fn links(sheet: &Sheet<'_>) -> Vec<String> {
             let is_ours = |uid: &str| sheet.names.dashboards.iter().any(|it| it == uid);
             let is_good = match url.strip_prefix("/d/").and_then(|it| it.split_once('?')) {
                 Some((uid, _)) => is_ours(uid),
-                None => url.starts_with("/explore?") || url.contains("/collector/runbooks/"),
+                None => url.starts_with("/explore?") || is_runbook(sheet, url),
             };
             if !is_good || is_empty(&link["title"]) {
                 findings.push(format!("{}: a link leads to {url:?}", panel["title"]));

@@ -98,6 +98,11 @@ const MUTANTS: &[Mutant] = &[
     ("panel-grid", "/panels/2/gridPos/x", || json!(13)),
     ("panel-links", "/panels/1/links", || json!([{"title": "a", "url": "/d/gone?a"}])),
     ("panel-links", "/panels/1/links", || json!([{"title": "a", "url": "http://localhost:3000/"}])),
+    (
+        "panel-links",
+        "/panels/1/links",
+        || json!([{"title": "a", "url": "https://a/collector/runbooks/NoSuchAlert.md"}]),
+    ),
     ("query-syntax", LINES, || json!("sum by (endpoint) (rate(")),
     ("query-metric", LINES, || json!("sum by (endpoint) (request_durations)")),
     ("query-metric", LINES, || json!("otelcol_exporter_queue_size")),
