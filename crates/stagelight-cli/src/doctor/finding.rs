@@ -13,6 +13,8 @@ pub(crate) struct Finding {
     pub(crate) why: String,
     /// A command or a setting.
     pub(crate) fix: String,
+    /// More about it: a file of the repository.
+    pub(crate) runbook: Option<String>,
 }
 
 /// How a link is.
@@ -36,7 +38,12 @@ impl Finding {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { seen: seen.into(), why: why.into(), fix: fix.into() }
+        Self { seen: seen.into(), why: why.into(), fix: fix.into(), runbook: None }
+    }
+
+    /// Names the runbook of the alert about the same.
+    pub(crate) fn with_runbook(self, alert: &str) -> Self {
+        Self { runbook: Some(format!("collector/runbooks/{alert}.md")), ..self }
     }
 }
 

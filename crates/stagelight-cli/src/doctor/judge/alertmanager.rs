@@ -32,7 +32,7 @@ fn nobody(prometheus: &PrometheusFacts) -> Option<Finding> {
             "alerts fire, and nobody is told",
             "put its address into collector/prometheus/targets/alertmanager.yaml, which the shipped configuration's \
              `alerting:` reads; leave this link out with --skip alertmanager if alerts go another way",
-        )
+        ).with_runbook("PrometheusNoAlertmanager")
     })
 }
 
@@ -44,6 +44,7 @@ fn undelivered(prometheus: &PrometheusFacts) -> Option<Finding> {
             "Prometheus cannot reach an Alertmanager that it is to tell",
             "Prometheus' log says why; see that Alertmanager runs at the address under `alerting:`",
         )
+        .with_runbook("PrometheusNotificationsFail")
     })
 }
 
@@ -58,7 +59,7 @@ fn stopped(prometheus: &PrometheusFacts, chain: &mut Chain) -> Vec<Finding> {
                     format!("{url}: {error}"),
                     "the Alertmanager that Prometheus tells is not running, or not ready",
                     "start it: `alertmanager --config.file=collector/alertmanager/alertmanager.yaml`; its log says why it ended",
-                ));
+                ).with_runbook("AlertmanagerDown"));
             }
             Some(error) => chain
                 .note(Link::Alertmanager, format!("{url}: {error}; that may be so from here only")),

@@ -67,7 +67,7 @@ fn stopped(seen: String) -> Finding {
         seen,
         "the collector is not running, or its receiver listens elsewhere",
         "start it: `otelcol-stagelight --config collector/all-in-one.yaml`; its log says why it ended",
-    )
+    ).with_runbook("CollectorDown")
 }
 
 fn accepting(facts: &Facts, looks: &Looks, chain: &Chain) -> Verdict {
@@ -82,18 +82,21 @@ fn accepting(facts: &Facts, looks: &Looks, chain: &Chain) -> Verdict {
             format!("the memory limiter refused {} items within {watched} s", number(by_limiter)),
             "the collector is near its memory limit, and asks senders to wait",
             "raise STAGELIGHT_COLLECTOR_MEMORY_MIB, or send less: sample traces, run more than one collector",
-        ));
+        ).with_runbook("CollectorOutOfMemory"));
     }
     if 0.0 < refused {
         let seen = format!("the receiver refused {} items within {watched} s", number(refused));
         // It refuses what it has no room for: the cause is where it sends to.
         return match chain.cause_in(Link::Delivery) {
             Some(cause) => Verdict::NotJudged(cause),
-            None => Verdict::broken(Finding::new(
-                seen,
-                "a processor or an exporter gave an error back to the receiver",
-                "the collector's log says which",
-            )),
+            None => Verdict::broken(
+                Finding::new(
+                    seen,
+                    "a processor or an exporter gave an error back to the receiver",
+                    "the collector's log says which",
+                )
+                .with_runbook("CollectorRefuses"),
+            ),
         };
     }
     let accepted = number(sum("receiver_accepted"));

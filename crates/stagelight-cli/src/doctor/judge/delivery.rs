@@ -87,19 +87,26 @@ fn finding(exporter: &Exporter, seen: String, server: &Verdict) -> Finding {
             seen,
             "it delivers, but more comes at once than its queue has room for",
             "raise `sending_queue: {queue_size: …}` of the exporter in the collector's configuration",
-        );
+        ).with_runbook("CollectorEnqueueFails");
     }
     let why = if server.is_ok() {
         "Prometheus is well, so the exporter sends to another address, or without what it asks for"
     } else {
         "what the exporter sends to does not take it"
     };
+    let runbook = if exporter.is_full() {
+        "CollectorQueueFull"
+    } else if 0.0 < exporter.send_failed {
+        "CollectorSendFails"
+    } else {
+        "CollectorDeliversNothing"
+    };
     Finding::new(
         seen,
         why,
         "the collector's log says what the other side answers; set STAGELIGHT_PROMETHEUS_OTLP_URL to \
          http://HOST:9090/api/v1/otlp of this Prometheus",
-    )
+    ).with_runbook(runbook)
 }
 
 /// Tells what went wrong before we looked.

@@ -102,7 +102,7 @@ fn without_counters(facts: &Facts, chain: &mut Chain) -> Verdict {
             "the export is switched off, or the service was built without it",
             "unset OTEL_SDK_DISABLED and OTEL_METRICS_EXPORTER in the service's environment, and set \
              OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address",
-        )),
+        ).with_runbook("ServiceStoppedExporting")),
         _ => by_probes(facts, chain),
     }
 }

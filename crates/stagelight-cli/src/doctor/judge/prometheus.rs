@@ -26,11 +26,17 @@ pub(super) fn judge_server(facts: &Facts) -> Verdict {
         return Verdict::broken(unanswered(&place.url, error));
     };
     if prometheus.otlp_receiver == Some(false) && is_receiver_missed(facts, prometheus) {
-        return Verdict::broken(Finding::new(
-            format!("Prometheus {} runs with --web.enable-otlp-receiver=false", prometheus.version),
-            "it answers 404 to what the collector sends, and the collector drops it",
-            "start Prometheus with --web.enable-otlp-receiver",
-        ));
+        return Verdict::broken(
+            Finding::new(
+                format!(
+                    "Prometheus {} runs with --web.enable-otlp-receiver=false",
+                    prometheus.version
+                ),
+                "it answers 404 to what the collector sends, and the collector drops it",
+                "start Prometheus with --web.enable-otlp-receiver",
+            )
+            .with_runbook("PrometheusReceivesNothing"),
+        );
     }
     Verdict::Ok(format!("Prometheus {}", prometheus.version))
 }
@@ -51,7 +57,7 @@ fn unanswered(url: &str, error: &AskError) -> Finding {
              --web.enable-otlp-receiver --enable-feature=exemplar-storage`; its log says why it ended",
         ),
     };
-    Finding::new(format!("{url}: {error}"), why, fix)
+    Finding::new(format!("{url}: {error}"), why, fix).with_runbook("PrometheusDown")
 }
 
 /// Returns whether somebody tries to send OTLP to a Prometheus that does not take it.
@@ -119,7 +125,7 @@ fn stale(job: &JobFacts, age: f64, limit: f64) -> Finding {
         ),
         "no more samples come: the service has ended, or sends somewhere else",
         "see that the service runs; --service and --collector URL look at what is before Prometheus",
-    )
+    ).with_runbook("ServiceStoppedExporting")
 }
 
 fn none(prometheus: &PrometheusFacts) -> Finding {
@@ -137,7 +143,7 @@ fn none(prometheus: &PrometheusFacts) -> Finding {
         "what the service measures does not get here: it goes to another Prometheus, or a processor of the collector drops it",
         "set STAGELIGHT_PROMETHEUS_OTLP_URL of the collector to http://HOST:9090/api/v1/otlp of this Prometheus, \
          or add the service's page to its scrape targets; with --job, see that the name is the service's",
-    )
+    ).with_runbook("PrometheusReceivesNothing")
 }
 
 /// Tells of samples that Prometheus refused while we looked.
@@ -152,7 +158,7 @@ fn rejected(prometheus: &PrometheusFacts) -> Option<Finding> {
             "a collector delivers late what it has kept, or two processes send the same series",
             "set storage.tsdb.out_of_order_time_window (the shipped file has 30m), and give each process its own \
              service.instance.id",
-        )
+        ).with_runbook("PrometheusRejectsSamples")
     })
 }
 

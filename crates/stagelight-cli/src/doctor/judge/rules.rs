@@ -29,11 +29,14 @@ pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
             }
             findings.extend(rules.iter().filter_map(|it| {
                 let error = it.error.as_ref()?;
-                Some(Finding::new(
-                    format!("rule {} of {} cannot be evaluated: {error}", it.name, it.file),
-                    "what it asks for is not what Prometheus has, or takes too long",
-                    "run `promtool check rules` on the file, and the expression in Prometheus",
-                ))
+                Some(
+                    Finding::new(
+                        format!("rule {} of {} cannot be evaluated: {error}", it.name, it.file),
+                        "what it asks for is not what Prometheus has, or takes too long",
+                        "run `promtool check rules` on the file, and the expression in Prometheus",
+                    )
+                    .with_runbook("PrometheusRulesFail"),
+                )
             }));
             let alerts = rules.iter().filter(|it| it.is_alert).count();
             Verdict::of(findings, || {

@@ -45,7 +45,7 @@ fn unanswered(url: &str, error: &AskError) -> Finding {
             "start the service, or give the page's address with --service",
         ),
     };
-    Finding::new(format!("{url}: {error}"), why, fix)
+    Finding::new(format!("{url}: {error}"), why, fix).with_runbook("ServiceDown")
 }
 
 fn measured(url: &str, page: &Page) -> Verdict {

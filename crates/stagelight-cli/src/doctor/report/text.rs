@@ -30,6 +30,9 @@ fn write_all(out: &mut String, report: &Report) -> Result {
             writeln!(out, "  seen  {}", finding.seen)?;
             writeln!(out, "  why   {}", finding.why)?;
             writeln!(out, "  fix   {}", finding.fix)?;
+            if let Some(runbook) = &finding.runbook {
+                writeln!(out, "  more  {runbook}")?;
+            }
         }
     }
     let of_links = report
@@ -55,5 +58,58 @@ fn in_a_line(link: &LinkReport) -> String {
         (Status::NotJudged, Some(cause), _) => format!("because of {}", cause.as_str()),
         (Status::Broken, _, [first, ..]) => first.seen.clone(),
         _ => link.detail.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::doctor::{
+        finding::{Finding, Verdict},
+        link::Link,
+    };
+
+    #[test]
+    fn each_link_has_a_line_and_what_is_broken_a_paragraph() {
+        let finding = Finding::new("a token is missing", "somebody forgot it", "set TOKEN");
+        let report = Report::new(
+            vec![
+                LinkReport::new(
+                    Link::Service,
+                    Verdict::Ok("7 requests".to_owned()),
+                    vec!["odd".to_owned()],
+                ),
+                LinkReport::new(
+                    Link::Export,
+                    Verdict::broken(finding.with_runbook("ServiceExportsFail")),
+                    Vec::new(),
+                ),
+                LinkReport::new(Link::Prometheus, Verdict::NotJudged(Link::Export), Vec::new()),
+                LinkReport::new(
+                    Link::Grafana,
+                    Verdict::Skipped("not given".to_owned()),
+                    Vec::new(),
+                ),
+            ],
+            vec!["northwind: late".to_owned()],
+        );
+        expect![[r#"
+            ok          service       7 requests
+            BROKEN      export        a token is missing
+            not judged  prometheus    because of export
+            skipped     grafana       not given
+
+            export is broken
+              seen  a token is missing
+              why   somebody forgot it
+              fix   set TOKEN
+              more  collector/runbooks/ServiceExportsFail.md
+
+            note  service: odd
+            note  slow: northwind: late
+        "#]].assert_eq(&report.to_text());
+        assert_eq!(report.verdict, Overall::Broken);
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn finding(exporter: &Exports, error: &str, count: f64, facts: &Facts
             "the service's log and the collector's say why".to_owned(),
         ),
     };
-    Finding::new(seen, why, fix)
+    Finding::new(seen, why, fix).with_runbook("ServiceExportsFail")
 }
 
 fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
