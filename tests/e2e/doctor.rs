@@ -4,6 +4,7 @@
 //! Prometheus as Grafana's proxy does.
 
 mod patient;
+mod readme;
 mod scripted;
 
 use std::{fs, path::Path, time::Duration};
@@ -150,6 +151,7 @@ fn wrong_token(bench: &mut Bench, usual: &StackOptions, patient: &Patient) {
     let finding = with_token.breaks_only("export", &[]);
     assert!(finding.seen.ends_with(": Unauthenticated"), "{finding:?}");
     assert!(finding.why.contains("accepts the one that we have"), "{finding:?}");
+    readme::shows(&with_token);
     let finding = patient.breaks_only("export", &[]);
     assert!(finding.why.contains("the service's is missing or wrong"), "{finding:?}");
 

@@ -19,6 +19,8 @@ pub(super) struct Patient {
     args: Vec<String>,
     prometheus: String,
     env: Vec<(String, String)>,
+    /// Addresses of the stack's, each with the usual one.
+    usual: Vec<(String, &'static str)>,
 }
 
 /// What it said.
@@ -56,7 +58,18 @@ impl Patient {
         ];
         let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
         let prometheus = addresses.prometheus.clone();
-        Self { args: args.collect(), prometheus, env: Vec::new() }
+        let usual = [
+            (addresses.metrics.as_deref().unwrap(), "http://127.0.0.1:9464/metrics"),
+            (&addresses.collector_http, "http://127.0.0.1:4318"),
+            (&addresses.collector_grpc, "http://127.0.0.1:4317"),
+            (&addresses.collector_metrics, "http://127.0.0.1:8888/metrics"),
+            (&addresses.prometheus, "http://127.0.0.1:9090"),
+            (addresses.alertmanager.as_deref().unwrap(), "http://127.0.0.1:9093"),
+        ];
+        let bare = |it: &str| it.trim_start_matches("http://").to_owned();
+        let usual =
+            usual.map(|(address, usual)| (bare(address), usual.trim_start_matches("http://")));
+        Self { args: args.collect(), prometheus, env: Vec::new(), usual: usual.into() }
     }
 
     pub(super) fn with_env(mut self, name: &str, value: &str) -> Self {
@@ -108,10 +121,24 @@ impl Patient {
         answer["data"]["config.file"].as_str().unwrap().into()
     }
 
+    /// Returns what people are told, with the addresses that the servers have by default.
+    pub(super) fn text(&self) -> String {
+        let output = self.command(&[]).args(["--format", "text"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        self.usual.iter().fold(text, |text, (address, usual)| text.replace(address, usual))
+    }
+
     fn ask(&self, more: &[&str]) -> Said {
+        let output = self.command(more).args(["--format", "json"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let report: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        Said::read(&report, output.status.code(), text)
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.args(["doctor", "--format", "json", "--watch"]);
-        command.arg(format!("{}s", WATCH.as_secs()));
+        command.args(["doctor", "--watch"]).arg(format!("{}s", WATCH.as_secs()));
         // What comes later wins; a default must not find somebody else's Grafana.
         let more_names: Vec<_> = more.iter().step_by(2).collect();
         for pair in self.args.chunks(2).filter(|it| !more_names.contains(&&&*it[0])) {
@@ -121,11 +148,8 @@ impl Patient {
             command.args(["--skip", "grafana"]);
         }
         let env = self.env.iter().map(|(name, value)| (name, value));
-        let output = command.args(more).envs(env).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let report: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        Said::read(&report, output.status.code(), text)
+        command.args(more).envs(env);
+        command
     }
 }
 

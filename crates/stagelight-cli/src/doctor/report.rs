@@ -111,3 +111,62 @@ impl Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_fields_and_words_stay() {
+        let finding = Finding::new("seen", "why", "fix").with_runbook("CollectorDown");
+        let report = Report::new(
+            vec![
+                LinkReport::new(
+                    Link::Collector,
+                    Verdict::broken(finding),
+                    vec!["a note".to_owned()],
+                ),
+                LinkReport::new(Link::Delivery, Verdict::NotJudged(Link::Collector), Vec::new()),
+            ],
+            vec!["slow".to_owned()],
+        );
+        expect![[r#"
+            {
+              "verdict": "broken",
+              "links": [
+                {
+                  "link": "collector",
+                  "status": "broken",
+                  "detail": "",
+                  "because": null,
+                  "findings": [
+                    {
+                      "seen": "seen",
+                      "why": "why",
+                      "fix": "fix",
+                      "runbook": "collector/runbooks/CollectorDown.md"
+                    }
+                  ],
+                  "notes": [
+                    "a note"
+                  ]
+                },
+                {
+                  "link": "delivery",
+                  "status": "not_judged",
+                  "detail": "",
+                  "because": "collector",
+                  "findings": [],
+                  "notes": []
+                }
+              ],
+              "performance": [
+                "slow"
+              ]
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&report).unwrap());
+        assert_eq!(serde_json::to_string(&Overall::NothingChecked).unwrap(), "\"nothing_checked\"");
+    }
+}

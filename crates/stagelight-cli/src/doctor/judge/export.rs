@@ -44,8 +44,9 @@ pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
 
 /// Judges by what the service itself counts.
 fn by_counters(exporters: &[Exports], facts: &Facts, chain: &mut Chain) -> Verdict {
-    let mut findings = Vec::new();
     let mut elsewhere = None;
+    // Both kinds of data fail for one reason, if they go to one place.
+    let mut failing: BTreeMap<(&str, &str), Vec<(&Exports, f64)>> = BTreeMap::new();
     for exporter in exporters.iter().filter(|it| it.delivered == 0.0) {
         let Some((error, count)) = exporter.lost.iter().max_by(|one, two| one.1.total_cmp(two.1))
         else {
@@ -53,9 +54,13 @@ fn by_counters(exporters: &[Exports], facts: &Facts, chain: &mut Chain) -> Verdi
         };
         match failure::cause(error, facts, chain) {
             Some(cause) => elsewhere = Some(cause),
-            None => findings.push(failure::finding(exporter, error, *count, facts)),
+            None => failing.entry((error, &exporter.to)).or_default().push((exporter, *count)),
         }
     }
+    let findings: Vec<_> = failing
+        .iter()
+        .filter_map(|((error, _), failing)| failure::finding(failing, error, facts))
+        .collect();
     if let (true, Some(cause)) = (findings.is_empty(), elsewhere) {
         return Verdict::NotJudged(cause);
     }

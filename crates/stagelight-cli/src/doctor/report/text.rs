@@ -109,7 +109,8 @@ mod tests {
 
             note  service: odd
             note  slow: northwind: late
-        "#]].assert_eq(&report.to_text());
+        "#]]
+        .assert_eq(&report.to_text());
         assert_eq!(report.verdict, Overall::Broken);
     }
 }

@@ -55,12 +55,14 @@ pub(super) fn cause(error: &str, facts: &Facts, chain: &Chain) -> Option<Link> {
     }
 }
 
-/// Says why an exporter fails.
-pub(super) fn finding(exporter: &Exports, error: &str, count: f64, facts: &Facts) -> Finding {
-    let Exports { protocol, things, to, .. } = exporter;
-    let count = number(count);
-    let seen =
-        format!("the service could not deliver {count} {things} to {to} by {protocol}: {error}");
+/// Says why exporters that send to one place fail; nothing of none.
+pub(super) fn finding(failing: &[(&Exports, f64)], error: &str, facts: &Facts) -> Option<Finding> {
+    let (exporter, _) = failing.first()?;
+    let Exports { protocol, to, .. } = exporter;
+    let lost: Vec<_> =
+        failing.iter().map(|(it, count)| format!("{} {}", number(*count), it.things)).collect();
+    let lost = lost.join(" and ");
+    let seen = format!("the service could not deliver {lost} to {to} by {protocol}: {error}");
     let (why, fix) = match Kind::of(error) {
         Kind::Absent => unreachable(exporter, facts),
         Kind::Pressed => (
@@ -74,7 +76,7 @@ pub(super) fn finding(exporter: &Exports, error: &str, count: f64, facts: &Facts
             "the service's log and the collector's say why".to_owned(),
         ),
     };
-    Finding::new(seen, why, fix).with_runbook("ServiceExportsFail")
+    Some(Finding::new(seen, why, fix).with_runbook("ServiceExportsFail"))
 }
 
 fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {

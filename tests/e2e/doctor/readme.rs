@@ -1,0 +1,53 @@
+//! The README shows what the doctor says.
+
+use std::fs;
+
+use xtask::Workspace;
+
+use super::patient::Patient;
+use crate::clock::eventually;
+
+const BEGIN: &str =
+    "<!-- doctor:begin -->\n\n```console\n$ stagelight doctor --watch 2s --skip grafana\n";
+const END: &str = "```\n\n<!-- doctor:end -->";
+
+/// Checks that the README has what is said of this patient, but for numbers; `UPDATE_EXPECT=1` writes it.
+#[track_caller]
+pub(super) fn shows(patient: &Patient) {
+    let path = Workspace::find().path("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        let (head, rest) = readme.split_once("<!-- doctor:begin -->").unwrap();
+        let (_, tail) = rest.split_once("<!-- doctor:end -->").unwrap();
+        fs::write(path, [head, BEGIN, &patient.text(), END, tail].concat()).unwrap();
+        return;
+    }
+    let (_, rest) = readme.split_once(BEGIN).unwrap();
+    let (shown, _) = rest.split_once(END).unwrap();
+    eventually(|| {
+        let said = patient.text();
+        let is_same = without_numbers(&said) == without_numbers(shown);
+        if is_same {
+            Ok(())
+        } else {
+            Err(format!("UPDATE_EXPECT=1 writes into the README:\n{said}"))
+        }
+    });
+}
+
+/// Puts a `0` for each number, with or without a fraction.
+fn without_numbers(text: &str) -> String {
+    let mut masked = String::new();
+    for (index, letter) in text.char_indices() {
+        let before = text[..index].chars().next_back();
+        let is_point = letter == '.'
+            && before.is_some_and(|it| it.is_ascii_digit())
+            && text[index + 1..].starts_with(|it: char| it.is_ascii_digit());
+        if !letter.is_ascii_digit() && !is_point {
+            masked.push(letter);
+        } else if !masked.ends_with('0') {
+            masked.push('0');
+        }
+    }
+    masked
+}
