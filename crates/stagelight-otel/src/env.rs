@@ -87,8 +87,8 @@ impl fmt::Debug for Environment {
 
 impl EnvProblem {
     pub(crate) fn new(variable: &Variable, name: String, value: &str, used: &str) -> Self {
-        // A user name and password before the host of an address are a secret, too.
-        let secret = variable.secret || value.contains("://") && value.contains('@');
+        // A user name and password before the host of an address are a secret, too, and an address may have no scheme.
+        let secret = variable.secret || value.contains('@');
         Self {
             name,
             value: (!secret).then(|| value.to_owned()),

@@ -33,6 +33,7 @@ fn a_secret_is_not_shown() {
     for (variable, value) in [
         (&variables::HEADERS, "authorization hunter2"),
         (&variables::ENDPOINT, "http://me:hunter2@host"),
+        (&variables::ENDPOINT, "me:hunter2@host:4317"),
     ] {
         let problem = problem(variable, value);
         assert!(problem.contains("(value not shown)") && !problem.contains("hunter2"), "{problem}");
