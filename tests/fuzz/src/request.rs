@@ -1,0 +1,81 @@
+//! The head of a request: a line with method and target, then header lines.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::Empty;
+use stagelight_core::{Clock, Engine, Snapshot, catalog::Label};
+use stagelight_http::{HttpLayer, RequestId};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::canary::{self, CANARY};
+
+const ID: &str = "x-request-id";
+
+/// Serves any request: its id comes back if it is harmless and is replaced if not, and nothing of it becomes a metric's attribute.
+pub fn check(data: &[u8]) {
+    let Some(request) = request(data) else { return };
+    let given = request.headers().get(ID).cloned();
+    let (clock, _) = Clock::manual();
+    let engine = Engine::with_clock(clock);
+    let handler = service_fn(async |request: Request<_>| {
+        let id = request.extensions().get::<RequestId>().cloned();
+        let mut response = Response::new(Empty::<Bytes>::new());
+        response.extensions_mut().insert(id);
+        Ok::<_, Infallible>(response)
+    });
+    let service = HttpLayer::new(&engine).with_response_time_header().layer(handler);
+    let response = service.oneshot(request).now_or_never();
+    let Some(Ok(response)) = response else { panic!("no answer at once: {response:?}") };
+
+    let answered = response.headers().get(ID).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    assert!(is_harmless(answered.as_bytes()), "{answered:?}");
+    let told = response.extensions().get::<Option<RequestId>>().cloned().flatten();
+    assert_eq!(told.map(|it| it.to_string()).as_deref(), Some(answered));
+    match given {
+        Some(given) if is_harmless(given.as_bytes()) => assert_eq!(given, answered),
+        _ => assert!(answered.len() == 32 && answered.bytes().all(|it| it.is_ascii_hexdigit())),
+    }
+    check_attributes(&engine.snapshot());
+}
+
+/// Makes a request of lines; `None` if a server would not.
+fn request(data: &[u8]) -> Option<Request<Empty<Bytes>>> {
+    let mut lines = data.split(|&it| it == b'\n');
+    let mut line = lines.next()?.splitn(2, |&it| it == b' ');
+    let method = Method::from_bytes(line.next()?).ok()?;
+    let target = Uri::try_from(line.next().unwrap_or(b"/")).ok()?;
+    let mut request = Request::new(Empty::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = target;
+    for line in lines {
+        let mut parts = line.splitn(2, |&it| it == b':');
+        let name = HeaderName::from_bytes(parts.next()?).ok()?;
+        let value = HeaderValue::from_bytes(parts.next().unwrap_or_default().trim_ascii()).ok()?;
+        request.headers_mut().append(name, value);
+    }
+    Some(request)
+}
+
+/// As the documentation of `RequestId` has it.
+fn is_harmless(id: &[u8]) -> bool {
+    let is_known = |it: &u8| it.is_ascii_alphanumeric() || b"-_.:/+=@".contains(it);
+    (1..=128).contains(&id.len()) && id.iter().all(is_known)
+}
+
+fn check_attributes(snapshot: &Snapshot) {
+    for series in &snapshot.series {
+        for (label, value) in series.family.labels.iter().zip(&series.values) {
+            canary::check_not_in(value);
+            let allowed: &[&str] = match label {
+                Label::Endpoint => &["unmatched"],
+                Label::HttpRoute => &[""],
+                Label::UrlScheme => &["http", "https"],
+                _ => continue,
+            };
+            assert!(allowed.contains(&&**value), "{label:?} {value:?}, {CANARY}");
+        }
+    }
+}

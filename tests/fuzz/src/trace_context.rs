@@ -1,0 +1,80 @@
+//! What a caller says of its trace: three lines, `traceparent`, `tracestate` and `baggage`.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use stagelight::{Config, Environment, Exporter, Telemetry};
+use stagelight_core::{Outcome, Propagator};
+use tracing::{Dispatch, dispatcher, info_span};
+use tracing_subscriber::layer::SubscriberExt;
+
+const NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
+/// The longest text that each header may grow to by being passed on, as a multiple of what came.
+const GROWTH: usize = 3;
+const ROOM: usize = 256;
+
+struct Bench {
+    telemetry: Telemetry,
+    dispatch: Dispatch,
+}
+
+static BENCH: LazyLock<Bench> = LazyLock::new(|| {
+    let config = Config::from_env(&Environment::from_pairs([("OTEL_TRACES_SAMPLER_ARG", "0.5")]))
+        .with_traces_exporter(Exporter::None)
+        .with_metrics_exporter(Exporter::None);
+    let telemetry = Telemetry::start(config).unwrap_or_else(|it| panic!("{it}"));
+    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    Bench { dispatch: Dispatch::new(subscriber), telemetry }
+});
+
+/// Continues any trace: a good one with its id, and for any other a good one is made. What is sent on is well-formed, and not much longer.
+pub fn check(data: &[u8]) {
+    let lines: Vec<_> = data.splitn(3, |&it| it == b'\n').collect();
+    // A header that is no text is read as absent, as the layer does.
+    let given: BTreeMap<&str, &str> = NAMES
+        .into_iter()
+        .zip(&lines)
+        .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
+        .collect();
+    let caller = |name: &str| given.get(name).map(|&it| it.to_owned());
+    let sent = dispatcher::with_default(&BENCH.dispatch, || {
+        let engine = BENCH.telemetry.engine();
+        let mut request = engine.start_request("/x");
+        let span = request.link_from(&caller, || info_span!("request", stagelight.endpoint = "/x"));
+        let mut sent = BTreeMap::new();
+        let propagator = engine.propagator().unwrap_or_else(|| panic!("no propagator"));
+        inject(propagator, &span, &mut sent);
+        request.end(Outcome::Ok);
+        sent
+    });
+
+    let traceparent = sent.get("traceparent").map_or("", String::as_str);
+    let trace = trace_of(traceparent).unwrap_or_else(|| panic!("{traceparent:?} is sent on"));
+    if let Some(given) = given.get("traceparent").and_then(|it| trace_of(it)) {
+        assert_eq!(trace, given, "the trace is not continued");
+    }
+    for (name, value) in &sent {
+        let is_text = value.bytes().all(|it| (b' '..=b'~').contains(&it) || it == b'\t');
+        assert!(is_text, "{name}: {value:?}");
+        let came = given.get(name.as_str()).map_or(0, |it| it.len());
+        assert!(value.len() <= GROWTH * came + ROOM, "{name}: {} after {came}", value.len());
+    }
+}
+
+fn inject(propagator: &dyn Propagator, span: &tracing::Span, sent: &mut BTreeMap<String, String>) {
+    propagator.inject(span, &mut |name, value| {
+        sent.insert(name.to_owned(), value);
+    });
+}
+
+/// Returns the trace's id of a `traceparent` of version 00, by the letter of the recommendation.
+fn trace_of(text: &str) -> Option<&str> {
+    let parts: Vec<_> = text.split('-').collect();
+    let [version, trace, span, flags] = parts[..] else { return None };
+    let is_hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|it| b"0123456789abcdef".contains(&it))
+    };
+    let is_set = |text: &str| text.bytes().any(|it| it != b'0');
+    let is_good = version == "00" && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+    (is_good && is_set(trace) && is_set(span)).then_some(trace)
+}
