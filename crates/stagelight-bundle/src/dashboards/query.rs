@@ -178,3 +178,6 @@ fn aggregate_le(by: &[Label]) -> String {
 fn names(labels: &[Label]) -> String {
     labels.iter().map(|it| it.prometheus_name()).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;
