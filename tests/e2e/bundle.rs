@@ -32,7 +32,8 @@ use crate::{
 use self::{
     answer::Span,
     dashboards::Dashboard,
-    load::{Load, TIMEOUT},
+    dimension::Recorded,
+    load::{Load, TIMEOUT, Trouble},
     proof::Proof,
     variables::Choice,
 };
@@ -47,6 +48,9 @@ const PATIENCE: Duration = Duration::from_secs(100);
 const ALERT_SPEED: u32 = 60;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// The dashboards that ask for services' histograms.
+const OF_SERVICES: [&str; 3] =
+    ["stagelight-service-overview", "stagelight-stage-breakdown", "stagelight-streaming"];
 /// Where `cargo xtask pictures` wants what pictures are drawn from.
 const PICTURES: &str = "STAGELIGHT_PICTURES_DATA";
 /// How long each of the two versions serves for a picture.
@@ -62,21 +66,44 @@ struct Scene {
 
 #[test]
 fn every_query_of_the_bundle_shows_on_a_stack_under_load_what_it_is_there_for() {
-    let scene = Scene::set(BEFORE);
+    let scene = Scene::set(BEFORE, Trouble::Much, ALERT_SPEED);
     let dashboards: Vec<_> = [contract()].into_iter().chain(Dashboard::shipped()).collect();
 
-    let looking = now();
-    let proof = loop {
-        let proof = scene.look(&dashboards);
-        if proof.defects.is_empty() || PATIENCE < looking.elapsed() {
-            break proof;
-        }
-        thread::sleep(LOOK_EVERY);
-    };
-    assert!(proof.defects.is_empty(), "{}", proof.defects);
+    let proof = until_clean(|| scene.look(&dashboards));
 
     mutants::check(&proof, &dashboards);
     scene.bench.stack.check().unwrap();
+}
+
+#[test]
+fn the_dashboards_of_services_show_native_histograms_as_they_show_classic_ones() {
+    let mut options = version(&Receiver::start(), "1.0.0", &[]);
+    options.alert_speed = ALERT_SPEED;
+    options.gateway_env.push((
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION".to_owned(),
+        "base2_exponential_bucket_histogram".to_owned(),
+    ));
+    // Asked for, the gateway shows classic ones.
+    options.scrape_interval = None;
+    let bench = Bench::start(&options);
+    let started = unix_seconds();
+    let _load = Load::start(&bench.caller, Trouble::Much);
+    let mut dashboards = Dashboard::shipped();
+    dashboards.retain(|it| OF_SERVICES.contains(&it.uid.as_str()));
+    assert_eq!(dashboards.len(), OF_SERVICES.len());
+    thread::sleep(BEFORE);
+
+    until_clean(|| {
+        let span = Span { from: started, to: unix_seconds() - 1.0 };
+        let proof = Proof::new(&bench.prometheus, span, Recorded::new());
+        for dashboard in &dashboards {
+            panels::check(&proof, dashboard, Choice::All);
+        }
+        proof
+    });
+
+    let classic = "count({__name__=~\".+_bucket\", job=\"llm-gateway\"})";
+    assert_eq!(bench.prometheus.number(classic), None);
 }
 
 #[test]
@@ -89,7 +116,7 @@ fn whatever_is_listed_as_absent_has_a_name_that_its_program_knows() {
 #[ignore = "takes minutes; `cargo xtask pictures` runs it"]
 fn what_pictures_are_drawn_from_is_written() {
     let file = std::env::var_os(PICTURES).expect(PICTURES);
-    let scene = Scene::set(POSING);
+    let scene = Scene::set(POSING, Trouble::Little, ALERT_SPEED / 6);
     thread::sleep(POSING);
     pictures::write(file.as_ref(), &scene.bench.prometheus, scene.span());
 }
@@ -98,15 +125,21 @@ fn what_pictures_are_drawn_from_is_written() {
 
 impl Scene {
     /// Lets the first version serve for some time before the second one comes.
-    fn set(before: Duration) -> Self {
+    fn set(before: Duration, trouble: Trouble, alert_speed: u32) -> Self {
         let receiver = Receiver::start();
-        let mut bench = Bench::start(&version(&receiver, "1.0.0", &[]));
+        let options = |number: &str, arguments: &[&str]| StackOptions {
+            alert_speed,
+            ..version(&receiver, number, arguments)
+        };
+        let mut bench = Bench::start(&options("1.0.0", &[]));
         let started = unix_seconds();
-        let load = Load::start(&bench.caller);
+        let load = Load::start(&bench.caller, trouble);
         thread::sleep(before);
         break_the_way(&bench);
-        let slow = ["--slow=request_preparation=30ms"];
-        bench.stack.redeploy_gateway(&version(&receiver, "1.1.0", &slow)).unwrap();
+        bench
+            .stack
+            .redeploy_gateway(&options("1.1.0", &["--slow=request_preparation=30ms"]))
+            .unwrap();
         Self { _load: load, bench, started }
     }
 
@@ -131,6 +164,19 @@ impl Scene {
     }
 }
 
+/// Looks until there is nothing wrong any more, or for too long.
+fn until_clean<'a>(look: impl Fn() -> Proof<'a>) -> Proof<'a> {
+    let looking = now();
+    loop {
+        let proof = look();
+        if proof.defects.is_empty() {
+            return proof;
+        }
+        assert!(looking.elapsed() < PATIENCE, "{}", proof.defects);
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// Makes what is only counted when telemetry is lost: by a service without its collector, and by a Prometheus that gets what
 /// it cannot read.
 fn break_the_way(bench: &Bench) {
@@ -151,7 +197,6 @@ fn version(receiver: &Receiver, version: &str, arguments: &[&str]) -> StackOptio
         scrape_interval: Some(Duration::from_millis(500)),
         rules: true,
         alertmanager: Some(receiver.alertmanager()),
-        alert_speed: ALERT_SPEED,
         ..options()
     };
     let resource = format!("service.version={version},deployment.environment.name=proof");

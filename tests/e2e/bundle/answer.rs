@@ -17,8 +17,9 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) labels: Labels,
-    /// Seconds since 1970, and the value then.
+    /// Seconds since 1970, and the value then; of a native histogram the count.
     pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) is_histogram: bool,
 }
 
 /// The time that is asked about, in seconds since 1970.
@@ -63,7 +64,9 @@ impl Answer {
         let rows = data["result"].as_array().map_or(&[][..], Vec::as_slice);
         if data["resultType"] == "scalar" {
             let points = point(&data["result"]).into_iter().collect();
-            return Self { series: vec![Series { labels: Labels::new(), points }] };
+            return Self {
+                series: vec![Series { labels: Labels::new(), points, is_histogram: false }],
+            };
         }
         Self { series: rows.iter().map(Series::read).collect() }
     }
@@ -95,12 +98,16 @@ impl Series {
         let labels = labels
             .map(|(name, it)| (name.clone(), it.as_str().unwrap_or_default().to_owned()))
             .collect();
-        let range = row["values"].as_array().into_iter().flatten().filter_map(point);
-        Self { labels, points: range.chain(point(&row["value"])).collect() }
+        let range = |key: &str| row[key].as_array().into_iter().flatten().filter_map(point);
+        let points = range("values").chain(point(&row["value"]));
+        let histograms: Vec<_> = range("histograms").chain(point(&row["histogram"])).collect();
+        let is_histogram = !histograms.is_empty();
+        Self { labels, points: points.chain(histograms).collect(), is_histogram }
     }
 }
 
-/// Reads `[1700000000.1, "0.5"]`.
+/// Reads `[1700000000.1, "0.5"]`, or `[1700000000.1, {"count": "7", …}]`.
 fn point(pair: &Value) -> Option<(f64, f64)> {
-    Some((pair[0].as_f64()?, pair[1].as_str()?.parse().ok()?))
+    let value = pair[1].as_str().or(pair[1]["count"].as_str());
+    Some((pair[0].as_f64()?, value?.parse().ok()?))
 }

@@ -21,8 +21,10 @@ const MODELS: [&str; 3] = ["northwind-large", "northwind-mini", "halcyon-chat"];
 const CALLERS: usize = 2;
 /// How long a caller thinks between an answer and its next question.
 const THINKING: Duration = Duration::from_millis(150);
-/// How long from one request with trouble to the next: about one in ten is one.
+/// How long from one request with trouble to the next, where there is much of it: about one in ten is one.
 const BETWEEN_TROUBLE: Duration = Duration::from_millis(700);
+/// How much longer where there is little: about one in a hundred.
+const PEACE: u32 = 12;
 /// How long the slow reader reads nothing.
 const REST: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,15 @@ pub(crate) const TIMEOUT: &str = "2s";
 pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
     callers: Vec<JoinHandle<()>>,
+}
+
+/// How often something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Everything within seconds.
+    Much,
+    /// As in a service that one is content with.
+    Little,
 }
 
 /// One request of which something is to go wrong, or that is out of the ordinary.
@@ -70,7 +81,7 @@ const SILENCE: [Odd; 3] = [
 
 impl Load {
     /// Starts all callers.
-    pub(crate) fn start(caller: &Caller) -> Self {
+    pub(crate) fn start(caller: &Caller, trouble: Trouble) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let spawn = |mut send: Box<dyn FnMut(&Caller) + Send>| {
             let (caller, is_over) = (caller.clone(), Arc::clone(&is_over));
@@ -84,8 +95,12 @@ impl Load {
         for model in MODELS {
             callers.extend((0..CALLERS).map(|number| spawn(Box::new(usual(model, number)))));
         }
-        callers.push(spawn(Box::new(in_turn(&ODD, BETWEEN_TROUBLE))));
-        callers.push(spawn(Box::new(in_turn(&SILENCE, Duration::ZERO))));
+        let (pause, silence) = match trouble {
+            Trouble::Much => (BETWEEN_TROUBLE, Duration::ZERO),
+            Trouble::Little => (BETWEEN_TROUBLE * PEACE, BETWEEN_TROUBLE * PEACE * 3),
+        };
+        callers.push(spawn(Box::new(in_turn(&ODD, pause))));
+        callers.push(spawn(Box::new(in_turn(&SILENCE, silence))));
         callers.push(spawn(Box::new(read_slowly)));
         Self { is_over, callers }
     }

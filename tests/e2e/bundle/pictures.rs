@@ -12,8 +12,13 @@ use super::{
     variables::{Choice, Variables},
 };
 
-/// What is pushed and scraped of one service would be there twice.
-const INSTEAD: &[(&str, &str)] = &[("job", "llm-gateway"), ("offset", "4m")];
+/// What is chosen where all would show something twice (what is pushed and scraped of one service), or what nobody looks for.
+const INSTEAD: &[(&str, &str)] = &[
+    ("job", "llm-gateway"),
+    ("endpoint", "/v1/chat/completions"),
+    ("process", "llm-gateway|otelcol.*|prometheus|alertmanager"),
+    ("offset", "4m"),
+];
 
 /// Writes what every open panel of every dashboard shows.
 pub(crate) fn write(file: &Path, prometheus: &Prometheus, span: Span) {

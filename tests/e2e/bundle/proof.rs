@@ -131,13 +131,25 @@ impl<'a> Proof<'a> {
     }
 
     /// Returns the labels that series of the selected metric have.
+    ///
+    /// A native histogram has the bare name, and no `_bucket`, `_sum` and `_count`: a query that asks for either finds one.
     fn labels_of_metric(&self, node: Node<'_>) -> BTreeSet<String> {
         let labels = self.labels(&node.name_selector());
-        if labels.is_empty() && !node.metric().is_empty() {
-            // A native histogram has the bare name, and comes in place of the buckets.
-            return self.labels(&format!("{{__name__=\"{}_bucket\"}}", node.metric()));
+        if !labels.is_empty() || node.metric().is_empty() {
+            return labels;
         }
-        labels
+        let mut parts = ["_bucket", "_sum", "_count"].into_iter();
+        let classic = format!("{{__name__=\"{}_bucket\"}}", node.metric());
+        match parts.find_map(|it| node.metric().strip_suffix(it)) {
+            None => self.labels(&classic),
+            Some(bare) => {
+                let mut labels = self.labels(&format!("{{__name__=\"{bare}\"}}"));
+                if !labels.is_empty() && node.metric().ends_with("_bucket") {
+                    labels.insert("le".to_owned());
+                }
+                labels
+            }
+        }
     }
 
     fn labels(&self, selector: &str) -> BTreeSet<String> {
