@@ -37,7 +37,7 @@ func (c *cluster) check(prometheus prometheusSettings) findings {
 			found = append(found, c.checkBinding(it.where, object)...)
 		}
 		found = append(found, c.checkSelectors(it)...)
-		found = append(found, checkOperated(it, prometheus)...)
+		found = append(found, c.checkOperated(it, prometheus)...)
 	}
 	return found
 }
@@ -73,18 +73,23 @@ func (w workload) checkReferences(c *cluster) findings {
 			found.add(w.where, "there is no ServiceAccount %s/%s", w.namespace, spec.ServiceAccountName)
 		}
 	}
-	for _, volume := range spec.Volumes {
-		if reference := volume.ConfigMap; reference != nil {
-			if _, ok := c.configMap(w.namespace, reference.Name); !ok {
-				found.add(w.where, "volume %s: there is no ConfigMap %s/%s", volume.Name, w.namespace, reference.Name)
-			}
-		}
-		if reference := volume.Secret; reference != nil && (reference.Optional == nil || !*reference.Optional) {
-			found.add(w.where, "volume %s: without Secret %s/%s, which is the operator's to make, the pod does not start", volume.Name, w.namespace, reference.SecretName)
-		}
-	}
+	found = append(found, checkVolumes(c, w.where, w.namespace, spec.Volumes)...)
 	if !labels.SelectorFromSet(w.selector.MatchLabels).Matches(labels.Set(w.template.Labels)) {
 		found.add(w.where, "its selector does not match its own pods")
+	}
+	return found
+}
+
+func checkVolumes(c *cluster, where, namespace string, volumes []corev1.Volume) findings {
+	var found findings
+	for _, volume := range volumes {
+		if reference := volume.ConfigMap; reference != nil {
+			_, ok := c.configMap(namespace, reference.Name)
+			found.require(where, ok, "volume %s: there is no ConfigMap %s/%s", volume.Name, namespace, reference.Name)
+		}
+		if reference := volume.Secret; reference != nil && (reference.Optional == nil || !*reference.Optional) {
+			found.add(where, "volume %s: without Secret %s/%s, which is the operator's to make, the pod does not start", volume.Name, namespace, reference.SecretName)
+		}
 	}
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -96,11 +97,17 @@ func readPrometheusSettings(file string) (prometheusSettings, error) {
 const partOf = "app.kubernetes.io/part-of"
 
 // checkOperated looks at what the Prometheus operator reads: at the Prometheus object, and whether it finds the others.
-func checkOperated(it manifest, wanted prometheusSettings) findings {
+func (c *cluster) checkOperated(it manifest, wanted prometheusSettings) findings {
 	var found findings
 	switch object := it.versioned.(type) {
 	case *monitoringv1.Prometheus:
 		found = append(found, checkPrometheusObject(it.where, object, wanted)...)
+		_, ok := find[*corev1.ServiceAccount](c.manifests, object.Namespace, object.Spec.ServiceAccountName)
+		found.require(it.where, ok, "there is no ServiceAccount %s/%s", object.Namespace, object.Spec.ServiceAccountName)
+	case *monitoringv1.Alertmanager:
+		_, ok := find[*corev1.Secret](c.manifests, object.Namespace, object.Spec.ConfigSecret)
+		found.require(it.where, ok, "there is no Secret %s/%s with its configuration", object.Namespace, object.Spec.ConfigSecret)
+		found = append(found, checkVolumes(c, it.where, object.Namespace, object.Spec.Volumes)...)
 	case *monitoringv1.PrometheusRule:
 		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not look for it", partOf)
 		found.require(it.where, len(object.Spec.Groups) > 0, "it has no rules")

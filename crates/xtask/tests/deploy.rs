@@ -223,6 +223,19 @@ fn a_mounted_config_map_that_nobody_makes_is_refused() {
 }
 
 #[test]
+fn an_alertmanager_whose_configuration_nobody_makes_is_refused() {
+    let file = "collector/kubernetes/operator/alertmanager.yaml";
+    let copy = Copy::new().with(
+        file,
+        "configSecret: stagelight-alertmanager",
+        "configSecret: alertmanager",
+    );
+    copy.kubernetes_says("there is no Secret stagelight/alertmanager with its configuration");
+    let copy = Copy::new().with(file, "stagelight-alertmanager-templates}", "templates}");
+    copy.kubernetes_says("volume templates: there is no ConfigMap stagelight/templates");
+}
+
+#[test]
 fn a_configuration_that_is_not_in_its_config_map_is_refused() {
     let copy = Copy::new().with(AGENT, "agent-kubernetes.yaml\"]", "kubernetes.yaml\"]");
     copy.kubernetes_says("--config=/etc/stagelight/kubernetes.yaml: nothing is mounted at");
