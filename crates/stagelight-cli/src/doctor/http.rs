@@ -173,3 +173,6 @@ fn seconds_between(first: SystemTime, second: SystemTime) -> f64 {
         Err(earlier) => -earlier.duration().as_secs_f64(),
     }
 }
+
+#[cfg(test)]
+mod tests;

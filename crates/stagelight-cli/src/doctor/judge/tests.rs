@@ -284,6 +284,28 @@ fn an_export_without_tls_is_told_to_use_it() {
 }
 
 #[test]
+fn an_export_to_what_breaks_the_connection_is_told_of_tls_too() {
+    let why = check_breaks(Link::Export, |it| {
+        lost(it, "connection");
+        let broke = || Err(AskError::Broke("connection closed".to_owned()));
+        let probe = &mut it.collector.probes[0];
+        (probe.http, probe.grpc) = (broke(), broke());
+    });
+    assert!(why.contains("speaks no OTLP, or wants TLS"), "{why}");
+}
+
+#[test]
+fn a_certificate_that_nobody_knows_is_told_where_to_put_its_authority() {
+    let why = check_breaks(Link::Export, |it| {
+        it.service.seen = Ok(looks(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
+        let unknown = || Err(AskError::Certificate("UnknownIssuer".to_owned()));
+        let probe = &mut it.collector.probes[0];
+        (probe.http, probe.grpc) = (unknown(), unknown());
+    });
+    assert!(why.contains("OTEL_EXPORTER_OTLP_CERTIFICATE"), "{why}");
+}
+
+#[test]
 fn an_export_without_the_token_is_told_where_to_put_it() {
     for error in ["401", "Unauthenticated", "PermissionDenied"] {
         let why = check_breaks(Link::Export, |it| lost(it, error));

@@ -98,10 +98,19 @@ fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
                 .to_owned(),
         );
     }
-    if probe.is_some_and(|it| it.failure() == Some(&AskError::WantsTls)) {
+    if let Some(probe) = probe.filter(|it| it.is_answered()) {
+        let is_tls = probe.failure() == Some(&AskError::WantsTls);
+        let what = if is_tls {
+            "wants TLS"
+        } else {
+            "is answered by something that speaks no OTLP, or wants TLS"
+        };
         return (
-            format!("{to} wants TLS, and the service speaks without"),
-            format!("set {ENDPOINT}=https://{to} in the service's environment"),
+            format!("{to} {what}; the service speaks without, or does not trust its certificate"),
+            format!(
+                "if it is a collector with TLS, set {ENDPOINT}=https://{to} in the service's environment, and \
+                 OTEL_EXPORTER_OTLP_CERTIFICATE to the file of the authority that signed its certificate"
+            ),
         );
     }
     match accepted_elsewhere(facts, to) {
@@ -182,9 +191,14 @@ pub(super) fn of_probe(probe: &Probe, error: &AskError, facts: &Facts) -> Findin
                 "set {ENDPOINT} to the receiver's address without `/v1/metrics`; its port is 4318 for HTTP and 4317 for gRPC"
             ),
         ),
+        AskError::Certificate(_) => (
+            "nobody here knows the authority that signed the collector's certificate",
+            "set OTEL_EXPORTER_OTLP_CERTIFICATE to the authority's file in the service's environment, and SSL_CERT_FILE in ours"
+                .to_owned(),
+        ),
         _ => (
-            "what listens there is no OTLP receiver",
-            "an OTLP receiver's port is 4318 for HTTP and 4317 for gRPC".to_owned(),
+            "what listens there is no OTLP receiver, or wants TLS",
+            "an OTLP receiver's port is 4318 for HTTP and 4317 for gRPC; with TLS, its address begins with https://".to_owned(),
         ),
     };
     Finding::new(format!("an empty export to {url} failed: {error}"), why, fix)
