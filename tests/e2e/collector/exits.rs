@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::Value;
+use stagelight_core::catalog::{self, Family};
 use xtask::{Collector, Fleet, GatewaySource, Stack, StackOptions, Workspace};
 
 use super::telemetry::{send_counts, send_spans, span, text_of};
@@ -245,4 +246,30 @@ fn new_relic_and_datadog_are_sent_differences_with_their_key() {
         assert_eq!(last["aggregationTemporality"], 1, "{overlay}: {counters:#?}");
         assert_eq!(last["dataPoints"][0]["asInt"], "7", "{overlay}: {counters:#?}");
     }
+}
+
+#[test]
+fn cloudwatch_is_told_of_metrics_and_dimensions_that_there_are() {
+    let overlay = Workspace::find().path("collector/overlays/cloudwatch.yaml");
+    let file = fs::read_to_string(overlay).unwrap();
+    let mut seen = 0;
+    for declaration in file.split("metric_name_selectors: ").skip(1) {
+        let (names, rest) = declaration.split_once('\n').unwrap();
+        let dimensions = rest.lines().next().unwrap().trim().trim_start_matches("dimensions: ");
+        let words = dimensions.split(['[', ']', ',', ' ']).filter(|it| !it.is_empty());
+        let dimensions: BTreeSet<_> = words.collect();
+        for name in names.split('"').skip(1).step_by(2) {
+            let name = name.trim_matches(['^', '$']).replace("[.]", ".");
+            // Those of the machine are another test's.
+            if name.starts_with("system.") {
+                continue;
+            }
+            let has_it = |it: &&&Family| it.metrics.iter().any(|it| it.name == name);
+            let family = catalog::ALL.iter().find(has_it).unwrap_or_else(|| panic!("{name}"));
+            let labels: BTreeSet<_> = family.labels.iter().map(|it| it.otel_name()).collect();
+            assert!(dimensions.is_subset(&labels), "{name}: {dimensions:?} of {labels:?}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 7);
 }

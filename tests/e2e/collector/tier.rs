@@ -155,6 +155,7 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
     });
     let agent = agent(&fleet, "agent", &list)
         .with_env("STAGELIGHT_GATEWAY_ADDRESS", gateways[0].addresses().otlp_grpc.to_string())
+        .with_env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=trial")
         .start()
         .unwrap();
     let mut options = StackOptions { export_interval: Duration::from_secs(3), ..options() };
@@ -169,6 +170,12 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
 
     let count = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");
     prometheus.wait_for(&count, f64::from(REQUESTS));
+    // The machine's are the agent's, and say what its environment says of it.
+    let cores = "system_cpu_logical_count{deployment_environment_name=\"trial\"}";
+    eventually(|| match prometheus.query(cores).len() {
+        1 => Ok(()),
+        other => Err(other),
+    });
     let exemplars =
         prometheus.exemplars(&format!("request_duration_seconds_bucket{{job={OTLP:?}}}"));
     assert!(!exemplars.is_empty());
