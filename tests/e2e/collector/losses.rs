@@ -211,3 +211,24 @@ fn an_export_that_is_larger_than_receivers_take_is_divided() {
 
     wait_for_spans(&[&gateway], SPANS as usize);
 }
+
+#[test]
+fn a_collector_that_runs_out_of_memory_refuses_and_counts() {
+    let fleet = Fleet::new().unwrap();
+    let collector = fleet.collector("collector").unwrap();
+    let collector = collector
+        .with_file("all-in-one.yaml")
+        // Less than it takes to be there.
+        .with_env("STAGELIGHT_COLLECTOR_MEMORY_MIB", "5")
+        .start()
+        .unwrap();
+    let door = collector.addresses().otlp_http;
+
+    // The limiter looks once a second.
+    eventually(|| match send_spans(door, &[span(1, 1)]) {
+        503 => Ok(()),
+        other => Err(other),
+    });
+    assert_eq!(own_metric(&collector, "otelcol_processor_memory_limiter_refused_spans"), 1.0);
+    assert_eq!(own_metric(&collector, "otelcol_receiver_refused_spans"), 1.0);
+}
