@@ -54,7 +54,9 @@ const OF_SERVICES: [&str; 3] =
 /// Where `cargo xtask pictures` wants what pictures are drawn from.
 const PICTURES: &str = "STAGELIGHT_PICTURES_DATA";
 /// How long each of the two versions serves for a picture.
-const POSING: Duration = Duration::from_secs(240);
+const POSING: Duration = Duration::from_secs(210);
+/// How long rates take to have their window full: a picture begins after that.
+const FULL: f64 = 60.0;
 
 /// A stack under load, on which a second version has replaced the first, and telemetry was lost for some seconds.
 struct Scene {
@@ -118,7 +120,8 @@ fn what_pictures_are_drawn_from_is_written() {
     let file = std::env::var_os(PICTURES).expect(PICTURES);
     let scene = Scene::set(POSING, Trouble::Little, ALERT_SPEED / 6);
     thread::sleep(POSING);
-    pictures::write(file.as_ref(), &scene.bench.prometheus, scene.span());
+    let span = Span { from: scene.started + FULL, ..scene.span() };
+    pictures::write(file.as_ref(), &scene.bench.prometheus, span);
 }
 
 // === impl Scene ===

@@ -8,13 +8,17 @@ import { label } from "./text.mjs";
 import { DIM, FONT, LINE, PALETTE, PANEL, TEXT } from "./theme.mjs";
 import { format } from "./units.mjs";
 
+/** How many lines are drawn at most. */
+const LINES = 16;
+
 /** Draws lines over time, with their names below. */
 export function lines(panel, width, height) {
   const all = series(panel);
   if (!all.some((it) => it.points.length)) return nothing(panel, width, height);
-  const below = names(all, width - 8);
+  const shown = largest(all);
+  const below = names(shown, width - 8, all.length);
   const top = height - below.height - 4;
-  return `${plot(panel, all, width, top)}<g transform="translate(0 ${top + 2})">${below.svg}</g>`;
+  return `${plot(panel, shown, width, top)}<g transform="translate(0 ${top + 2})">${below.svg}</g>`;
 }
 
 function plot(panel, all, width, height) {
@@ -23,7 +27,11 @@ function plot(panel, all, width, height) {
   const limits = style === "off" ? [] : all[0].steps.filter((it) => Number.isFinite(it.from));
   const stacked = all.some((it) => it.stacked);
   const times = [...new Set(all.flatMap((it) => it.points.map((point) => point[0])))].sort((a, b) => a - b);
-  const highest = Math.max(...all.flatMap((it) => it.points.map((point) => point[1])).filter(Number.isFinite));
+  const sums = new Map(times.map((time) => [time, 0]));
+  for (const [time, value] of all.flatMap((it) => it.points)) {
+    sums.set(time, stacked ? sums.get(time) + value : Math.max(sums.get(time), value || 0));
+  }
+  const highest = Math.max(...[...sums.values()].filter(Number.isFinite));
   return draw(width, height, {
     color: all.map((it) => it.color),
     grid: { left: 66, right: 14, top: 10, bottom: 22 },
@@ -32,7 +40,7 @@ function plot(panel, all, width, height) {
       axisLine: { lineStyle: { color: LINE } }, axisTick: { show: false }, splitLine: { show: false },
       axisLabel: { color: DIM, fontSize: 11, fontFamily: FONT, hideOverlap: true, formatter: (at) => clock(at) },
     },
-    yAxis: { ...scale(unit, stacked ? undefined : highest, max), min, max },
+    yAxis: { ...scale(unit, highest, max), min, max },
     series: all.map((it, at) => ({
       type: "line", name: it.name, showSymbol: false, stack: it.stacked ? "all" : undefined,
       lineStyle: { width: 1.6, type: it.dashed ? "dashed" : "solid" },
@@ -131,6 +139,14 @@ function marks(limits) {
 const clock = (at) => new Date(at).toISOString().slice(11, 16);
 /** Short numbers: a picture has no more than a thousand rows of pixels. */
 const round = (value) => Number(value.toPrecision(4));
+/** The series that reach highest: more lines than these are a blur. */
+function largest(all) {
+  if (all.length <= LINES) return all;
+  const peak = (it) => Math.max(...it.points.map((point) => point[1]));
+  const kept = new Set([...all].sort((a, b) => peak(b) - peak(a)).slice(0, LINES));
+  return all.filter((it) => kept.has(it));
+}
+
 /** Points at all times: what is put on others must be there, and be nothing. */
 function filled(points, times) {
   const known = new Map(points);

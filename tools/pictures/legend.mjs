@@ -9,12 +9,12 @@ const KEY = 18;
 const SPACE = 14;
 
 /** Returns names side by side, as SVG, and how high they are. Those that do not fit are counted. */
-export function names(all, width) {
+export function names(all, width, count = all.length) {
   const more = (count) => ({ name: `and ${count} more` });
-  let shown = all;
+  let shown = count === all.length ? all : [...all, more(count - all.length)];
   while (rows(shown, width).length > ROWS) {
     const kept = shown.filter((it) => it.color).slice(0, -1);
-    shown = [...kept, more(all.length - kept.length)];
+    shown = [...kept, more(count - kept.length)];
   }
   const lines = rows(shown, width);
   return { svg: lines.map((line, y) => line.map(([x, it]) => entry(x, y * LINE, it)).join("")).join(""), height: lines.length * LINE };

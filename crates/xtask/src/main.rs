@@ -68,7 +68,7 @@ enum Task {
     Model,
     /// Draws grafana/pictures from what Prometheus answers to the dashboards' queries.
     ///
-    /// Needs Node 20 or newer with npm, and eight minutes.
+    /// Needs Node 20 or newer with npm, and seven minutes.
     Pictures {
         /// Draw again what the last run has left, without starting anything.
         #[arg(long)]

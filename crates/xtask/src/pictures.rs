@@ -13,7 +13,7 @@ const VARIABLE: &str = "STAGELIGHT_PICTURES_DATA";
 
 /// Draws `grafana/pictures/`.
 ///
-/// The stack runs for eight minutes under a load of every kind. What Prometheus then answers is left in
+/// The stack runs for seven minutes under a load of every kind. What Prometheus then answers is left in
 /// `tools/pictures/data.json`, from which `again` draws without a stack. Drawing needs Node and npm, which nothing else here does.
 ///
 /// # Errors

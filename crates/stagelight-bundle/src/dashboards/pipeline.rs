@@ -85,8 +85,9 @@ fn at_a_glance() -> Vec<Panel> {
         Panel::new(View::Table, "Last export of each service", Unit::Seconds, NO_EXPORT)
             .about("Seconds since the last sample of each service that exported in the time shown. More than two export intervals: it was stopped, or its way here is cut.")
             .query(
+                // Of what still comes, to the second; of what has ended, to the subquery's step.
                 format!(
-                    "time() - max by (job, instance) (max_over_time(timestamp({})[$__range:30s]))",
+                    "time() - max by (job, instance) (timestamp({0}) or max_over_time(timestamp({0})[$__range:30s]))",
                     points().selector("")
                 ),
                 "",
