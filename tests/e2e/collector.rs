@@ -2,6 +2,7 @@
 
 mod host;
 mod telemetry;
+mod certificates;
 mod tier;
 mod losses;
 mod doors;

@@ -200,19 +200,21 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
 
 #[test]
 fn gateways_are_found_by_name_too() {
+    // Its own address to a resolver; `localhost` has one more where there is IPv6, with nobody there.
+    let name = "127.0.0.1";
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
     let port = gateway.addresses().traces_by_id.port().to_string();
     let gateway = gateway
         .with_file("overlays/gateways-by-dns.yaml")
-        .with_env("STAGELIGHT_GATEWAYS_HOST", "localhost")
+        .with_env("STAGELIGHT_GATEWAYS_HOST", name)
         .with_env("STAGELIGHT_GATEWAYS_PORT", &port)
         .with_env("STAGELIGHT_REST_PERCENT", "100")
         .start()
         .unwrap();
     let agent = agent(&fleet, "agent", "[]")
         .with_file("overlays/gateways-by-dns.yaml")
-        .with_env("STAGELIGHT_GATEWAYS_HOST", "localhost")
+        .with_env("STAGELIGHT_GATEWAYS_HOST", name)
         .with_env("STAGELIGHT_GATEWAYS_PORT", &port)
         .start()
         .unwrap();
