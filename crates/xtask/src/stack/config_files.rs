@@ -1,7 +1,8 @@
 //! The files that Prometheus and Alertmanager read: copies of those that operators copy.
 //!
-//! What may differ between machines is in files of its own beside them (targets, secrets), so a
-//! copy differs from its original by nothing but times, and only if a test wants them shorter.
+//! What may differ between machines is in files of its own beside them (targets, secrets). So a copy
+//! differs from its original by times, if a test wants them shorter, and by where secrets and
+//! PagerDuty are.
 
 use std::fs;
 use std::io::ErrorKind;
