@@ -110,9 +110,27 @@ fn what_breaks_before_prometheus_is_named() {
     bench.stack.collector().restart().unwrap();
     patient.is_well(&[]);
 
+    slow(&bench, &patient);
+
     // The service.
     bench.stack.gateway().unwrap().stop();
     patient.breaks_only("service", &[]);
+}
+
+/// Sends a request that is slow in both ways: nothing breaks, and it is said.
+#[track_caller]
+fn slow(bench: &Bench, patient: &Patient) {
+    let chat = Chat::streamed("northwind-mini", "ttft=3500ms,tokens=4,token-interval=700ms");
+    assert!(bench.caller.chat(&chat).is_whole);
+
+    let slow = [
+        "northwind: p95 of the time to first byte is 4.",
+        "(HighBackendTTFB above 2 s)",
+        "northwind: p95 of streaming is 2.",
+        "(HighStreamingDuration above 1.5 s)",
+        "% of it waits for the provider",
+    ];
+    patient.is_well_and_says(&slow, &[]);
 }
 
 /// Starts the gateway anew with these variables, and sends it requests.

@@ -80,9 +80,17 @@ impl Patient {
     /// Waits until the doctor finds nothing broken.
     #[track_caller]
     pub(super) fn is_well(&self, more: &[&str]) -> Said {
+        self.is_well_and_says(&[], more)
+    }
+
+    /// Waits until the doctor finds nothing broken, and says all of this.
+    #[track_caller]
+    pub(super) fn is_well_and_says(&self, words: &[&str], more: &[&str]) -> Said {
         eventually(|| {
             let said = self.ask(more);
-            if said.broken.is_empty() && said.status == Some(0) { Ok(said) } else { Err(said.text) }
+            let is_well = said.broken.is_empty() && said.status == Some(0);
+            let is_said = words.iter().all(|it| said.text.contains(it));
+            if is_well && is_said { Ok(said) } else { Err(format!("not {words:?}: {}", said.text)) }
         })
     }
 
