@@ -15,8 +15,8 @@ use super::link::Link;
 /// Exit status: 0 if nothing is broken, 1 if a link is or nothing answered at all, 2 if the command line or a variable cannot be used.
 ///
 /// Tokens and passwords come from the environment only. The collector gets OTEL_EXPORTER_OTLP_HEADERS as the service would send
-/// them. For SERVICE, COLLECTOR_METRICS, PROMETHEUS and GRAFANA there is STAGELIGHT_DOCTOR_<PLACE>_TOKEN (a bearer
-/// token) and STAGELIGHT_DOCTOR_<PLACE>_BASIC (user:password); with _FILE at the end, the file that holds it.
+/// them. For SERVICE, COLLECTOR_METRICS, PROMETHEUS and GRAFANA there is, with its name for PLACE,
+/// STAGELIGHT_DOCTOR_PLACE_TOKEN (a bearer token) and STAGELIGHT_DOCTOR_PLACE_BASIC (user:password); with _FILE at the end, the file that holds it.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// The service's metrics page [default: http://127.0.0.1:9464/metrics].
