@@ -125,8 +125,10 @@ pub(crate) fn catalogued_labels(metric: &str) -> Option<BTreeSet<String>> {
 /// Checks that every listed name is one that its program has.
 pub(crate) fn check(tools: &Tools) {
     let has = |program: &Path, name| {
-        let found = Command::new("grep").args(["-qaF", name]).arg(program).status();
-        found.unwrap().success()
+        let mut grep = Command::new("grep");
+        // Bytes, not letters: a program is text in no language, and large.
+        grep.env("LC_ALL", "C").args(["-qaF", name]).arg(program);
+        grep.status().unwrap().success()
     };
     for Exception { metric, label, emitted_as: (emitter, name), .. } in EXCEPTIONS {
         let is_there = match emitter {
