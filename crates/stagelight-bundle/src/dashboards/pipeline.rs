@@ -68,9 +68,16 @@ fn at_a_glance() -> Vec<Panel> {
             .limit(1.0)
             .size(6, 5),
         Panel::new(View::Stats, "Spans lost", Unit::Count, NO_EXPORT)
-            .about("By services, in the time shown, on the way to the collector. Metrics are not lost by that.")
+            .about("By services, in the time shown, on the way to the collector: refused by it, or dropped because it did not answer. Metrics are not lost by that.")
             .query(
-                format!("{} or vector(0)", spans().with(r#"error_type!="""#).over_range().increase(&[])),
+                format!(
+                    "({} or vector(0)) + ({} or vector(0))",
+                    spans().with(r#"error_type!="""#).over_range().increase(&[]),
+                    Series::of(&catalog::SPAN_PROCESSOR, 0)
+                        .with(r#"error_type!="""#)
+                        .over_range()
+                        .increase(&[]),
+                ),
                 "lost",
             )
             .limit(1.0)
