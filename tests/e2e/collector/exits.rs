@@ -41,9 +41,11 @@ fn has_the_same_series(prometheus: &Prometheus, written: &dyn Fn() -> String) {
     }
     assert!(labels.iter().all(|it| !it.starts_with("otel_scope")), "{labels:?}");
     assert!(labels.iter().all(|it| !it.starts_with("exported_")), "{labels:?}");
-    let machine = prometheus.query("system_cpu_logical_count");
-    assert_eq!(machine.len(), 1, "{machine:#?}");
-    assert_eq!(machine[0].label("job"), "host");
+    let job = eventually(|| match prometheus.query("system_cpu_logical_count").as_slice() {
+        [machine] => Ok(machine.label("job").to_owned()),
+        other => Err(format!("{other:#?}")),
+    });
+    assert_eq!(job, "host");
 
     let exemplars = eventually(|| {
         let exemplars =

@@ -154,8 +154,10 @@ pub(super) fn written(collector: &Collector<'_>) -> Vec<Span> {
 
 /// Returns what a collector has written, one export in a line.
 pub(super) fn text_of(collector: &Collector<'_>) -> String {
-    // There is no file before there is something to write.
-    fs::read_to_string(&collector.addresses().traces_file).unwrap_or_default()
+    // There is no file before there is something to write, and the last line may have no end yet.
+    let mut text = fs::read_to_string(&collector.addresses().traces_file).unwrap_or_default();
+    text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+    text
 }
 
 /// Waits until collectors together have written so many spans, and returns them by trace for each.
