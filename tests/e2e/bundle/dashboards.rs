@@ -33,7 +33,7 @@ impl Dashboard {
     pub(crate) fn shipped() -> Vec<Self> {
         let folder = Workspace::find().path("grafana/dashboards");
         let mut files: Vec<_> =
-            fs::read_dir(folder).into_iter().flatten().map(|it| it.unwrap().path()).collect();
+            fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
         files.retain(|it| it.extension().is_some_and(|it| it == "json"));
         files.sort();
         files.iter().map(|it| Self::parse(&fs::read_to_string(it).unwrap())).collect()
