@@ -135,8 +135,12 @@ impl Extractor for Headers {
 // === impl Target ===
 
 impl Injector for Target<'_> {
+    /// Leaves out what no header may hold: of baggage a member's properties are decoded, and not encoded again, so that a caller could have a line break
+    /// sent on.
     fn set(&mut self, key: &str, value: String) {
-        (self.0)(&key.to_lowercase(), value);
+        if value.bytes().all(|it| matches!(it, b'\t' | b' '..=b'~')) {
+            (self.0)(&key.to_lowercase(), value);
+        }
     }
 }
 

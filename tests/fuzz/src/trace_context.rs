@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use stagelight::{Config, Environment, Exporter, Telemetry};
-use stagelight_core::{Outcome, Propagator};
+use http::HeaderValue;
+use stagelight_core::{Engine, Outcome, Propagator};
+use stagelight_otel::{Config, Environment, Exporter, Pipeline};
+use stagelight_tracing::StageLayer;
 use tracing::{Dispatch, dispatcher, info_span};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Registry, layer::SubscriberExt};
 
 const NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
@@ -14,31 +16,37 @@ const GROWTH: usize = 3;
 const ROOM: usize = 256;
 
 struct Bench {
-    telemetry: Telemetry,
+    engine: Engine,
     dispatch: Dispatch,
+    _pipeline: Pipeline,
 }
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let config = Config::from_env(&Environment::from_pairs([("OTEL_TRACES_SAMPLER_ARG", "0.5")]))
         .with_traces_exporter(Exporter::None)
         .with_metrics_exporter(Exporter::None);
-    let telemetry = Telemetry::start(config).unwrap_or_else(|it| panic!("{it}"));
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
-    Bench { dispatch: Dispatch::new(subscriber), telemetry }
+    let engine = Engine::new();
+    let pipeline = Pipeline::start(&engine, config).unwrap_or_else(|it| panic!("{it}"));
+    let (layer, gate) = pipeline.request_traces::<Registry>();
+    let layer = StageLayer::new(&engine).with_traces(layer, gate);
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+    Bench { engine, dispatch, _pipeline: pipeline }
 });
 
 /// Continues any trace: a good one with its id, and for any other a good one is made. What is sent on is well-formed, and not much longer.
 pub fn check(data: &[u8]) {
     let lines: Vec<_> = data.splitn(3, |&it| it == b'\n').collect();
-    // A header that is no text is read as absent, as the layer does.
-    let given: BTreeMap<&str, &str> = NAMES
+    // What no server lets in does not come, and what is no text is read as absent, as the layer does.
+    let values: Vec<(&str, HeaderValue)> = NAMES
         .into_iter()
         .zip(&lines)
-        .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
+        .filter_map(|(name, value)| Some((name, HeaderValue::from_bytes(value).ok()?)))
         .collect();
+    let given: BTreeMap<&str, &str> =
+        values.iter().filter_map(|(name, value)| Some((*name, value.to_str().ok()?))).collect();
     let caller = |name: &str| given.get(name).map(|&it| it.to_owned());
     let sent = dispatcher::with_default(&BENCH.dispatch, || {
-        let engine = BENCH.telemetry.engine();
+        let engine = &BENCH.engine;
         let mut request = engine.start_request("/x");
         let span = request.link_from(&caller, || info_span!("request", stagelight.endpoint = "/x"));
         let mut sent = BTreeMap::new();

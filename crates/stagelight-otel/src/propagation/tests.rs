@@ -72,6 +72,14 @@ fn without_a_way_nothing_passes() {
 }
 
 #[test]
+fn baggage_that_would_break_a_header_is_not_passed_on() {
+    for baggage in ["user=ada;x=%0d%0aevil: 1", "user=ada;x=%C3%A9", "user=ada;%00"] {
+        let sent = passed_on(&BOTH, &[("baggage", baggage)]);
+        assert_eq!(sent.get("baggage"), None, "{baggage}");
+    }
+}
+
+#[test]
 fn a_span_without_a_layer_is_left_alone() {
     let propagator = ContextPropagator::new(&BOTH);
     let span = tracing::Span::none();
