@@ -26,16 +26,21 @@ mod bench;
 mod pictures;
 mod soak;
 mod model;
+mod nightly;
+mod fuzz;
+mod sanitize;
 pub mod ci;
 
 pub use bench::bench;
 pub use cache::Cache;
 pub use dashboards::Dashboards;
 pub use deploy::{Deploy, DeployedCollector};
+pub use fuzz::fuzz;
 pub use interrupt::Interrupt;
 pub use model::model;
 pub use pictures::pictures;
 pub use python::python_env;
+pub use sanitize::sanitize;
 pub use soak::soak;
 pub use stack::{
     Addresses, Alertmanager, Collector, CollectorAddresses, Fleet, GatewaySource, PlannedCollector,

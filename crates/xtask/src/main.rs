@@ -64,6 +64,16 @@ enum Task {
         #[arg(long, value_parser = ["table", "json"], default_value = "table")]
         format: String,
     },
+    /// Fuzzes whatever reads input from outside, with libFuzzer; needs a nightly compiler.
+    ///
+    /// The targets, with what must hold, and the corpus to begin with are in tests/fuzz; its tests replay the corpus without any of that.
+    Fuzz {
+        /// How long, for all targets together.
+        #[arg(long, default_value_t = 5.0)]
+        minutes: f64,
+    },
+    /// Runs the tests of core and of the span layer with ThreadSanitizer; needs a nightly compiler with its sources.
+    Sanitize,
     /// Checks core's single-writer protocols with loom: every schedule of a few threads, within bounds.
     Model,
     /// Draws grafana/pictures from what Prometheus answers to the dashboards' queries.
@@ -133,6 +143,10 @@ fn run(task: Task) -> Result<ExitCode> {
             ];
             xtask::soak(&Workspace::find(), &arguments).map(|()| ExitCode::SUCCESS)
         }
+        Task::Fuzz { minutes } => {
+            xtask::fuzz(&Workspace::find(), minutes).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Sanitize => xtask::sanitize(&Workspace::find()).map(|()| ExitCode::SUCCESS),
         Task::Model => xtask::model(&Workspace::find()).map(|()| ExitCode::SUCCESS),
         Task::Pictures { again } => {
             xtask::pictures(&Workspace::find(), again).map(|()| ExitCode::SUCCESS)

@@ -2,7 +2,9 @@
 
 mod golang;
 mod program;
+mod cargo_install;
 pub(crate) mod cargo_deny;
+pub(crate) mod cargo_fuzz;
 pub(crate) mod definitions;
 pub(crate) mod pint;
 

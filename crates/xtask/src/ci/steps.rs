@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::bench;
 use crate::cache::Cache;
 use crate::command::{cargo, output, run};
+use crate::fuzz;
 use crate::model::model;
 use crate::soak;
 use crate::stack::GatewaySource;
@@ -121,6 +122,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "model",
         what: "no schedule of threads breaks what core's data rest on",
         action: Action::Task(model),
+    },
+    Step {
+        name: "fuzz",
+        what: "inputs made up by libFuzzer break nothing, where there is a nightly compiler",
+        action: Action::Task(fuzz::check),
     },
     Step {
         name: "soak",

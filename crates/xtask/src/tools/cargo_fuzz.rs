@@ -1,0 +1,15 @@
+//! cargo-fuzz, built from crates.io.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::cargo_install::find_or_install;
+use crate::cache::Cache;
+
+const VERSION: &str = "0.13.2";
+
+/// Returns the `cargo-fuzz` executable, after building it if it is not in the cache.
+pub(crate) fn find_or_build(cache: &Cache) -> Result<PathBuf> {
+    find_or_install(cache, "cargo-fuzz", VERSION)
+}
