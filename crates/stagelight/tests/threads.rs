@@ -1,5 +1,4 @@
 //! Blocking tasks on threads that come and go.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
