@@ -65,6 +65,22 @@ const CASES: &[Case] = &[
         ],
         hidden: &[1],
     },
+    // One budget, as fast as both limits.
+    Case {
+        firing: &[
+            ("ErrorBudgetGoneIn2Days", &[SERVICE, ("slo", "latency")]),
+            ("ErrorBudgetGoneIn5Days", &[SERVICE, ("slo", "latency")]),
+            ("ErrorBudgetGoneIn5Days", &[SERVICE, ("slo", "errors")]),
+        ],
+        hidden: &[1],
+    },
+    Case {
+        firing: &[
+            ("ErrorBudgetGoneIn10Days", &[SERVICE, ("slo", "errors")]),
+            ("ErrorBudgetGoneIn30Days", &[SERVICE, ("slo", "errors")]),
+        ],
+        hidden: &[1],
+    },
     Case {
         firing: &[
             ("CollectorQueueFull", &[OTELCOL, A, ("exporter", "otlp_http")]),
