@@ -15,7 +15,7 @@ use serde_json::Value;
 use xtask::StackOptions;
 
 use crate::{
-    bench::{Bench, options},
+    bench::{Bench, SCRAPE, options},
     caller::{Chat, agent},
     clock::{EndOnDrop, eventually},
     receiver::Receiver,
@@ -30,6 +30,7 @@ const CALLERS: usize = 12;
 const HIGH: &str = "HighBackendTTFB";
 const CRITICAL: &str = "CriticalBackendTTFB";
 const DOWN: &str = "CollectorDown";
+const FULL: &str = "CollectorEnqueueFails";
 const SILENCE: &str = "PrometheusReceivesNothing";
 
 /// What Prometheus is sent by OTLP, in requests a second.
@@ -160,6 +161,32 @@ fn of_a_collector_that_is_down_one_message_comes_and_not_ten() {
         bench.stack.collector().restart().unwrap();
         receiver.wait_for(DOWN, "resolved");
     });
+}
+
+/// Sends metrics to where nobody listens, from a queue with room for a few exports.
+const STUCK: &str = "exporters: {otlp_http/prometheus: {endpoint: \"http://127.0.0.1:9\", \
+    sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}}}";
+
+#[test]
+fn of_a_queue_that_is_full_the_webhook_is_told_and_of_its_end() {
+    let receiver = Receiver::start();
+    let bench = start(&receiver);
+    let collector = bench.stack.collector();
+
+    collector.restart_with(&[&format!("--config=yaml:{STUCK}")]).unwrap();
+    let notice = receiver.wait_for(FULL, "firing");
+    let labels = &notice.json["commonLabels"];
+    assert_eq!(
+        (&labels["exporter"], &labels["severity"]),
+        (&"otlp_http/prometheus".into(), &"critical".into())
+    );
+    // The sender was told, too.
+    let failed = "otel_sdk_exporter_metric_data_point_exported_total";
+    let scraped = format!("sum({failed}{{job={SCRAPE:?},error_type!=\"\"}})");
+    assert!(bench.prometheus.number(&scraped).is_some_and(|it| 0.0 < it), "{scraped}");
+
+    collector.restart().unwrap();
+    receiver.wait_for(FULL, "resolved");
 }
 
 /// Returns which alerts the webhook was told of, other than those that a busy machine sets off.
