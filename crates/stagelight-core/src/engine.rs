@@ -10,15 +10,12 @@ use rustc_hash::FxHashMap;
 use crate::{
     catalog::{Family, Label},
     clock::{Clock, Ticks},
-    histogram::FineBuckets,
-    local::{self, Local},
+    fine::FineBuckets,
     propagation::Propagator,
-    request::Request,
     snapshot::Snapshot,
-    spans,
     stage::Group,
+    state::{self, Shared},
     store::Store,
-    streams::SpanKeys,
     sync::Mutex,
     timeline::Pool,
     well_known::{self, Groups},
@@ -38,23 +35,6 @@ static GLOBAL: OnceLock<Engine> = OnceLock::new();
 /// request and is never given back to the system, but shrinks to 9 KiB in between. There are 16,384 requests at most.
 #[derive(Clone, Debug)]
 pub struct Engine(pub(crate) Arc<Shared>);
-
-#[derive(Debug)]
-// Apart from the reference counts before it, which every guarded request changes: all that is here is read with every edge.
-#[repr(align(128))]
-pub(crate) struct Shared {
-    pub(crate) id: u64,
-    pub(crate) clock: Clock,
-    pub(crate) created: Ticks,
-    pub(crate) store: Store,
-    pub(crate) groups: Groups,
-    pub(crate) pool: Pool,
-    /// Serves threads whose own part is gone already.
-    pub(crate) spare: Mutex<Option<Local>>,
-    threads: AtomicU32,
-    propagator: OnceLock<Arc<dyn Propagator>>,
-    pub(crate) span_keys: OnceLock<Box<dyn SpanKeys>>,
-}
 
 // === impl Engine ===
 
@@ -84,19 +64,18 @@ impl Engine {
 
     fn make(clock: Clock, fine: FineBuckets) -> Self {
         let store = Store::new(fine);
-        well_known::intern(&store);
+        well_known::intern(&store.symbols);
         static IDS: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Shared {
             id: IDS.fetch_add(1, Relaxed),
             created: clock.now(),
             clock,
-            groups: Groups::new(&store),
+            groups: Groups::new(&store.symbols),
             store,
             pool: Pool::new(),
             spare: Mutex::new(None),
             threads: AtomicU32::new(0),
             propagator: OnceLock::new(),
-            span_keys: OnceLock::new(),
         }))
     }
 
@@ -140,19 +119,6 @@ impl Engine {
         self.0.propagator.get().map(|it| &**it)
     }
 
-    /// Begins a request: its time runs from now, until [`Request::end`] or the drop.
-    ///
-    /// `endpoint` is a route template or a job's name, never a raw path: it becomes a label.
-    ///
-    /// # Cost
-    ///
-    /// Two clock reads a request. No allocation in the steady state, and no lock but the request's own, which is taken at its end and by
-    /// stages on other threads.
-    #[must_use]
-    pub fn start_request(&self, endpoint: &str) -> Request {
-        Request::start(self, endpoint)
-    }
-
     /// Puts a stage into a group; well-known stages are in theirs already, others in [`Group::Other`].
     ///
     /// Affects `frontend.processing` and `stage.percentage` from now on. Does nothing when there are too many stages to tell apart.
@@ -177,11 +143,11 @@ impl Engine {
     /// unless this thread meets a value, a series or a new power of two for the first time, or a limit is passed. Within a span that is
     /// recorded as a trace the values are offered as [exemplars](crate::ExemplarReader), too, which takes a lock that is nearly always free.
     pub fn record(&self, family: &'static Family, labels: &[&str], values: &[(usize, u64)]) {
-        local::with(&self.0, |local| {
+        state::with(&self.0, |local| {
             let key = local.writer.key(&self.0.store, family, labels);
             let inside = local.inside.map(|it| it.traced(&self.0.clock));
             if local.writer.record(&self.0.store, family, key, values, inside)
-                && let Some(record) = local.inside.and_then(|it| spans::record(&self.0, it.key))
+                && let Some(record) = local.inside.and_then(|it| state::record(&self.0, it.key))
             {
                 record.trace().use_as_exemplar();
             }
@@ -190,7 +156,7 @@ impl Engine {
 
     /// Adds to a counter or up-down counter, by position in [`Family::metrics`]. See [`record`](Self::record).
     pub fn add(&self, family: &'static Family, labels: &[&str], position: usize, by: i64) {
-        local::with(&self.0, |local| {
+        state::with(&self.0, |local| {
             let key = local.writer.key(&self.0.store, family, labels);
             local.writer.cells(&self.0.store, family, key).add(position, by);
         });
@@ -211,14 +177,5 @@ impl Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-// === impl Shared ===
-
-impl Shared {
-    pub(crate) fn next_thread(&self) -> u32 {
-        // From 1: no thread is thread 0.
-        self.threads.fetch_add(1, Relaxed).wrapping_add(1)
     }
 }

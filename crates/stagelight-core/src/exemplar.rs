@@ -1,6 +1,6 @@
-//! Values of sampled requests that stand for others in their bucket, and who reads them.
+//! Values of sampled requests that stand for others in their bucket.
 
-use crate::{clock::Ticks, engine::Engine, snapshot::Snapshot, store::Random, units::Nanos};
+use crate::{clock::Ticks, units::Nanos};
 
 /// One value of a bucket, with the trace in which it came to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,56 +18,10 @@ pub struct Exemplar {
     pub age: Nanos,
 }
 
-/// A reader of snapshots with exemplars, which sees those of its own intervals.
-///
-/// Each of its snapshots has at most one exemplar for each bucket of a series: one value of those that sampled requests recorded there since
-/// its last snapshot, each as likely as any other. Readers do not see or disturb each other.
-///
-/// An engine has four at most: that is how many a value of a sampled request is offered to. A fifth sees none. While there is no reader,
-/// nothing is kept.
-#[derive(Debug)]
-pub struct ExemplarReader {
-    engine: Engine,
-    number: Option<usize>,
-    random: Random,
-}
-
 /// A recorded span, as the origin of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Traced {
     pub(crate) trace_id: u128,
     pub(crate) span_id: u64,
     pub(crate) at: Ticks,
-}
-
-// === impl ExemplarReader ===
-
-impl ExemplarReader {
-    /// Makes a reader, whose first interval begins now.
-    #[must_use]
-    pub fn new(engine: &Engine) -> Self {
-        let number = engine.0.store.intervals.join();
-        Self { engine: engine.clone(), number, random: Random::new() }
-    }
-
-    /// Returns all values as they are now, with the exemplars since the last call; see [`Engine::snapshot`].
-    #[must_use]
-    pub fn snapshot(&mut self) -> Snapshot {
-        let Self { engine, number, random } = self;
-        match number {
-            Some(number) => {
-                let collected = engine.0.store.collect_exemplars(*number, random);
-                engine.0.store.snapshot(&collected, &engine.0.clock)
-            }
-            None => engine.snapshot(),
-        }
-    }
-}
-
-impl Drop for ExemplarReader {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.engine.0.store.intervals.leave(number);
-        }
-    }
 }

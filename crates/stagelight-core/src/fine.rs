@@ -4,6 +4,8 @@
 //! histogram at scale 5, so they can be exported as one without loss. Neighbouring bounds are 2.2 % apart, so the
 //! geometric middle of a bucket is within 1.1 % of every value in it.
 
+use crate::catalog::{Instrument, Metric};
+
 /// Buckets in one power of two.
 pub(crate) const PER_OCTAVE: usize = 32;
 /// OpenTelemetry's name for that resolution: 2^5 buckets.
@@ -27,6 +29,15 @@ pub(crate) struct Layout {
 pub(crate) static NANOSECONDS: Layout = Layout::new(1_000_000_000);
 /// Recorded and bounded in the same unit.
 pub(crate) static PLAIN: Layout = Layout::new(1);
+
+/// Which histograms keep fine buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FineBuckets {
+    /// Those that the catalogue promises quantiles of.
+    ForQuantiles,
+    /// All.
+    Everywhere,
+}
 
 // === impl Layout ===
 
@@ -92,6 +103,15 @@ impl Layout {
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "below 2048")]
     pub(crate) fn otel_index(&self, position: usize) -> i32 {
         position as i32 + self.offset
+    }
+}
+
+// === impl FineBuckets ===
+
+impl FineBuckets {
+    pub(crate) fn are_kept_of(self, metric: &Metric) -> bool {
+        let Instrument::Histogram { quantiles, .. } = metric.instrument else { return false };
+        quantiles || self == Self::Everywhere
     }
 }
 

@@ -3,19 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    catalog::{Instrument, Metric, Unit},
+    catalog::{Metric, Unit},
     exemplar::Exemplar,
     fine::{self, Layout},
 };
-
-/// Which histograms keep fine buckets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FineBuckets {
-    /// Those that the catalogue promises quantiles of.
-    ForQuantiles,
-    /// All.
-    Everywhere,
-}
 
 /// A histogram as it was at one moment, summed over all threads.
 #[derive(Clone, Debug)]
@@ -168,14 +159,5 @@ pub(crate) fn layout_of(metric: &Metric) -> &'static Layout {
     match metric.unit {
         Unit::Seconds => &fine::NANOSECONDS,
         Unit::Bytes | Unit::Count(_) | Unit::None => &fine::PLAIN,
-    }
-}
-
-// === impl FineBuckets ===
-
-impl FineBuckets {
-    pub(crate) fn are_kept_of(self, metric: &Metric) -> bool {
-        let Instrument::Histogram { quantiles, .. } = metric.instrument else { return false };
-        quantiles || self == Self::Everywhere
     }
 }

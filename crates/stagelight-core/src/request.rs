@@ -3,7 +3,7 @@
 use tracing::Span;
 
 use crate::{
-    catalog::Label, clock::Ticks, engine::Engine, key::SpanKey, local, outcome::Outcome, spans,
+    catalog::Label, clock::Ticks, engine::Engine, key::SpanKey, outcome::Outcome, state,
     units::Nanos,
 };
 
@@ -26,14 +26,31 @@ struct Waiting<'a> {
     outer: SpanKey,
 }
 
+// === impl Engine ===
+
+impl Engine {
+    /// Begins a request: its time runs from now, until [`Request::end`] or the drop.
+    ///
+    /// `endpoint` is a route template or a job's name, never a raw path: it becomes a label.
+    ///
+    /// # Cost
+    ///
+    /// Two clock reads a request. No allocation in the steady state, and no lock but the request's own, which is taken at its end and by
+    /// stages on other threads.
+    #[must_use]
+    pub fn start_request(&self, endpoint: &str) -> Request {
+        Request::start(self, endpoint)
+    }
+}
+
 // === impl Request ===
 
 impl Request {
     pub(crate) fn start(engine: &Engine, endpoint: &str) -> Self {
         let started = engine.clock().now();
-        let key = local::with(&engine.0, |local| {
+        let key = state::with(&engine.0, |local| {
             let endpoint = local.writer.symbol(&engine.0.store, Label::Endpoint, endpoint);
-            spans::start(&engine.0, local, started, endpoint, true)
+            state::start(&engine.0, local, started, endpoint, true)
         });
         Self { engine: engine.clone(), key, started, ended: None }
     }
@@ -57,7 +74,7 @@ impl Request {
         make_span: impl FnOnce() -> Span,
     ) -> Span {
         let Some(propagator) = self.engine.propagator() else { return self.link(make_span) };
-        let record = spans::record(&self.engine.0, self.key).filter(|_| !self.is_ended());
+        let record = state::record(&self.engine.0, self.key).filter(|_| !self.is_ended());
         if let (Some(record), Some(caller)) = (record, propagator.extract(header)) {
             record.trace().set_caller(caller);
         }
@@ -74,9 +91,9 @@ impl Request {
         if self.is_ended() {
             return;
         }
-        local::with(&self.engine.0, |local| {
+        state::with(&self.engine.0, |local| {
             let endpoint = local.writer.symbol(&self.engine.0.store, Label::Endpoint, endpoint);
-            if let Some(record) = spans::record(&self.engine.0, self.key) {
+            if let Some(record) = state::record(&self.engine.0, self.key) {
                 record.set_endpoint(endpoint);
             }
         });
@@ -90,7 +107,7 @@ impl Request {
             return ended;
         }
         let now = self.engine.clock().now();
-        let measured = spans::end_guarded(&self.engine, self.key, now, outcome);
+        let measured = state::end_guarded(&self.engine.0, self.key, now, outcome);
         let duration =
             measured.map_or_else(|| self.engine.clock().between(self.started, now), Nanos::new);
         self.ended = Some(duration);
@@ -121,7 +138,7 @@ impl Drop for Request {
 
 impl<'a> Waiting<'a> {
     fn begin(engine: &'a Engine, key: SpanKey) -> Self {
-        let outer = local::with(&engine.0, |local| std::mem::replace(&mut local.pending, key));
+        let outer = state::with(&engine.0, |local| std::mem::replace(&mut local.pending, key));
         Self { engine, outer }
     }
 }
@@ -129,6 +146,6 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     /// Also when making the span panics. That nobody took the request is no error: there is no layer, or the span is disabled.
     fn drop(&mut self) {
-        local::with(&self.engine.0, |local| local.pending = self.outer);
+        state::with(&self.engine.0, |local| local.pending = self.outer);
     }
 }

@@ -3,18 +3,16 @@
 //! A front end (the tracing layer is one) keeps a [`SpanKey`] for each span and hands it back with each edge. The engine knows nothing
 //! of span ids, fields or contexts.
 
-use std::sync::Arc;
-
 use crate::{
     catalog::Label,
     clock::Ticks,
-    engine::{Engine, Shared},
-    key::{NO_SLOT, SpanKey},
-    local::{self, Local},
+    engine::Engine,
+    key::SpanKey,
     outcome::Outcome,
     stage::Group,
+    state::{self, context, record, release, start},
     symbol::Symbol,
-    timeline::{Context, Record, Released, StageLabel},
+    timeline::StageLabel,
     well_known::Dropped,
 };
 
@@ -44,7 +42,7 @@ impl Engine {
     /// One hash look-up; a front end remembers the result for each callsite.
     #[must_use]
     pub fn stage_id(&self, name: &str) -> StageId {
-        StageId(local::with(&self.0, |it| it.writer.symbol(&self.0.store, Label::Stage, name)))
+        StageId(state::with(&self.0, |it| it.writer.symbol(&self.0.store, Label::Stage, name)))
     }
 
     /// Puts a stage into a group; see [`register_stage`](Self::register_stage).
@@ -56,7 +54,7 @@ impl Engine {
     /// its own, which ends with [`end_span_request`](Self::end_span_request) or when the span closes.
     #[must_use]
     pub fn open_request_span(&self, endpoint: &str) -> SpanKey {
-        local::with(&self.0, |local| {
+        state::with(&self.0, |local| {
             let pending = std::mem::take(&mut local.pending);
             if let Some(record) = record(&self.0, pending) {
                 record.hold();
@@ -80,7 +78,7 @@ impl Engine {
     /// Opens a stage that began at `now`, for a caller that has read the clock; see [`open_stage`](Self::open_stage).
     #[must_use]
     pub fn open_stage_at(&self, parent: SpanKey, stage: StageId, now: Ticks) -> SpanKey {
-        local::with(&self.0, |local| {
+        state::with(&self.0, |local| {
             let Some(record) = record(&self.0, parent) else {
                 local.writer.drop_one(&self.0.store, Dropped::OutsideRequest);
                 // Of a request that is over, it is still known whether it was sampled.
@@ -100,7 +98,7 @@ impl Engine {
         let Some(record) = record(&self.0, key).filter(|_| key.is_stage()) else { return };
         let ticks = left.0.saturating_sub(entered.0);
         // Within, so that two threads that share the spare part do not both take themselves for home at once.
-        local::with(&self.0, |local| record.add_busy(ticks, key.slot(), local.thread));
+        state::with(&self.0, |local| record.add_busy(ticks, key.slot(), local.thread));
     }
 
     /// Sets an attribute of an open stage; the last value counts. Nothing for other spans.
@@ -111,7 +109,7 @@ impl Engine {
             StageAttribute::Model => (StageLabel::Model, Label::Model),
             StageAttribute::ErrorType => (StageLabel::Error, Label::ErrorType),
         };
-        let value = local::with(&self.0, |it| it.writer.symbol(&self.0.store, name, value));
+        let value = state::with(&self.0, |it| it.writer.symbol(&self.0.store, name, value));
         record.set_label(key.slot(), label, value);
     }
 
@@ -122,7 +120,7 @@ impl Engine {
         }
         let now = self.0.clock.now();
         if let Some(record) = record(&self.0, key).filter(|it| !it.has_guard()) {
-            local::with(&self.0, |local| {
+            state::with(&self.0, |local| {
                 record.end(now, outcome, &mut context(&self.0, local));
             });
         }
@@ -142,7 +140,7 @@ impl Engine {
         }
         let now = self.0.clock.now();
         let Some(record) = record(&self.0, key) else { return false };
-        local::with(&self.0, |local| {
+        state::with(&self.0, |local| {
             if key.is_stage() {
                 record.close(now, key.slot(), &mut context(&self.0, local));
                 return false;
@@ -152,68 +150,3 @@ impl Engine {
         })
     }
 }
-
-/// Takes a record for a new request. [`SpanKey::NONE`], and counted, when there are too many at once.
-pub(crate) fn start(
-    engine: &Arc<Shared>,
-    local: &mut Local,
-    now: Ticks,
-    endpoint: Symbol,
-    has_guard: bool,
-) -> SpanKey {
-    let index = engine.pool.take(&mut local.free_records);
-    let Some((index, record)) = index.and_then(|it| Some((it, engine.pool.get(it)?))) else {
-        local.writer.drop_one(&engine.store, Dropped::TooManyRequests);
-        return SpanKey::NONE;
-    };
-    record.start(local.thread, now, endpoint, has_guard);
-    SpanKey::request(index, record.generation())
-}
-
-/// Ends a request that a guard holds, and gives up the guard's hold. Returns how many nanoseconds it took; `None` when it is not measured.
-pub(crate) fn end_guarded(
-    engine: &Engine,
-    key: SpanKey,
-    now: Ticks,
-    outcome: Outcome,
-) -> Option<u64> {
-    local::with(&engine.0, |local| {
-        release(&engine.0, local, key, now, Some(outcome)).and_then(|it| it.duration)
-    })
-}
-
-/// Returns the record of an open span. `None` when it is in no request, or the key is stale.
-#[inline]
-pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
-    if key.is_none() {
-        return None;
-    }
-    engine.pool.get(key.record()).filter(|it| key.is_of(it.generation()))
-}
-
-fn release(
-    engine: &Shared,
-    local: &mut Local,
-    key: SpanKey,
-    now: Ticks,
-    outcome: Option<Outcome>,
-) -> Option<Released> {
-    let released = record(engine, key)?.release(now, outcome, &mut context(engine, local));
-    if released.is_last {
-        engine.pool.put_back(&mut local.free_records, key.record());
-    }
-    Some(released)
-}
-
-#[inline]
-fn context<'a>(engine: &'a Shared, local: &'a mut Local) -> Context<'a> {
-    Context {
-        clock: &engine.clock,
-        store: &engine.store,
-        groups: &engine.groups,
-        writer: &mut local.writer,
-        thread: local.thread,
-    }
-}
-
-const _: () = assert!(NO_SLOT as usize > crate::timeline::MAX_STAGES);

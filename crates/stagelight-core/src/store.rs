@@ -18,7 +18,8 @@ use crate::{
     catalog::{self, Family},
     clock::Clock,
     exemplar::Exemplar,
-    histogram::FineBuckets,
+    fine::FineBuckets,
+    random::Random,
     snapshot::{Point, Series, Snapshot},
     symbol::{Symbol, Symbols},
     sync::Mutex,
@@ -26,7 +27,7 @@ use crate::{
 use exemplars::{Collected, Intervals, Reservoirs};
 
 pub(crate) use cells::Cells;
-pub(crate) use exemplars::{Kept, Random, Spot};
+pub(crate) use exemplars::{Kept, Spot};
 pub(crate) use series_key::{MAX_LABELS, SeriesKey};
 pub(crate) use writer::Writer;
 

@@ -2,9 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use tracing::{Dispatch, dispatcher, span::Id};
-
-use crate::{engine::Engine, key::SpanKey};
+use tracing::{Dispatch, span::Id};
 
 /// The trace context that a request came with, as whoever read it understands it.
 ///
@@ -77,12 +75,6 @@ pub struct UnrecordedTrace {
     pub carried: Option<Caller>,
 }
 
-/// How a layer finds the key of a span by its id. The layer offers it by `downcast_raw`, whatever its own type.
-#[derive(Clone, Copy)]
-pub struct SpanLookup(Find);
-
-type Find = for<'a> fn(&'a Dispatch, &Id) -> Option<(&'a Engine, SpanKey)>;
-
 // === impl Caller ===
 
 impl Caller {
@@ -112,48 +104,5 @@ impl fmt::Debug for Arrival<'_> {
             .field("name", &self.name)
             .field("origin", &self.origin)
             .finish_non_exhaustive()
-    }
-}
-
-// === impl UnrecordedTrace ===
-
-impl UnrecordedTrace {
-    /// Returns the trace of a span whose request is not recorded; `None` for all other spans.
-    #[must_use]
-    pub fn of(span: &tracing::Span) -> Option<Self> {
-        span.with_subscriber(|(id, dispatch)| find(dispatch, id)).flatten()
-    }
-
-    /// Returns the trace of the span that the thread is in, if its request is not recorded.
-    #[must_use]
-    pub fn current() -> Option<Self> {
-        dispatcher::get_default(|dispatch| find(dispatch, dispatch.current_span().id()?))
-    }
-}
-
-fn find(dispatch: &Dispatch, id: &Id) -> Option<UnrecordedTrace> {
-    let (engine, key) = SpanLookup::find(dispatch, id)?;
-    engine.unrecorded_trace(key)
-}
-
-// === impl SpanLookup ===
-
-impl SpanLookup {
-    /// Makes a lookup of a function that is given a subscriber, and the id of an open span in it.
-    #[must_use]
-    pub const fn new(find: Find) -> Self {
-        Self(find)
-    }
-
-    /// Returns the key of an open span, and the engine that it is a key of. `None` if no layer of the subscriber offers a lookup.
-    #[must_use]
-    pub fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(&'a Engine, SpanKey)> {
-        (subscriber.downcast_ref::<Self>()?.0)(subscriber, id)
-    }
-}
-
-impl fmt::Debug for SpanLookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpanLookup").finish_non_exhaustive()
     }
 }

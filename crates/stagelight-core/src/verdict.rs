@@ -6,8 +6,7 @@ use crate::{
     catalog::Label,
     engine::Engine,
     key::SpanKey,
-    local::{self, Inside},
-    spans,
+    state::{self, Inside},
     trace::{Caller, UnrecordedTrace, Verdict},
 };
 
@@ -17,7 +16,7 @@ impl Engine {
     /// Returns the trace context that a request came with, if it came with one.
     #[must_use]
     pub fn caller_of(&self, key: SpanKey) -> Option<Caller> {
-        spans::record(&self.0, key)?.trace().caller()
+        state::record(&self.0, key)?.trace().caller()
     }
 
     /// Returns the endpoint of a span's request as it is known so far; `None` when the request is not measured.
@@ -27,7 +26,7 @@ impl Engine {
     /// A read lock that nobody holds for long.
     #[must_use]
     pub fn endpoint_of(&self, key: SpanKey) -> Option<Arc<str>> {
-        let endpoint = spans::record(&self.0, key)?.endpoint();
+        let endpoint = state::record(&self.0, key)?.endpoint();
         Some(self.0.store.symbols.value(Label::Endpoint, endpoint))
     }
 
@@ -36,7 +35,7 @@ impl Engine {
     /// All spans below inherit it with their keys. A request that is not measured is not remembered.
     #[must_use]
     pub fn decide(&self, key: SpanKey, verdict: &Verdict) -> SpanKey {
-        let Some(record) = spans::record(&self.0, key) else { return key };
+        let Some(record) = state::record(&self.0, key) else { return key };
         record.trace().decide(verdict);
         key.with_verdict(verdict.is_sampled)
     }
@@ -53,7 +52,7 @@ impl Engine {
     pub fn enter_recorded(&self, key: SpanKey, ids: Option<(u128, u64)>) {
         self.set_inside(key, ids);
         let Some((trace_id, span_id)) = ids else { return };
-        let Some(record) = spans::record(&self.0, key) else { return };
+        let Some(record) = state::record(&self.0, key) else { return };
         if key.is_request() {
             record.trace().record_as(trace_id, span_id);
         } else if key.is_stage() {
@@ -64,12 +63,12 @@ impl Engine {
     /// Says which span the calling thread is in, of those that are recorded as a trace's, after it has left another.
     pub fn set_inside(&self, key: SpanKey, ids: Option<(u128, u64)>) {
         let inside = ids.map(|(trace_id, span_id)| Inside { key, trace_id, span_id });
-        local::with(&self.0, |local| local.inside = inside);
+        state::with(&self.0, |local| local.inside = inside);
     }
 
     /// Returns the trace that a span's request would be in, if it was decided that it is not recorded.
     #[must_use]
     pub fn unrecorded_trace(&self, key: SpanKey) -> Option<UnrecordedTrace> {
-        spans::record(&self.0, key)?.trace().unrecorded()
+        state::record(&self.0, key)?.trace().unrecorded()
     }
 }

@@ -4,8 +4,7 @@ use crate::{
     catalog::Label,
     outcome::Outcome,
     stage::{self, Group},
-    store::Store,
-    symbol::Symbol,
+    symbol::{Symbol, Symbols},
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
 
@@ -49,18 +48,18 @@ pub(crate) struct Groups([AtomicU8; GROUPED]);
 const GROUPED: usize = Label::Stage.cap() + 2;
 
 /// Gives the well-known values their symbols in a store that has none yet.
-pub(crate) fn intern(store: &Store) {
+pub(crate) fn intern(symbols: &Symbols) {
     for name in STAGES {
-        store.symbols.intern(Label::Stage, name);
+        symbols.intern(Label::Stage, name);
     }
     for outcome in Outcome::ALL {
-        store.symbols.intern(Label::Outcome, outcome.as_str());
+        symbols.intern(Label::Outcome, outcome.as_str());
     }
     for reason in Dropped::ALL {
-        store.symbols.intern(Label::Reason, reason.as_str());
+        symbols.intern(Label::Reason, reason.as_str());
     }
-    store.symbols.intern(Label::Provider, UNKNOWN);
-    store.symbols.intern(Label::Model, UNKNOWN);
+    symbols.intern(Label::Provider, UNKNOWN);
+    symbols.intern(Label::Model, UNKNOWN);
 }
 
 /// Returns a provider's or model's symbol, or that of `unknown` when it is absent.
@@ -102,10 +101,10 @@ impl Dropped {
 // === impl Groups ===
 
 impl Groups {
-    pub(crate) fn new(store: &Store) -> Self {
+    pub(crate) fn new(symbols: &Symbols) -> Self {
         let groups = Self(std::array::from_fn(|_| AtomicU8::new(Group::Other as u8)));
         for name in STAGES {
-            groups.set(store.symbols.intern(Label::Stage, name), Group::of_well_known(name));
+            groups.set(symbols.intern(Label::Stage, name), Group::of_well_known(name));
         }
         groups
     }
@@ -139,19 +138,19 @@ mod tests {
 
     #[test]
     fn well_known_values_have_the_symbols_that_the_hot_path_compares_with() {
-        let store = Store::new(crate::histogram::FineBuckets::ForQuantiles);
-        intern(&store);
-        let stage = |name| store.symbols.intern(Label::Stage, name);
+        let symbols = Symbols::new();
+        intern(&symbols);
+        let stage = |name| symbols.intern(Label::Stage, name);
         assert_eq!(stage(stage::BACKEND_FETCH), BACKEND_FETCH);
         assert_eq!(stage(stage::STREAM_PROCESSING), STREAM_PROCESSING);
         assert_eq!(stage(stage::UNATTRIBUTED), UNATTRIBUTED);
-        assert_eq!(store.symbols.intern(Label::Provider, UNKNOWN), UNKNOWN_BACKEND);
-        assert_eq!(store.symbols.intern(Label::Model, UNKNOWN), UNKNOWN_BACKEND);
+        assert_eq!(symbols.intern(Label::Provider, UNKNOWN), UNKNOWN_BACKEND);
+        assert_eq!(symbols.intern(Label::Model, UNKNOWN), UNKNOWN_BACKEND);
         for it in Outcome::ALL {
-            assert_eq!(store.symbols.intern(Label::Outcome, it.as_str()), outcome(it));
+            assert_eq!(symbols.intern(Label::Outcome, it.as_str()), outcome(it));
         }
         for it in Dropped::ALL {
-            assert_eq!(store.symbols.intern(Label::Reason, it.as_str()), dropped(it));
+            assert_eq!(symbols.intern(Label::Reason, it.as_str()), dropped(it));
         }
     }
 }

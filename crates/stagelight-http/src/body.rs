@@ -13,7 +13,7 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{exchange::Exchange, last_byte, open::Open, watched::Watched};
+use crate::{content::Content, exchange::Exchange, last_byte, open::Open, watched::Watched};
 
 pin_project! {
     /// The response's body: ends the request with its last byte, error, panic or drop.
@@ -23,16 +23,6 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: Watched<Content<B>, Box<Exchange>>,
-    }
-}
-
-pin_project! {
-    /// What the handler answered, or a text in its place.
-    #[derive(Debug)]
-    #[project = ContentProj]
-    pub(crate) enum Content<B> {
-        Inner { #[pin] body: B },
-        Text { text: Option<Bytes> },
     }
 }
 
@@ -80,43 +70,6 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-// === impl Content ===
-
-impl<B> Body for Content<B>
-where
-    B: Body,
-    B::Data: From<Bytes>,
-{
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        match self.project() {
-            ContentProj::Inner { body } => body.poll_frame(cx),
-            ContentProj::Text { text } => {
-                Poll::Ready(text.take().map(|it| Ok(Frame::data(it.into()))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Inner { body } => body.is_end_stream(),
-            Self::Text { text } => text.is_none(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Inner { body } => body.size_hint(),
-            Self::Text { text } => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
-        }
     }
 }
 

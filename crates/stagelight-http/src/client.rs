@@ -27,6 +27,7 @@
 
 mod call;
 mod target;
+mod ending;
 mod exchange;
 mod body;
 mod layer;

@@ -1,6 +1,28 @@
 //! The words of OpenTelemetry's HTTP conventions (1.44) for what an exchange shows.
 
-use http::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version, request::Parts};
+
+/// The attributes that are known from the request's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels {
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
+    pub(crate) version: &'static str,
+}
+
+// === impl Labels ===
+
+impl Labels {
+    pub(crate) fn of(parts: &Parts, default_scheme: &'static str) -> Self {
+        let scheme = match parts.uri.scheme_str() {
+            Some("http") => "http",
+            Some("https") => "https",
+            // HTTP/1 requests do not say, and whatever else a client writes is no label.
+            _ => default_scheme,
+        };
+        Self { method: method_label(&parts.method), scheme, version: version_label(parts.version) }
+    }
+}
 
 /// Returns the method if it is a registered one, and `_OTHER` if not: any client can make one up.
 pub(crate) fn method_label(method: &Method) -> &'static str {

@@ -5,20 +5,21 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode};
 use http_body::Body;
-use stagelight_core::{Engine, Nanos, Outcome, Request, catalog};
+use stagelight_core::{Nanos, Outcome, Request, catalog};
 use tracing::Span;
 
 use crate::{
     access_log::{self, Entry},
-    body::Content,
-    conventions::{has_no_body, method_label, version_label},
-    endpoint::{Endpoint, EndpointOf},
+    config::Config,
+    content::{self, Content},
+    conventions::{Labels, has_no_body},
+    end::End,
+    endpoint::Endpoint,
     failure::Failure,
     flow::Flow,
-    open::{End, Ending, Open},
-    panic_answer,
+    open::{Ending, Open},
     request_body::RequestBody,
     request_id::RequestId,
     span,
@@ -26,17 +27,6 @@ use crate::{
 };
 
 const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
-
-/// What a [`HttpLayer`](crate::HttpLayer) was told.
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    pub(crate) engine: Engine,
-    pub(crate) endpoint: EndpointOf,
-    pub(crate) default_scheme: &'static str,
-    pub(crate) has_response_time_header: bool,
-    pub(crate) has_access_log: bool,
-    pub(crate) answers_panics: bool,
-}
 
 /// A request that is still going on.
 ///
@@ -56,14 +46,6 @@ pub(crate) struct Exchange {
     flow: Option<Flow>,
     /// The handler did; an answer stands in for its own.
     has_panicked: bool,
-}
-
-/// The attributes that are known from the request's head.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Labels {
-    pub(crate) method: &'static str,
-    pub(crate) scheme: &'static str,
-    pub(crate) version: &'static str,
 }
 
 /// The head of the response.
@@ -89,7 +71,7 @@ impl Exchange {
         let request_id = RequestId::establish(&mut parts.headers);
         parts.extensions.insert(request_id.clone());
 
-        let labels = Labels::of(&parts, config);
+        let labels = Labels::of(&parts, config.default_scheme);
         engine.add(&catalog::HTTP_SERVER_ACTIVE, &[labels.method, labels.scheme], 0, 1);
         let caller = |name: &str| span::header(&parts.headers, name);
         let span =
@@ -141,7 +123,7 @@ impl Exchange {
     /// Returns the answer to a request whose code panicked, if there is to be one.
     pub(crate) fn answer_panic<B>(&mut self) -> Option<Response<Content<B>>> {
         self.has_panicked = true;
-        self.config.answers_panics.then(|| panic_answer::make(&self.request_id))
+        self.config.answers_panics.then(|| content::panic_response(&self.request_id))
     }
 }
 
@@ -199,20 +181,6 @@ impl Exchange {
         let labels = [method, scheme, status, route, error_type.unwrap_or_default(), version];
         self.config.engine.record(&catalog::HTTP_SERVER, &labels, values);
         self.config.engine.add(&catalog::HTTP_SERVER_ACTIVE, &[method, scheme], 0, -1);
-    }
-}
-
-// === impl Labels ===
-
-impl Labels {
-    fn of(parts: &Parts, config: &Config) -> Self {
-        let scheme = match parts.uri.scheme_str() {
-            Some("http") => "http",
-            Some("https") => "https",
-            // HTTP/1 requests do not say, and whatever else a client writes is no label.
-            _ => config.default_scheme,
-        };
-        Self { method: method_label(&parts.method), scheme, version: version_label(parts.version) }
     }
 }
 

@@ -3,7 +3,7 @@
 use stagelight_core::{Engine, Nanos, Outcome, SpanKey, Ticks, catalog};
 use tracing::Span;
 
-use crate::{failure::Failure, open::End};
+use crate::{end::End, failure::Failure};
 
 /// A stream while it runs.
 ///

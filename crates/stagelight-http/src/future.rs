@@ -16,10 +16,12 @@ use pin_project_lite::pin_project;
 use tracing::Span;
 
 use crate::{
-    body::{Content, ResponseBody},
+    body::ResponseBody,
+    content::Content,
+    end::End,
     exchange::Exchange,
     failure::Failure,
-    open::{self, End, Open},
+    open::{self, Open},
 };
 
 /// What a panic carries.

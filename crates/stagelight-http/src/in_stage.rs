@@ -4,8 +4,9 @@ use stagelight_core::Engine;
 use tracing::{Span, field::Empty};
 
 use crate::{
+    end::End,
     flow::{Flow, StageFlow},
-    open::{End, Ending, Open},
+    open::{Ending, Open},
 };
 
 mod body;

@@ -3,7 +3,7 @@
 use bytes::Buf;
 use http_body::{Body, Frame};
 
-use crate::{failure::Failure, open::End};
+use crate::{end::End, failure::Failure};
 
 /// What is still to come of a body whose length is known.
 ///

@@ -6,7 +6,7 @@ use http::request::Parts;
 use stagelight_core::Engine;
 use tower_layer::Layer;
 
-use crate::{endpoint::EndpointOf, exchange::Config, service::HttpService};
+use crate::{config::Config, endpoint::EndpointOf, service::HttpService};
 
 /// Measures every HTTP request from its arrival to the last byte of its answer.
 ///

@@ -4,7 +4,7 @@ use std::thread;
 
 use tracing::Span;
 
-use crate::{failure::Failure, flow::Flow};
+use crate::{end::End, failure::Failure, flow::Flow};
 
 /// Something that is still going on, with the span that shows it.
 ///
@@ -26,17 +26,6 @@ pub(crate) trait Ending {
 
     /// Returns what is to be told of each poll, if it is a stream.
     fn flow(&mut self) -> Option<&mut Flow>;
-}
-
-/// How something ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// There is nothing more to come.
-    Complete,
-    /// It failed.
-    Failed(Failure),
-    /// Nobody wanted the rest.
-    Cancelled,
 }
 
 // === impl Open ===

@@ -12,9 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    body::ResponseBody,
-    exchange::{Config, Exchange},
-    future::ResponseFuture,
+    body::ResponseBody, config::Config, exchange::Exchange, future::ResponseFuture,
     request_body::RequestBody,
 };
 

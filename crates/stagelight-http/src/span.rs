@@ -4,9 +4,8 @@ use http::{HeaderMap, header, request::Parts};
 use tracing::{Span, field::Empty};
 
 use crate::{
-    conventions::{host_and_port, method_in_span_name},
+    conventions::{Labels, host_and_port, method_in_span_name},
     endpoint::Endpoint,
-    exchange::Labels,
     request_id::RequestId,
 };
 

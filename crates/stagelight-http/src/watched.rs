@@ -11,9 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::{
+    end::End,
     failure::Failure,
     last_byte::LastByte,
-    open::{self, End, Ending, Open},
+    open::{self, Ending, Open},
 };
 
 pin_project! {

@@ -36,11 +36,9 @@ mod frames;
 mod local;
 mod fields;
 mod table;
-mod span_keys;
 mod traces;
 mod layer;
 mod registry;
-mod downcast;
 pub mod outcome_of;
 
 pub use layer::StageLayer;

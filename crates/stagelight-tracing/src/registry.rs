@@ -4,18 +4,21 @@ mod probe;
 mod stack;
 
 use std::{
+    any::TypeId,
     panic::{self, AssertUnwindSafe},
+    ptr,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
 };
 
 use tracing::{
-    Metadata, Subscriber,
+    Event, Metadata, Subscriber,
     level_filters::LevelFilter,
-    span::{Attributes, Id},
+    span::{Attributes, Id, Record},
     subscriber::Interest,
 };
 use tracing_core::span::Current;
 use tracing_subscriber::{
+    Layer,
     filter::FilterId,
     registry::{LookupSpan, SpanData},
 };
@@ -163,6 +166,84 @@ impl Registry {
         // The plain Registry has no opinion either, but `Layered` knows it by its type. For a layer that counts this one among those with
         // filters, "off" leaves its own opinion as it is; "none" would count as "everything".
         self.is_vouched.load(Relaxed).then_some(LevelFilter::OFF)
+    }
+}
+
+impl Subscriber for Registry {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.interest(metadata)
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.spans.enabled(metadata)
+    }
+
+    fn event_enabled(&self, event: &Event<'_>) -> bool {
+        self.spans.event_enabled(event)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.level_hint()
+    }
+
+    #[inline]
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        self.open(attributes)
+    }
+
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        self.spans.record(id, values);
+    }
+
+    fn record_follows_from(&self, id: &Id, follows: &Id) {
+        self.spans.record_follows_from(id, follows);
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        self.spans.event(event);
+    }
+
+    #[inline]
+    fn enter(&self, id: &Id) {
+        self.enter_span(id);
+    }
+
+    #[inline]
+    fn exit(&self, id: &Id) {
+        self.exit_span(id);
+    }
+
+    #[inline]
+    fn clone_span(&self, id: &Id) -> Id {
+        self.spans.clone_span(id)
+    }
+
+    #[inline]
+    fn try_close(&self, id: Id) -> bool {
+        self.let_go(&id)
+    }
+
+    fn current_span(&self) -> Current {
+        self.current()
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "`downcast_raw` is an unsafe fn, and layers find what is wrapped here through it"
+    )]
+    unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
+        if id == TypeId::of::<Self>() {
+            return Some(ptr::from_ref(self).cast());
+        }
+        // SAFETY: the contract is this function's own (the pointer is valid as long as `self`, for the type of `id`), and what it
+        // points to is owned by `self`.
+        if let Some(found) = unsafe { self.spans.downcast_raw(id) } {
+            return Some(found);
+        }
+        // SAFETY: as above; the probe is owned by `self`, too.
+        let has_filter =
+            unsafe { Layer::<tracing_subscriber::Registry>::downcast_raw(&self.probe, id) };
+        has_filter.filter(|_| self.vouch())
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use crate::{
     buckets::{Buckets, MAX_BOUNDS},
     catalog::{Family, Instrument, Metric},
-    fine::{Layout, PER_OCTAVE},
-    histogram::{self, FineBuckets, Histogram},
+    fine::{FineBuckets, Layout, PER_OCTAVE},
+    histogram::{self, Histogram},
     snapshot::Point,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };

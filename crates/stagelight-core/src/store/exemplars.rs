@@ -4,13 +4,11 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     exemplar::Traced,
+    random::Random,
     store::SeriesKey,
-    sync::{
-        Serial,
-        atomic::{
-            AtomicU8, AtomicU64,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
+    sync::atomic::{
+        AtomicU8, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
     },
 };
 
@@ -55,10 +53,6 @@ struct Reservoir {
     interval: u64,
     kept: Option<Kept>,
 }
-
-/// Numbers that need not be hard to guess: xorshift64*.
-#[derive(Debug)]
-pub(crate) struct Random(u64);
 
 // === impl Intervals ===
 
@@ -161,27 +155,6 @@ fn add(spots: &mut Vec<(Spot, Kept)>, spot: Spot, kept: Kept, random: &mut Rando
         *mine = kept;
     }
     mine.seen = seen;
-}
-
-// === impl Random ===
-
-impl Random {
-    /// Makes a sequence that differs from all others of the process.
-    pub(crate) fn new() -> Self {
-        static SEEDS: Serial = Serial::new(1);
-        // Spread out; never zero, from which nothing but zeros would come.
-        Self(SEEDS.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// Returns a number below `limit`, which is not zero.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D);
-        // The high half of the product: as many numbers lead to each result, to within one.
-        u64::try_from((u128::from(number) * u128::from(limit)) >> 64).unwrap_or(0)
-    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use loom::thread;
 
 use super::*;
 use crate::{
-    histogram::FineBuckets,
+    fine::FineBuckets,
     well_known::{self, Dropped},
 };
 
 fn store() -> Arc<Store> {
     let store = Store::new(FineBuckets::ForQuantiles);
-    well_known::intern(&store);
+    well_known::intern(&store.symbols);
     Arc::new(store)
 }
 

@@ -7,7 +7,8 @@ use rustc_hash::FxHashMap;
 use crate::{
     catalog::{self, Family, Instrument, Label},
     exemplar::Traced,
-    store::{Cells, MAX_LABELS, Random, SeriesKey, Shard, Spot, Store},
+    random::Random,
+    store::{Cells, MAX_LABELS, SeriesKey, Shard, Spot, Store},
     symbol::Symbol,
     well_known::{self, Dropped},
 };

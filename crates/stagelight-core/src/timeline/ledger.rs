@@ -8,7 +8,7 @@ use crate::{
         edge::Edge,
         notes::{HOME_SLOTS, Notes},
         stage_cell::StageCell,
-        sweep::Sweep,
+        sweep::{Sweep, empty},
     },
     well_known,
 };
@@ -173,10 +173,4 @@ impl Ledger {
             cx.record_shares(&mut self.settled, notes);
         }
     }
-}
-
-/// Empties a list, and keeps room for `keep` items at most.
-pub(super) fn empty<T>(list: &mut Vec<T>, keep: usize) {
-    list.clear();
-    list.shrink_to(keep);
 }

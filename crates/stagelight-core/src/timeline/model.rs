@@ -8,7 +8,7 @@ use super::{Context, Record};
 use crate::{
     Clock, Outcome, Point, Series, Ticks,
     catalog::{self, Family},
-    histogram::FineBuckets,
+    fine::FineBuckets,
     key::NO_SLOT,
     store::{Store, Writer},
     symbol::Symbol,
@@ -31,8 +31,8 @@ impl Shared {
     /// Begins a request at home, with a guard and a span.
     fn new(clock: &Clock) -> Arc<Self> {
         let store = Store::new(FineBuckets::ForQuantiles);
-        well_known::intern(&store);
-        let groups = Groups::new(&store);
+        well_known::intern(&store.symbols);
+        let groups = Groups::new(&store.symbols);
         let record = Record::new();
         record.start(HOME, Ticks(0), Symbol::OTHER, true);
         record.hold();

@@ -6,7 +6,7 @@
 //! division leaves over is carried into the next step, and at last into the unattributed time: nothing is lost or made up, so shares +
 //! unattributed = duration, exactly.
 
-use crate::{key::NO_SLOT, timeline::ledger};
+use crate::key::NO_SLOT;
 
 /// The running state of a request's sweep. All times are nanoseconds since the request's start.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Sweep {
     /// Forgets everything, for the next request; keeps room for `keep` slots at most.
     pub(crate) fn reset(&mut self, keep: usize) {
         let mut stages = std::mem::take(&mut self.stages);
-        ledger::empty(&mut stages, keep);
+        empty(&mut stages, keep);
         *self = Self { stages, ..Self::default() };
     }
 
@@ -196,4 +196,10 @@ impl Stage {
         innermost_since: 0,
         share: 0,
     };
+}
+
+/// Empties a list, and keeps room for `keep` items at most.
+pub(super) fn empty<T>(list: &mut Vec<T>, keep: usize) {
+    list.clear();
+    list.shrink_to(keep);
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::ledger;
+use super::sweep;
 use crate::{
     Clock, Engine, ManualClock, Outcome, Request, Series, SpanKey, StageAttribute, Ticks, catalog,
     key::NO_SLOT,
@@ -417,7 +417,7 @@ fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
 #[test]
 fn an_unusual_request_leaves_no_memory_behind() {
     let mut list: Vec<u64> = (0..10_000).collect();
-    ledger::empty(&mut list, 64);
+    sweep::empty(&mut list, 64);
     assert!(list.is_empty() && list.capacity() <= 64);
     // What the engine's documentation says of memory.
     assert!(size_of::<Record>() <= 2176, "{}", size_of::<Record>());

@@ -8,7 +8,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::exchange::Stream;
+use super::ending::Stream;
 use crate::{open::Open, watched::Watched};
 
 pin_project! {

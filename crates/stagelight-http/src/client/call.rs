@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use stagelight_core::Engine;
-use tracing::Span;
-
-use super::{exchange::Exchange, target::Target};
 
 /// A backend to call: its provider and model, and how the call is measured.
 ///
@@ -48,33 +44,4 @@ impl Call {
         self.engine = Some(engine.clone());
         self
     }
-
-    /// Opens `backend_fetch` as a child of the current span, and writes its trace context to the headers.
-    ///
-    /// To be called just before the request is sent, which is best done within [`Exchange::span`].
-    pub fn begin(&self, headers: &mut HeaderMap, method: &Method, uri: &Uri) -> Exchange {
-        self.begin_at(headers, method, &Target::of(uri))
-    }
-
-    pub(crate) fn begin_at(
-        &self,
-        headers: &mut HeaderMap,
-        method: &Method,
-        target: &Target<'_>,
-    ) -> Exchange {
-        let exchange = Exchange::begin(self, method, target);
-        if let Some(propagator) = self.engine.as_ref().and_then(Engine::propagator) {
-            inject(headers, exchange.span(), propagator);
-        }
-        exchange
-    }
-}
-
-fn inject(headers: &mut HeaderMap, span: &Span, propagator: &dyn stagelight_core::Propagator) {
-    propagator.inject(span, &mut |name, value| {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    });
 }

@@ -1,20 +1,24 @@
 //! A call on its way, from sending to the last byte of the answer.
 
-use std::sync::Arc;
-
-use http::{Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body;
-use stagelight_core::{Engine, Ticks, catalog, stage};
+use stagelight_core::{Engine, stage};
 use tracing::{Span, field::Empty};
 
-use super::{body::MeasuredBody, call::Call, target::Target};
+use super::{
+    body::MeasuredBody,
+    call::Call,
+    ending::{Fetch, Record, Stream, is_error},
+    target::Target,
+};
 use crate::{
     conventions::{method_label, version_label},
+    end::End,
     failure::Failure,
     flow::{Flow, StageFlow},
     in_stage::record_error,
     last_byte,
-    open::{End, Ending, Open},
+    open::Open,
 };
 
 /// A request that was sent and is not answered yet: the stage `backend_fetch`.
@@ -39,28 +43,37 @@ pub struct Answer {
     flow: Option<Flow>,
 }
 
-/// The end of a call that got no response.
-#[derive(Debug)]
-struct Fetch(Record);
+// === impl Call ===
 
-/// The end of a call that got one.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    record: Record,
-    /// Its body, if that is a stream.
-    flow: Option<StageFlow>,
+impl Call {
+    /// Opens `backend_fetch` as a child of the current span, and writes its trace context to the headers.
+    ///
+    /// To be called just before the request is sent, which is best done within [`Exchange::span`].
+    pub fn begin(&self, headers: &mut HeaderMap, method: &Method, uri: &Uri) -> Exchange {
+        self.begin_at(headers, method, &Target::of(uri))
+    }
+
+    pub(crate) fn begin_at(
+        &self,
+        headers: &mut HeaderMap,
+        method: &Method,
+        target: &Target<'_>,
+    ) -> Exchange {
+        let exchange = Exchange::begin(self, method, target);
+        if let Some(propagator) = self.engine.as_ref().and_then(Engine::propagator) {
+            inject(headers, exchange.span(), propagator);
+        }
+        exchange
+    }
 }
 
-/// What `http.client.request.duration` is told.
-#[derive(Debug)]
-struct Record {
-    engine: Option<Engine>,
-    started: Ticks,
-    method: &'static str,
-    address: Arc<str>,
-    port: Option<u16>,
-    status: Option<StatusCode>,
-    version: &'static str,
+fn inject(headers: &mut HeaderMap, span: &Span, propagator: &dyn stagelight_core::Propagator) {
+    propagator.inject(span, &mut |name, value| {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    });
 }
 
 // === impl Exchange ===
@@ -170,74 +183,4 @@ impl Answer {
         }
         MeasuredBody::new(body, self.open)
     }
-}
-
-// === impl Fetch ===
-
-impl Ending for Fetch {
-    fn end(self, span: &Span, _: u64, end: End) {
-        self.0.end(span, end);
-    }
-
-    fn flow(&mut self) -> Option<&mut Flow> {
-        None
-    }
-}
-
-// === impl Stream ===
-
-impl Ending for Stream {
-    fn end(self, span: &Span, bytes: u64, end: End) {
-        if let Some(flow) = self.flow {
-            flow.end(Some(bytes), end);
-        }
-        self.record.end(span, end);
-    }
-
-    fn flow(&mut self) -> Option<&mut Flow> {
-        self.flow.as_mut().map(|it| &mut it.flow)
-    }
-}
-
-// === impl Record ===
-
-impl Record {
-    /// Begins the stream that answers the call, now.
-    fn begin_stream(&self) -> Option<Flow> {
-        let engine = self.engine.as_ref()?;
-        Some(Flow::begin(engine, Some(engine.clock().since(self.started))))
-    }
-
-    fn end(self, span: &Span, end: End) {
-        let failure = match end {
-            End::Failed(failure) => Some(failure.as_str()),
-            End::Complete | End::Cancelled => None,
-        };
-        if let Some(failure) = failure {
-            record_error(span, failure);
-        }
-        self.write(failure);
-    }
-
-    fn write(&self, failure: Option<&str>) {
-        let Some(engine) = &self.engine else { return };
-        let status = self.status.as_ref();
-        let status_error = status.filter(|it| is_error(**it)).map(StatusCode::as_str);
-        let port = self.port.map(|it| it.to_string()).unwrap_or_default();
-        let labels = [
-            self.method,
-            &self.address,
-            &port,
-            status.map_or("", StatusCode::as_str),
-            status_error.or(failure).unwrap_or_default(),
-            self.version,
-        ];
-        let duration = engine.clock().since(self.started);
-        engine.record(&catalog::HTTP_CLIENT, &labels, &[(0, duration.get())]);
-    }
-}
-
-/// To a client, a status is an error from 400 on.
-fn is_error(status: StatusCode) -> bool {
-    status.is_client_error() || status.is_server_error()
 }

@@ -13,8 +13,9 @@ use stagelight_core::Engine;
 
 use super::{Content, StageEnding, StageSpan};
 use crate::{
+    end::End,
     failure::Failure,
-    open::{self, End, Ending, Open},
+    open::{self, Ending, Open},
 };
 
 /// Makes streams into stages.
