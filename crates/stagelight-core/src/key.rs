@@ -48,7 +48,7 @@ impl SpanKey {
     }
 
     /// Returns the key of the same span, with what was decided about its request's trace. Keys below inherit it.
-    pub(crate) const fn with_verdict(self, is_sampled: bool) -> Self {
+    pub(crate) const fn with_decision(self, is_sampled: bool) -> Self {
         Self(if is_sampled { self.0 | SAMPLED } else { self.0 & !SAMPLED })
     }
 

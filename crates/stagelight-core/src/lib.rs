@@ -61,7 +61,7 @@ mod engine;
 mod spans;
 mod lookup;
 mod streams;
-mod verdict;
+mod decision;
 mod request;
 mod histogram;
 mod snapshot;
@@ -87,5 +87,7 @@ pub use request::Request;
 pub use snapshot::{Point, Series, Snapshot};
 pub use spans::{StageAttribute, StageId};
 pub use stage::Group;
-pub use trace::{Arrival, Caller, Gate, Origin, UnrecordedTrace, Verdict};
+pub use trace::{
+    HeadDecision, ParentContext, RemoteContext, SamplingInput, SamplingPolicy, UnsampledTrace,
+};
 pub use units::Nanos;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tracing::{Dispatch, dispatcher, span::Id};
 
-use crate::{engine::Engine, key::SpanKey, trace::UnrecordedTrace};
+use crate::{engine::Engine, key::SpanKey, trace::UnsampledTrace};
 
 /// How a layer finds the key of a span by its id. The layer offers it by `downcast_raw`, whatever its own type.
 #[derive(Clone, Copy)]
@@ -12,9 +12,9 @@ pub struct SpanLookup(Find);
 
 type Find = for<'a> fn(&'a Dispatch, &Id) -> Option<(&'a Engine, SpanKey)>;
 
-// === impl UnrecordedTrace ===
+// === impl UnsampledTrace ===
 
-impl UnrecordedTrace {
+impl UnsampledTrace {
     /// Returns the trace of a span whose request is not recorded; `None` for all other spans.
     #[must_use]
     pub fn of(span: &tracing::Span) -> Option<Self> {
@@ -28,9 +28,9 @@ impl UnrecordedTrace {
     }
 }
 
-fn find(dispatch: &Dispatch, id: &Id) -> Option<UnrecordedTrace> {
+fn find(dispatch: &Dispatch, id: &Id) -> Option<UnsampledTrace> {
     let (engine, key) = SpanLookup::find(dispatch, id)?;
-    engine.unrecorded_trace(key)
+    engine.unsampled_trace(key)
 }
 
 // === impl SpanLookup ===

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::trace::Caller;
+use crate::trace::RemoteContext;
 
 /// Reads trace context from, and writes it to, the headers of a request.
 ///
@@ -12,7 +12,7 @@ pub trait Propagator: Send + Sync + fmt::Debug {
     /// Reads the remote span that the headers name, and what else they carry; `None` if they name none, or badly.
     ///
     /// `get` is as in [`adopt`](Self::adopt). The default reads nothing, and leaves the trace to `adopt`.
-    fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Caller> {
+    fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<RemoteContext> {
         let _ = get;
         None
     }

@@ -8,33 +8,33 @@ use tracing::{Dispatch, span::Id};
 ///
 /// Core only keeps it, for as long as the request is going on.
 #[derive(Clone)]
-pub struct Caller(Arc<dyn Any + Send + Sync>);
+pub struct RemoteContext(Arc<dyn Any + Send + Sync>);
 
 /// What a request's span is made from.
 #[derive(Clone, Copy, Debug)]
-pub enum Origin<'a> {
+pub enum ParentContext<'a> {
     /// A caller elsewhere, by the headers that it sent.
-    Caller(&'a Caller),
+    Remote(&'a RemoteContext),
     /// Whatever the thread is doing.
-    Here,
+    Current,
     /// Nothing: the span was made a root.
-    Nowhere,
+    Root,
 }
 
 /// A request whose trace is to be decided about.
 #[derive(Clone, Copy)]
-pub struct Arrival<'a> {
+pub struct SamplingInput<'a> {
     /// The name of the request's span.
     pub name: &'static str,
     /// What the span is made from.
-    pub origin: Origin<'a>,
+    pub parent: ParentContext<'a>,
     /// Looks up the request's endpoint as it is known at its start. Not a value: few gates ask.
     pub endpoint: &'a dyn Fn() -> Option<Arc<str>>,
 }
 
 /// What was decided at a request's start, for all spans below it.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct HeadDecision {
     /// Whether the request's spans are recorded.
     pub is_sampled: bool,
     /// The trace that the request is in, recorded or not; never zero.
@@ -42,42 +42,47 @@ pub struct Verdict {
     /// The span that backends are to take for their parent when none is recorded; never zero.
     pub span_id: u64,
     /// What is to be passed on besides, if it is not the caller's.
-    pub carried: Option<Caller>,
+    pub propagated: Option<RemoteContext>,
 }
 
 /// Decides, once for each request, whether its spans are recorded.
 ///
 /// `stagelight-otel` implements it with the configured sampler. The layer that measures keeps spans of a request that is not
 /// recorded away from the layer that makes traces.
-pub trait Gate: Send + Sync + fmt::Debug {
+pub trait SamplingPolicy: Send + Sync + fmt::Debug {
     /// Decides about a request whose span is being made.
-    fn decide(&self, arrival: Arrival<'_>) -> Verdict;
+    fn decide(&self, input: SamplingInput<'_>) -> HeadDecision;
 
     /// Runs `make`, in which a recorded request's span is made known to the layer that makes traces: it is to continue
-    /// `origin`, in the trace that was decided about.
-    fn within(&self, verdict: &Verdict, origin: Origin<'_>, make: &mut dyn FnMut());
+    /// `parent`, in the trace that was decided about.
+    fn in_parent_context(
+        &self,
+        decision: &HeadDecision,
+        parent: ParentContext<'_>,
+        make: &mut dyn FnMut(),
+    );
 
     /// Returns the ids of the trace and the span that the thread is in, if that is recorded.
-    fn current(&self) -> Option<(u128, u64)>;
+    fn current_ids(&self) -> Option<(u128, u64)>;
 
     /// Marks a recorded span that is about to close: values of its request became exemplars, so its trace is worth keeping.
-    fn mark(&self, subscriber: &Dispatch, span: &Id);
+    fn mark_for_exemplar(&self, subscriber: &Dispatch, span: &Id);
 }
 
 /// The trace of a request that is not recorded, which backends must be told of all the same.
 #[derive(Clone, Debug)]
-pub struct UnrecordedTrace {
+pub struct UnsampledTrace {
     /// The trace's id.
     pub trace_id: u128,
     /// Stands for all spans of the request.
     pub span_id: u64,
     /// What is to be passed on besides.
-    pub carried: Option<Caller>,
+    pub propagated: Option<RemoteContext>,
 }
 
-// === impl Caller ===
+// === impl RemoteContext ===
 
-impl Caller {
+impl RemoteContext {
     /// Keeps a context.
     pub fn new<T: Any + Send + Sync>(context: T) -> Self {
         Self(Arc::new(context))
@@ -90,19 +95,19 @@ impl Caller {
     }
 }
 
-impl fmt::Debug for Caller {
+impl fmt::Debug for RemoteContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller").finish_non_exhaustive()
+        f.debug_struct("RemoteContext").finish_non_exhaustive()
     }
 }
 
-// === impl Arrival ===
+// === impl SamplingInput ===
 
-impl fmt::Debug for Arrival<'_> {
+impl fmt::Debug for SamplingInput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrival")
+        f.debug_struct("SamplingInput")
             .field("name", &self.name)
-            .field("origin", &self.origin)
+            .field("parent", &self.parent)
             .finish_non_exhaustive()
     }
 }

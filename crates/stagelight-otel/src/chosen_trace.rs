@@ -1,6 +1,6 @@
 //! Brings the trace id that a request was decided by to the span that is made of it.
 //!
-//! The SDK makes up a root span's trace id when the span starts, and asks the sampler then. The gate has asked by then,
+//! The SDK makes up a root span's trace id when the span starts, and asks the sampler then. The policy has asked by then,
 //! and a sampler that goes by the id must be given the same one again, or it decides otherwise.
 
 use std::{borrow::Cow, cell::Cell};

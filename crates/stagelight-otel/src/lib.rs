@@ -60,7 +60,7 @@ mod resource;
 mod span_sampler;
 mod chosen_trace;
 mod request_sampler;
-mod gate;
+mod sampling_policy;
 mod propagation;
 mod encode;
 mod console;

@@ -20,7 +20,7 @@ use opentelemetry::{
     trace::{Tracer, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use stagelight_core::{Engine, Gate, Snapshot};
+use stagelight_core::{Engine, SamplingPolicy, Snapshot};
 use tokio::{sync::oneshot, time::Instant};
 use tracing::{Subscriber, warn};
 use tracing_opentelemetry::OpenTelemetryLayer;
@@ -31,9 +31,9 @@ use crate::{
     config::{Config, Propagation},
     delivery::ShutdownError,
     env::EnvProblem,
-    gate::RequestGate,
     propagation::{self, ContextPropagator},
     request_sampler::RequestSampler,
+    sampling_policy::RequestSamplingPolicy,
     start_error::StartError,
 };
 use parts::Parts;
@@ -160,15 +160,17 @@ impl Pipeline {
         self.makes_traces.then(|| layer_of(self.tracer()))
     }
 
-    /// Returns the layer that makes traces, to be put inside a `StageLayer`, with the gate that decides which requests it sees. No
+    /// Returns the layer that makes traces, to be put inside a `StageLayer`, with the policy that decides which requests it sees. No
     /// layer if there is neither an exporter nor a propagator to make traces for.
     #[must_use]
-    pub fn request_traces<S>(&self) -> (Option<OpenTelemetryLayer<S, RequestTracer>>, Arc<dyn Gate>)
+    pub fn request_traces<S>(
+        &self,
+    ) -> (Option<OpenTelemetryLayer<S, RequestTracer>>, Arc<dyn SamplingPolicy>)
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let layer = self.makes_traces.then(|| layer_of(RequestTracer(self.tracer())));
-        (layer, Arc::new(RequestGate::new(self.sampler.clone())))
+        (layer, Arc::new(RequestSamplingPolicy::new(self.sampler.clone())))
     }
 
     fn tracer(&self) -> SdkTracer {

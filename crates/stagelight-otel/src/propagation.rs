@@ -7,13 +7,13 @@ use opentelemetry::{
     trace::TraceContextExt as _,
 };
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use stagelight_core::{Caller, Propagator, UnrecordedTrace};
+use stagelight_core::{Propagator, RemoteContext, UnsampledTrace};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
     config::{ForcingHeader, Propagation},
-    gate,
     request_sampler::Forced,
+    sampling_policy,
 };
 
 /// Carries trace context by OpenTelemetry's propagators.
@@ -40,7 +40,7 @@ struct Target<'a>(&'a mut dyn FnMut(&str, String));
 /// Some look-ups, and the allocation of the text.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
-    if let Some(trace) = UnrecordedTrace::current() {
+    if let Some(trace) = UnsampledTrace::current() {
         return Some(format!("{:032x}", trace.trace_id));
     }
     Context::map_current(|context| {
@@ -56,8 +56,8 @@ pub fn current_trace_id() -> Option<String> {
 /// sampled: no OpenTelemetry span is made there.
 #[must_use]
 pub fn context_of(span: &tracing::Span) -> Context {
-    UnrecordedTrace::of(span)
-        .map_or_else(|| span.context(), |trace| gate::context_of_unrecorded(&trace))
+    UnsampledTrace::of(span)
+        .map_or_else(|| span.context(), |trace| sampling_policy::unsampled_context(&trace))
 }
 
 /// Makes OpenTelemetry's propagator for these ways; with none, one that does nothing.
@@ -100,8 +100,8 @@ impl ContextPropagator {
 }
 
 impl Propagator for ContextPropagator {
-    fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Caller> {
-        self.read(get).map(Caller::new)
+    fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<RemoteContext> {
+        self.read(get).map(RemoteContext::new)
     }
 
     fn adopt(&self, span: &tracing::Span, get: &dyn Fn(&str) -> Option<String>) {

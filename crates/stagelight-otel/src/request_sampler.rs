@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use opentelemetry::{Context, TraceId, trace::SpanContext};
-use stagelight_core::Arrival;
+use stagelight_core::SamplingInput;
 
 use crate::{
     background::is_export_thread,
@@ -34,7 +34,7 @@ impl RequestSampler {
     /// Returns whether a request in `context`, below the span `above`, is recorded, in a trace of this id.
     pub(crate) fn samples(
         &self,
-        arrival: Arrival<'_>,
+        input: SamplingInput<'_>,
         context: &Context,
         above: &SpanContext,
         trace: TraceId,
@@ -43,13 +43,13 @@ impl RequestSampler {
             return false;
         }
         let is_forced = context.get::<Forced>().is_some();
-        is_forced || self.of_endpoint(arrival).unwrap_or(self.sampler).samples(above, trace)
+        is_forced || self.of_endpoint(input).unwrap_or(self.sampler).samples(above, trace)
     }
 
-    fn of_endpoint(&self, arrival: Arrival<'_>) -> Option<Sampler> {
+    fn of_endpoint(&self, input: SamplingInput<'_>) -> Option<Sampler> {
         if self.by_endpoint.is_empty() {
             return None;
         }
-        self.by_endpoint.get(&*(arrival.endpoint)()?).copied()
+        self.by_endpoint.get(&*(input.endpoint)()?).copied()
     }
 }

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use stagelight_core::{Engine, Gate, SpanKey, SpanLookup, Ticks};
+use stagelight_core::{Engine, SamplingPolicy, SpanKey, SpanLookup, Ticks};
 use tracing::{
     Dispatch, Event, Subscriber,
     span::{Attributes, Id, Record},
@@ -21,8 +21,8 @@ use crate::{
     frames::Frame,
     local,
     site::{self, Kind},
+    span_recorder::{NoSpanRecorder, SpanRecorderLayer},
     table::Table,
-    traces::{Traces, Untraced},
 };
 
 /// Measures the spans that have a `stage` field, below requests.
@@ -33,9 +33,9 @@ use crate::{
 /// Spans must be enabled to be measured: a filter that is *global* (an `EnvFilter` added as a layer) and turns a stage's span off
 /// turns its measurement off. A filter on one layer does not.
 ///
-/// # Traces
+/// # SpanRecorderLayer
 ///
-/// [`with_traces`](StageLayer::with_traces) puts a layer that makes traces *inside* this one. It then sees the spans of requests that are
+/// [`with_span_recorder`](StageLayer::with_span_recorder) puts a layer that makes traces *inside* this one. It then sees the spans of requests that are
 /// sampled, and all spans outside of requests; the spans of all other requests cost what a stage costs.
 ///
 /// # Cost
@@ -44,12 +44,12 @@ use crate::{
 /// thread that its request began on; a span that is no stage costs an entry in a table, and no clock
 /// read. A stage's first record of an attribute value on a
 /// thread allocates.
-pub struct StageLayer<L = Untraced> {
+pub struct StageLayer<L = NoSpanRecorder> {
     pub(crate) engine: Engine,
     pub(crate) table: Table,
     /// Tells this layer's frames from another's.
     pub(crate) id: u64,
-    pub(crate) traces: Option<Traces<L>>,
+    pub(crate) traces: Option<SpanRecorderLayer<L>>,
     pub(crate) lookup: SpanLookup,
 }
 
@@ -62,18 +62,22 @@ impl StageLayer {
         Self::with(engine, None)
     }
 
-    /// Puts a layer that makes traces inside, and asks `gate` once for each request whether it is to see the request's spans.
+    /// Puts a layer that makes traces inside, and asks `policy` once for each request whether it is to see the request's spans.
     ///
     /// With no layer, nothing is traced. The layer is asked neither which spans are enabled nor for the most verbose level, so it
     /// must not be a filter or have one.
     #[must_use]
-    pub fn with_traces<L: 'static>(self, layer: Option<L>, gate: Arc<dyn Gate>) -> StageLayer<L> {
-        StageLayer::with(&self.engine, layer.map(|layer| Traces::new(layer, gate)))
+    pub fn with_span_recorder<L: 'static>(
+        self,
+        layer: Option<L>,
+        policy: Arc<dyn SamplingPolicy>,
+    ) -> StageLayer<L> {
+        StageLayer::with(&self.engine, layer.map(|layer| SpanRecorderLayer::new(layer, policy)))
     }
 }
 
 impl<L: 'static> StageLayer<L> {
-    fn with(engine: &Engine, traces: Option<Traces<L>>) -> Self {
+    fn with(engine: &Engine, traces: Option<SpanRecorderLayer<L>>) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         Self {
             engine: engine.clone(),
@@ -269,7 +273,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
         let is_exemplar = !key.is_none() && self.engine.close_recorded(key);
         let Some(traces) = self.traces.as_ref().filter(|_| key.is_traced()) else { return };
         if is_exemplar {
-            traces.mark(&id);
+            traces.mark_for_exemplar(&id);
         }
         traces.layer.on_close(id, cx);
     }

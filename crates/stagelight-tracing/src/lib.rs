@@ -36,10 +36,10 @@ mod frames;
 mod local;
 mod fields;
 mod table;
-mod traces;
+mod span_recorder;
 mod layer;
 mod registry;
-pub mod outcome_of;
+pub mod macro_support;
 
 pub use layer::StageLayer;
 pub use registry::{Registry, registry};
@@ -47,7 +47,7 @@ pub use site::{
     ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
     STAGE_FIELD, is_measured,
 };
-pub use traces::Untraced;
+pub use span_recorder::NoSpanRecorder;
 
 #[cfg(test)]
 mod tests;

@@ -72,7 +72,7 @@ pub use stagelight_otel::{
     Compression, Config, EnvProblem, Environment, Exporter, Histograms, Propagation, Protocol,
     Sampler, ShutdownError, StartError, context_of, current_trace_id,
 };
-pub use stagelight_tracing::{Registry, StageLayer, outcome_of::ErrorType, registry};
+pub use stagelight_tracing::{Registry, StageLayer, macro_support::ErrorType, registry};
 pub use telemetry::{InitError, Telemetry, init, init_with};
 
 /// The README's snippets, compiled.
@@ -83,6 +83,6 @@ struct Readme;
 /// What the macros' code calls; may change in any release.
 #[doc(hidden)]
 pub mod __private {
-    pub use stagelight_tracing::outcome_of::*;
+    pub use stagelight_tracing::macro_support::*;
     pub use tracing;
 }

@@ -148,8 +148,8 @@ impl Telemetry {
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
-        let (layer, gate) = self.pipeline.request_traces::<S>();
-        StageLayer::new(&self.engine).with_traces(layer, gate)
+        let (layer, policy) = self.pipeline.request_traces::<S>();
+        StageLayer::new(&self.engine).with_span_recorder(layer, policy)
     }
 
     /// Returns the layer that measures stages, and makes no traces.

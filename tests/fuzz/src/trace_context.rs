@@ -28,7 +28,7 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let engine = Engine::new();
     let pipeline = Pipeline::start(&engine, config).unwrap_or_else(|it| panic!("{it}"));
     let (layer, gate) = pipeline.request_traces::<Registry>();
-    let layer = StageLayer::new(&engine).with_traces(layer, gate);
+    let layer = StageLayer::new(&engine).with_span_recorder(layer, gate);
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
     Bench { engine, dispatch, _pipeline: pipeline }
 });

@@ -10,7 +10,7 @@ use crate::{
             Ordering::{Acquire, Relaxed, Release},
         },
     },
-    trace::{Caller, UnrecordedTrace, Verdict},
+    trace::{HeadDecision, RemoteContext, UnsampledTrace},
 };
 
 /// A request's trace: written where its span is made, before anybody else knows the span, and read by whoever knows it.
@@ -28,7 +28,7 @@ pub(crate) struct TraceCell {
     /// The ids are those of spans that are recorded.
     is_recorded: AtomicBool,
     is_exemplar: AtomicBool,
-    caller: Mutex<Option<Caller>>,
+    caller: Mutex<Option<RemoteContext>>,
 }
 
 // === impl TraceCell ===
@@ -46,12 +46,12 @@ impl TraceCell {
         }
     }
 
-    pub(crate) fn set_caller(&self, caller: Caller) {
+    pub(crate) fn set_caller(&self, caller: RemoteContext) {
         *self.caller.lock() = Some(caller);
         self.has_caller.store(true, Relaxed);
     }
 
-    pub(crate) fn caller(&self) -> Option<Caller> {
+    pub(crate) fn caller(&self) -> Option<RemoteContext> {
         self.has_caller.load(Relaxed).then(|| self.caller.lock().clone()).flatten()
     }
 
@@ -62,12 +62,12 @@ impl TraceCell {
         self.span_id.store(span_id, Relaxed);
     }
 
-    pub(crate) fn decide(&self, verdict: &Verdict) {
-        self.set_ids(verdict.trace_id, verdict.span_id);
-        self.is_sampled.store(verdict.is_sampled, Relaxed);
+    pub(crate) fn decide(&self, decision: &HeadDecision) {
+        self.set_ids(decision.trace_id, decision.span_id);
+        self.is_sampled.store(decision.is_sampled, Relaxed);
         self.is_decided.store(true, Relaxed);
-        if let Some(carried) = &verdict.carried {
-            self.set_caller(carried.clone());
+        if let Some(propagated) = &decision.propagated {
+            self.set_caller(propagated.clone());
         }
     }
 
@@ -76,14 +76,14 @@ impl TraceCell {
     }
 
     /// Returns the trace if it was decided that it is not recorded.
-    pub(crate) fn unrecorded(&self) -> Option<UnrecordedTrace> {
+    pub(crate) fn unrecorded(&self) -> Option<UnsampledTrace> {
         if !self.is_decided() || self.is_sampled.load(Relaxed) {
             return None;
         }
-        Some(UnrecordedTrace {
+        Some(UnsampledTrace {
             trace_id: self.trace_id(),
             span_id: self.span_id.load(Relaxed),
-            carried: self.caller(),
+            propagated: self.caller(),
         })
     }
 

@@ -22,7 +22,7 @@ const LEVELS: [(&str, &str); 5] = [
 ];
 
 /// Longest name of a stage, in bytes. The same number checks constants, in
-/// `stagelight_tracing::outcome_of::stage_name`.
+/// `stagelight_tracing::macro_support::stage_name`.
 const STAGE_NAME_MAX: usize = 64;
 
 /// Longest endpoint, in bytes: the longest route template is well below, a raw path may not be.

@@ -4,10 +4,10 @@
 extern crate self as stagelight;
 
 pub use stagelight_macros::{request, stage};
-pub use stagelight_tracing::outcome_of::ErrorType;
+pub use stagelight_tracing::macro_support::ErrorType;
 
 #[doc(hidden)]
 pub mod __private {
-    pub use stagelight_tracing::outcome_of::*;
+    pub use stagelight_tracing::macro_support::*;
     pub use tracing;
 }

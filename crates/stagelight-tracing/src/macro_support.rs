@@ -28,7 +28,7 @@ pub const STAGE_NAME_MAX: usize = 64;
 /// `timeout` instead of `error`.
 ///
 /// ```
-/// # use stagelight_tracing::outcome_of::ErrorType;
+/// # use stagelight_tracing::macro_support::ErrorType;
 /// enum AuthError {
 ///     UnknownKey,
 ///     Expired { since_days: u32 },

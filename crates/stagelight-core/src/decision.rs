@@ -7,7 +7,7 @@ use crate::{
     engine::Engine,
     key::SpanKey,
     state::{self, Inside},
-    trace::{Caller, UnrecordedTrace, Verdict},
+    trace::{HeadDecision, RemoteContext, UnsampledTrace},
 };
 
 // === impl Engine ===
@@ -15,7 +15,7 @@ use crate::{
 impl Engine {
     /// Returns the trace context that a request came with, if it came with one.
     #[must_use]
-    pub fn caller_of(&self, key: SpanKey) -> Option<Caller> {
+    pub fn caller_of(&self, key: SpanKey) -> Option<RemoteContext> {
         state::record(&self.0, key)?.trace().caller()
     }
 
@@ -34,16 +34,16 @@ impl Engine {
     ///
     /// All spans below inherit it with their keys. A request that is not measured is not remembered.
     #[must_use]
-    pub fn decide(&self, key: SpanKey, verdict: &Verdict) -> SpanKey {
+    pub fn decide(&self, key: SpanKey, decision: &HeadDecision) -> SpanKey {
         let Some(record) = state::record(&self.0, key) else { return key };
-        record.trace().decide(verdict);
-        key.with_verdict(verdict.is_sampled)
+        record.trace().decide(decision);
+        key.with_decision(decision.is_sampled)
     }
 
     /// Notes that the layer that makes traces decides about a request itself. Returns the key of its span, which that layer sees.
     #[must_use]
     pub fn leave_to_traces(&self, key: SpanKey) -> SpanKey {
-        key.with_verdict(true)
+        key.with_decision(true)
     }
 
     /// Says that the calling thread has entered a span, and under which ids that is recorded as a trace's; `None` if it is not.
@@ -68,7 +68,7 @@ impl Engine {
 
     /// Returns the trace that a span's request would be in, if it was decided that it is not recorded.
     #[must_use]
-    pub fn unrecorded_trace(&self, key: SpanKey) -> Option<UnrecordedTrace> {
+    pub fn unsampled_trace(&self, key: SpanKey) -> Option<UnsampledTrace> {
         state::record(&self.0, key)?.trace().unrecorded()
     }
 }

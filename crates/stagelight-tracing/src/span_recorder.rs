@@ -1,4 +1,4 @@
-//! The layer that makes traces, behind the gate.
+//! The layer that makes traces, behind the policy.
 
 use std::{
     cell::Cell,
@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use stagelight_core::{Arrival, Engine, Gate, Origin, SpanKey, UnrecordedTrace, Verdict};
+use stagelight_core::{
+    Engine, HeadDecision, ParentContext, SamplingInput, SamplingPolicy, SpanKey, UnsampledTrace,
+};
 use tracing::{
     Dispatch, Subscriber,
     dispatcher::WeakDispatch,
@@ -16,14 +18,14 @@ use tracing_subscriber::Layer;
 
 /// Stands where a layer that makes traces could be.
 #[derive(Clone, Copy, Debug)]
-pub struct Untraced;
+pub struct NoSpanRecorder;
 
-impl<S: Subscriber> Layer<S> for Untraced {}
+impl<S: Subscriber> Layer<S> for NoSpanRecorder {}
 
 /// A layer that makes traces, and who decides which.
-pub(crate) struct Traces<L> {
+pub(crate) struct SpanRecorderLayer<L> {
     pub(crate) layer: L,
-    gate: Arc<dyn Gate>,
+    policy: Arc<dyn SamplingPolicy>,
     /// The subscriber that the layer is part of.
     subscriber: OnceLock<WeakDispatch>,
 }
@@ -33,11 +35,11 @@ thread_local! {
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-// === impl Traces ===
+// === impl SpanRecorderLayer ===
 
-impl<L> Traces<L> {
-    pub(crate) fn new(layer: L, gate: Arc<dyn Gate>) -> Self {
-        Self { layer, gate, subscriber: OnceLock::new() }
+impl<L> SpanRecorderLayer<L> {
+    pub(crate) fn new(layer: L, policy: Arc<dyn SamplingPolicy>) -> Self {
+        Self { layer, policy, subscriber: OnceLock::new() }
     }
 
     /// Remembers the subscriber, which must not be kept alive by what is part of it.
@@ -50,7 +52,7 @@ impl<L> Traces<L> {
     #[inline]
     pub(crate) fn entered(&self, engine: &Engine, key: SpanKey) {
         if key.is_traced() {
-            let ids = self.gate.current();
+            let ids = self.policy.current_ids();
             IS_INSIDE.set(ids.is_some());
             engine.enter_recorded(key, ids);
         } else if IS_INSIDE.replace(false) {
@@ -63,7 +65,7 @@ impl<L> Traces<L> {
     #[inline]
     pub(crate) fn left(&self, engine: &Engine, left: SpanKey, innermost: SpanKey) {
         if left.is_traced() || (innermost.is_traced() && !innermost.is_none()) {
-            let ids = self.gate.current().filter(|_| innermost.is_traced());
+            let ids = self.policy.current_ids().filter(|_| innermost.is_traced());
             IS_INSIDE.set(ids.is_some());
             engine.set_inside(innermost, ids);
         }
@@ -71,9 +73,9 @@ impl<L> Traces<L> {
 
     /// Marks a span that is about to close.
     #[cold]
-    pub(crate) fn mark(&self, id: &Id) {
+    pub(crate) fn mark_for_exemplar(&self, id: &Id) {
         if let Some(subscriber) = self.subscriber.get().and_then(WeakDispatch::upgrade) {
-            self.gate.mark(&subscriber, id);
+            self.policy.mark_for_exemplar(&subscriber, id);
         }
     }
 
@@ -91,17 +93,17 @@ impl<L> Traces<L> {
         let name = attributes.metadata().name();
         let caller = engine.caller_of(key);
         if caller.is_none()
-            && let Some(UnrecordedTrace { trace_id, span_id, carried }) =
-                engine.unrecorded_trace(parent)
+            && let Some(UnsampledTrace { trace_id, span_id, propagated }) =
+                engine.unsampled_trace(parent)
         {
             // A request within a request that is not recorded is in the same trace.
-            let verdict = Verdict { is_sampled: false, trace_id, span_id, carried };
-            return engine.decide(key, &verdict);
+            let decision = HeadDecision { is_sampled: false, trace_id, span_id, propagated };
+            return engine.decide(key, &decision);
         }
-        let origin = match &caller {
-            Some(caller) => Origin::Caller(caller),
-            None if attributes.is_contextual() => Origin::Here,
-            None if attributes.is_root() => Origin::Nowhere,
+        let parent = match &caller {
+            Some(caller) => ParentContext::Remote(caller),
+            None if attributes.is_contextual() => ParentContext::Current,
+            None if attributes.is_root() => ParentContext::Root,
             // Only the layer knows the trace of an explicit parent, and so decides for itself.
             None => {
                 make();
@@ -109,16 +111,16 @@ impl<L> Traces<L> {
             }
         };
         let endpoint = || engine.endpoint_of(key);
-        let verdict = self.gate.decide(Arrival { name, origin, endpoint: &endpoint });
-        if verdict.is_sampled {
-            self.gate.within(&verdict, origin, make);
+        let decision = self.policy.decide(SamplingInput { name, parent, endpoint: &endpoint });
+        if decision.is_sampled {
+            self.policy.in_parent_context(&decision, parent, make);
         }
-        engine.decide(key, &verdict)
+        engine.decide(key, &decision)
     }
 }
 
-impl<L> fmt::Debug for Traces<L> {
+impl<L> fmt::Debug for SpanRecorderLayer<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Traces").field("gate", &self.gate).finish_non_exhaustive()
+        f.debug_struct("SpanRecorderLayer").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
