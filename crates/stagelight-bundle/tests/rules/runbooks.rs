@@ -9,9 +9,8 @@ use crate::files::{self, Rule};
 /// Where alerts send people: the one place to change for a copy of one's own, with the rules.
 const BASE: &str = "https://github.com/stagelight-rs/stagelight/blob/main/collector/runbooks";
 
-/// What each runbook answers, in this order.
-const SECTIONS: [&str; 4] =
-    ["## What it means", "## Where to look", "## What to do", "## Silence it"];
+/// The sections of every runbook, in order.
+const SECTIONS: [&str; 4] = ["## Meaning", "## Diagnosis", "## Mitigation", "## Silence"];
 
 fn folder() -> std::path::PathBuf {
     files::root().join("collector/runbooks")
@@ -42,7 +41,7 @@ fn every_runbook_is_an_alerts() {
 }
 
 #[test]
-fn every_runbook_says_what_it_means_where_to_look_what_to_do_and_how_to_silence() {
+fn every_runbook_has_all_sections_and_a_silence_command() {
     for rule in files::alerts() {
         let text = runbook(&rule);
         assert!(text.starts_with(&format!("# {}\n", rule.name)), "{}: the title", rule.name);
