@@ -31,14 +31,15 @@
 
 mod escape;
 mod text;
-mod shown;
+mod view;
 mod openmetrics;
-mod accept;
+mod negotiation;
 mod page;
 #[cfg(feature = "axum")]
 mod routes;
 
-pub use page::{Format, MetricsPage};
+pub use negotiation::Format;
+pub use page::MetricsPage;
 #[cfg(feature = "axum")]
 pub use routes::{router, router_of};
 pub use text::text;

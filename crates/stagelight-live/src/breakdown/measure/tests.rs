@@ -1,15 +1,17 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use stagelight_core::{Clock, Engine};
 
 use super::*;
-use crate::since;
+use crate::breakdown::Breakdown;
 
 fn engine() -> Engine {
     Engine::with_clock(Clock::manual().0)
 }
 
 fn breakdown(engine: &Engine) -> Breakdown {
-    Breakdown::of(&engine.snapshot(), Duration::from_secs(2), |it| engine.group_of(it))
+    Breakdown::from_snapshot(&engine.snapshot(), Duration::from_secs(2), |it| engine.group_of(it))
 }
 
 /// Records one request and its stages' shares, as the timeline does when a request ends.
@@ -100,16 +102,17 @@ fn an_interval_holds_only_what_came_after_its_start() {
     let earlier = engine.snapshot();
     request(&engine, Outcome::Error, &[("b", 7), (UNATTRIBUTED, 1)]);
     engine.add(&catalog::STAGE_ERRORS, &["b", "/chat", "500"], 0, 1);
-    let difference = since(&engine.snapshot(), &earlier);
-    let interval = Breakdown::of(&difference, Duration::from_secs(1), Group::of_well_known);
+    let difference = engine.snapshot().since(&earlier);
+    let interval =
+        Breakdown::from_snapshot(&difference, Duration::from_secs(1), Group::of_well_known);
     let endpoint = &interval.endpoints[0];
     assert_eq!((endpoint.requests, endpoint.outcomes["error"]), (1, 1));
     assert_eq!((endpoint.duration.sum, endpoint.unattributed), (Nanos::new(8), Nanos::new(1)));
     let stages: Vec<_> = endpoint.stages.iter().map(|it| (&*it.stage, it.errors)).collect();
     assert_eq!(stages, [("b", 1)]);
 
-    let nothing = since(&engine.snapshot(), &engine.snapshot());
-    let interval = Breakdown::of(&nothing, Duration::from_secs(1), Group::of_well_known);
+    let nothing = engine.snapshot().since(&engine.snapshot());
+    let interval = Breakdown::from_snapshot(&nothing, Duration::from_secs(1), Group::of_well_known);
     assert_eq!(interval.endpoints, []);
 }
 

@@ -4,6 +4,7 @@ use expect_test::expect;
 use stagelight_core::Nanos;
 
 use super::*;
+use crate::breakdown::Breakdown;
 
 fn summary(count: u64, seconds: f64) -> Summary {
     let sum = Duration::from_secs_f64(seconds * count as f64).into();

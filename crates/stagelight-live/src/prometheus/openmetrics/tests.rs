@@ -15,9 +15,9 @@ fn a_page_is_written_as_the_format_s_description_says() {
     engine.set_inside(stagelight_core::SpanKey::NONE, Some((TRACE, 0xb7)));
     record(700_000_000);
     let snapshot = reader.snapshot();
-    let mut shown = Shown::default();
+    let mut view = ExemplarView::default();
     let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_250);
-    shown.update(&snapshot, now);
+    view.update(&snapshot, now);
     let check = expect![[r##"
         # TYPE request_stage_errors counter
         # HELP request_stage_errors Stages that ended with an error.
@@ -37,11 +37,11 @@ fn a_page_is_written_as_the_format_s_description_says() {
         frontend_processing_seconds_count{endpoint="/x"} 2
         # EOF
     "##]];
-    check.assert_eq(&write(&snapshot, &shown));
+    check.assert_eq(&write(&snapshot, &view));
     // Until the next one, with the time at which it was recorded.
     let later = reader.snapshot();
-    shown.update(&later, now + std::time::Duration::from_secs(9));
-    assert_eq!(write(&later, &shown), write(&snapshot, &shown));
+    view.update(&later, now + std::time::Duration::from_secs(9));
+    assert_eq!(write(&later, &view), write(&snapshot, &view));
 }
 
 #[test]

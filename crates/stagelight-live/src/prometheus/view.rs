@@ -13,14 +13,14 @@ use stagelight_core::{Exemplar, Point, Series, Snapshot};
 /// Each is shown until the next, not once: a second server that scrapes the page is to see exemplars, too. Prometheus
 /// takes one that it has already for what it is.
 #[derive(Debug, Default)]
-pub(super) struct Shown(HashMap<Place, Vec<(Exemplar, SystemTime)>>);
+pub(super) struct ExemplarView(HashMap<HistogramKey, Vec<(Exemplar, SystemTime)>>);
 
 /// A histogram: its family and position in it, and its attributes' values.
-type Place = (usize, usize, Vec<Arc<str>>);
+type HistogramKey = (usize, usize, Vec<Arc<str>>);
 
-// === impl Shown ===
+// === impl ExemplarView ===
 
-impl Shown {
+impl ExemplarView {
     /// Takes over the exemplars that a snapshot of this moment has.
     pub(super) fn update(&mut self, snapshot: &Snapshot, now: SystemTime) {
         for series in &snapshot.series {
@@ -35,20 +35,20 @@ impl Shown {
 
     fn put(&mut self, series: &Series, position: usize, exemplar: Exemplar, now: SystemTime) {
         let age = Duration::from(exemplar.age);
-        let shown = (exemplar, now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
-        let of_series = self.0.entry(place(series, position)).or_default();
+        let timed = (exemplar, now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
+        let of_series = self.0.entry(key(series, position)).or_default();
         match of_series.iter_mut().find(|it| it.0.bucket == exemplar.bucket) {
-            Some(place) => *place = shown,
-            None => of_series.push(shown),
+            Some(found) => *found = timed,
+            None => of_series.push(timed),
         }
     }
 
     /// Returns the exemplars of a histogram.
     pub(super) fn of(&self, series: &Series, position: usize) -> &[(Exemplar, SystemTime)] {
-        self.0.get(&place(series, position)).map_or(&[], Vec::as_slice)
+        self.0.get(&key(series, position)).map_or(&[], Vec::as_slice)
     }
 }
 
-fn place(series: &Series, position: usize) -> Place {
+fn key(series: &Series, position: usize) -> HistogramKey {
     (series.family.index, position, series.values.clone())
 }
