@@ -1,11 +1,11 @@
-//! Numbers as people read them.
+//! Formats numbers and names for the table.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Writes a length of time with three digits and the unit that fits, in at most 8 columns up to 270 years.
+/// Formats a duration with three digits and a unit, in at most 8 columns up to 270 years.
 pub(super) fn seconds(seconds: f64) -> String {
     for (unit, scale) in [("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)] {
-        // 999.5 and more would be written as 1000.
+        // From 999.5 on, rounding would give 1000.
         if seconds / scale < 999.5 {
             return format!("{} {unit}", three_digits(seconds / scale));
         }
@@ -20,7 +20,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 fn three_digits(number: f64) -> String {
-    // The same trap at each step: 9.995 would be written as 10.00.
+    // From 9.995 on, rounding would give 10.00, and likewise at the next step.
     if number == 0.0 {
         "0".to_owned()
     } else if number < 9.995 {
@@ -32,7 +32,7 @@ fn three_digits(number: f64) -> String {
     }
 }
 
-/// Writes a count in full up to 8 digits, then in millions and so on.
+/// Formats a count in full up to 8 digits, then with a suffix (`M`, `G`, `T`).
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(super) fn count(count: u64) -> String {
     let (unit, scale) = match count {
@@ -44,9 +44,9 @@ pub(super) fn count(count: u64) -> String {
     format!("{:.0}{unit}", count as f64 / scale)
 }
 
-/// Cuts `text` to `columns` of a terminal, with `…` where something is missing.
+/// Truncates `text` to `columns` terminal columns and marks the cut with `…`.
 ///
-/// Control characters become `�`: a name is shown, never obeyed.
+/// Control characters become `�`, so that a name cannot send escape sequences to the terminal.
 pub(super) fn fit(text: &str, columns: usize) -> String {
     let shown: String =
         text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
@@ -66,7 +66,7 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     cut
 }
 
-/// Cuts or fills `text` to exactly `columns`.
+/// Truncates or pads `text` to exactly `columns`.
 pub(super) fn pad(text: &str, columns: usize) -> String {
     let mut text = fit(text, columns);
     let missing = columns.saturating_sub(text.width());
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_three_digits_and_the_unit_that_fits() {
+    fn a_duration_has_three_digits_and_a_unit() {
         let cases = [
             (0.0, "0 ns"),
             (0.000_000_640, "640 ns"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_wide_is_cut_by_columns() {
+    fn a_name_is_truncated_by_columns() {
         assert_eq!(fit("abcdef", 6), "abcdef");
         assert_eq!(fit("abcdefg", 6), "abcde…");
         assert_eq!(fit("日本語日本語", 6), "日本…");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_move_the_cursor() {
+    fn control_characters_in_a_name_are_replaced() {
         assert_eq!(fit("a\u{1b}[2Jb\n", 20), "a�[2Jb�");
     }
 }

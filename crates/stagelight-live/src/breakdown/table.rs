@@ -1,4 +1,4 @@
-//! The document as a table for a terminal.
+//! Writes the document as a table for a terminal.
 
 use stagelight_core::Outcome;
 use unicode_width::UnicodeWidthStr;
@@ -8,15 +8,15 @@ use super::{
     format::{count, fit, pad, seconds},
 };
 
-/// Columns that the table may take; what a narrow terminal or a mail has.
+/// The table's maximum width, which fits a narrow terminal or a mail.
 const COLUMNS: usize = 100;
-/// Columns of a stage's name.
+/// Width of a stage's name.
 const NAME: usize = 24;
-/// Columns of a share's bar.
+/// Width of a share's bar.
 const BAR: usize = 10;
 const NO_VALUE: &str = "-";
 const LEGEND: &str =
-    "share: part of the requests' time, each instant given once; busy: time spent being polled\n";
+    "share: part of the requests' time, without overlap; busy: time spent being polled\n";
 
 /// Writes one section per endpoint.
 pub(super) fn write(endpoints: &[Endpoint]) -> String {
@@ -51,7 +51,7 @@ fn section(endpoint: &Endpoint) -> String {
     section
 }
 
-/// The endpoint and what its requests did: one line, or more where one has no room.
+/// Returns the endpoint with its request counts and quantiles, wrapped if it exceeds one line.
 fn header(endpoint: &Endpoint) -> String {
     let requests = match endpoint.requests {
         1 => "1 request".to_owned(),
@@ -62,7 +62,7 @@ fn header(endpoint: &Endpoint) -> String {
         (0 < requests).then(|| format!("{} {}", count(requests), it.as_str()))
     });
     let [p50, p95, p99] = quantiles(&endpoint.duration);
-    // One word: three quantiles are read together.
+    // One word, so that a line break cannot separate the quantiles.
     let quantiles = format!("p50 {p50}  p95 {p95}  p99 {p99}");
     let endpoint = fit(&endpoint.endpoint, COLUMNS);
     let words = [endpoint, requests].into_iter().chain(outcomes).chain([quantiles]);
@@ -95,9 +95,8 @@ fn stage_row(stage: &Stage) -> String {
 fn row(name: &str, numbers: [String; 6], bar: &str, share: &str) -> String {
     let name = pad(name, NAME);
     let [count, errors, p50, p95, p99, busy] = numbers;
-    format!(
-        "  {name} {count:>9} {errors:>7} {p50:>8} {p95:>8} {p99:>8} {busy:>8}  {bar:<BAR$} {share:>6}\n"
-    )
+    let numbers = format!("{count:>9} {errors:>7} {p50:>8} {p95:>8} {p99:>8} {busy:>8}");
+    format!("  {name} {numbers}  {bar:<BAR$} {share:>6}\n")
 }
 
 fn quantiles(summary: &Summary) -> [String; 3] {

@@ -6,10 +6,10 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Prometheus' text exposition format 0.0.4, which every scraper reads.
+    /// Prometheus' text exposition format 0.0.4, which every scraper supports.
     #[default]
     Text,
-    /// OpenMetrics' text format 1.0.0, which has room for exemplars.
+    /// OpenMetrics' text format 1.0.0, which carries exemplars.
     OpenMetrics,
 }
 
@@ -25,7 +25,10 @@ impl Format {
         }
     }
 
-    /// Returns the format that the value of a header `accept` asks for; text unless it is OpenMetrics.
+    /// Returns the format preferred by an `accept` header.
+    ///
+    /// [`Format::OpenMetrics`] if the header lists it with a `q` of at least that of `text/plain`,
+    /// otherwise [`Format::Text`].
     #[must_use]
     pub fn for_accept(accept: &str) -> Self {
         let open_metrics = quality(accept, OPEN_METRICS);
@@ -60,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_is_for_those_who_ask_for_it() {
+    fn a_scraper_that_prefers_openmetrics_gets_it() {
         let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
                           application/openmetrics-text;version=0.0.1;q=0.4,\
                           text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
@@ -70,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_else_gets_text() {
+    fn any_other_accept_header_gets_text() {
         check("", Format::Text);
         check("*/*", Format::Text);
         check("text/html,application/xhtml+xml,*/*;q=0.8", Format::Text);

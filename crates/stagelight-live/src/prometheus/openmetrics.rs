@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0, which has room for exemplars.
+//! OpenMetrics' text format 1.0.0.
 
 use std::{
     fmt::{Display, Formatter, Result, Write},
@@ -16,19 +16,19 @@ use super::{
     view::ExemplarView,
 };
 
-/// A bound as the format wants it: with a decimal point.
+/// A bucket's bound; the format requires a decimal point.
 struct Bound(f64);
 
-/// An exemplar, with the space before it; nothing if there is none.
+/// Writes an exemplar with a leading space, or nothing for `None`.
 struct Suffix<'a>(Option<&'a (Exemplar, SystemTime)>);
 
-/// Writes a snapshot in OpenMetrics' text format 1.0.0, with these exemplars.
+/// Writes a snapshot with the exemplars in `view`.
 pub(super) fn write(snapshot: &Snapshot, view: &ExemplarView) -> String {
     let mut out = String::new();
     for family in catalog::ALL {
         let series: Vec<_> = snapshot.of(family).collect();
         for (position, metric) in family.metrics.iter().enumerate() {
-            // Writing to a string cannot fail.
+            // Writing to a string is infallible.
             let _: Result = write_metric(&mut out, metric, position, &series, view);
         }
     }
@@ -44,7 +44,7 @@ fn write_metric(
     view: &ExemplarView,
 ) -> Result {
     let name = metric.prometheus_name();
-    // Here the suffix belongs to the sample, not to the metric.
+    // In OpenMetrics, `_total` is part of the sample's name, not of the metric's.
     let metric_name = name.strip_suffix("_total").unwrap_or(&name);
     let mut has_header = false;
     for series in series {
@@ -64,7 +64,7 @@ fn write_metric(
             Point::Counter(value) => write_sample(out, &name, &labels, value)?,
             Point::UpDownCounter(value) => write_sample(out, &name, &labels, value)?,
             Point::Gauge(value) => write_sample(out, &name, &labels, Number(*value))?,
-            // A kind that core has and this format has no word for.
+            // A point type that this version does not know.
             _ => {}
         }
     }

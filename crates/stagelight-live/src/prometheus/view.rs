@@ -1,4 +1,4 @@
-//! The exemplars that a page shows.
+//! Exemplars on a page.
 
 use std::{
     collections::HashMap,
@@ -8,20 +8,20 @@ use std::{
 
 use stagelight_core::{Exemplar, Point, Series, Snapshot};
 
-/// The last exemplar of each bucket, and when it was recorded.
+/// The last exemplar of each bucket, with the time it was recorded.
 ///
-/// Each is shown until the next, not once: a second server that scrapes the page is to see exemplars, too. Prometheus
-/// takes one that it has already for what it is.
+/// An exemplar stays on the page until its bucket gets the next one, so that every server that
+/// scrapes the page sees it. Prometheus ignores an exemplar that it already has.
 #[derive(Debug, Default)]
 pub(super) struct ExemplarView(HashMap<HistogramKey, Vec<(Exemplar, SystemTime)>>);
 
-/// A histogram: its family and position in it, and its attributes' values.
+/// Identifies a histogram: family index, position in the family, attribute values.
 type HistogramKey = (usize, usize, Vec<Arc<str>>);
 
 // === impl ExemplarView ===
 
 impl ExemplarView {
-    /// Takes over the exemplars that a snapshot of this moment has.
+    /// Takes over the exemplars of a snapshot taken at `now`.
     pub(super) fn update(&mut self, snapshot: &Snapshot, now: SystemTime) {
         for series in &snapshot.series {
             for (position, point) in series.points.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::*;
 const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 
 #[test]
-fn a_page_is_written_as_the_format_s_description_says() {
+fn a_page_follows_the_openmetrics_specification() {
     let engine = Engine::with_clock(Clock::manual().0);
     let mut reader = ExemplarReader::new(&engine);
     engine.add(&catalog::STAGE_ERRORS, &["parse", "/x", "a \"b\""], 0, 2);
@@ -38,7 +38,7 @@ fn a_page_is_written_as_the_format_s_description_says() {
         # EOF
     "##]];
     check.assert_eq(&write(&snapshot, &view));
-    // Until the next one, with the time at which it was recorded.
+    // An exemplar stays until the next one, with its original time.
     let later = reader.snapshot();
     view.update(&later, now + std::time::Duration::from_secs(9));
     assert_eq!(write(&later, &view), write(&snapshot, &view));
