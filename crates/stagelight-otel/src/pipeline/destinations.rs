@@ -9,7 +9,7 @@ use crate::{
     reachability::Reachability,
     signal::Signal,
     start_error::StartError,
-    transport,
+    transport::{connect, origin_of},
 };
 
 /// Where each signal goes; `None` for nowhere.
@@ -48,8 +48,8 @@ fn open_otlp(
     known: Option<&Arc<Reachability>>,
 ) -> Result<Destination, StartError> {
     let otlp = config.otlp(signal);
-    let (transport, uri) = transport::open(otlp, signal)?;
-    let origin = transport::origin_of(&uri);
+    let (transport, uri) = connect::transport_for(otlp, signal)?;
+    let origin = origin_of(&uri);
     // One collector is reported once, whatever is sent there.
     let same = known.filter(|it| it.endpoint() == origin);
     let reachability = same.map_or_else(|| Reachability::new(origin), Arc::clone);

@@ -1,0 +1,67 @@
+//! Creates the transport for a signal's settings.
+
+use ::http::{HeaderValue, Uri, header::USER_AGENT, uri::Scheme};
+
+#[cfg(feature = "grpc")]
+use super::grpc::GrpcTransport;
+#[cfg(feature = "http")]
+use super::http::HttpTransport;
+use super::{Transport, TransportConfig};
+use crate::{
+    config::{Compression, Endpoint, OtlpConfig, Protocol},
+    signal::Signal,
+    start_error::StartError,
+};
+
+/// Creates a transport and returns it with the address it sends to. Connects on the first request.
+pub(crate) fn transport_for(
+    otlp: &OtlpConfig,
+    signal: Signal,
+) -> Result<(Box<dyn Transport>, Uri), StartError> {
+    let endpoint = otlp.endpoint.clone().unwrap_or_else(|| Endpoint::default_for(otlp.protocol));
+    let uri = endpoint.resolve(otlp.protocol, otlp.insecure, signal)?;
+    if uri.scheme() == Some(&Scheme::HTTPS) && !cfg!(feature = "tls") {
+        return Err(feature_off(&uri.to_string(), "tls"));
+    }
+    if otlp.compression == Compression::Gzip && !cfg!(feature = "gzip") {
+        return Err(feature_off("compression with gzip", "gzip"));
+    }
+    let mut headers = otlp.headers.clone();
+    let agent = concat!("stagelight-otel/", env!("CARGO_PKG_VERSION"));
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(agent));
+    let config = TransportConfig {
+        uri: uri.clone(),
+        headers,
+        compression: otlp.compression,
+        tls: &otlp.tls,
+    };
+    let transport = match otlp.protocol {
+        Protocol::Grpc => grpc(config)?,
+        Protocol::HttpProtobuf => http(config)?,
+    };
+    Ok((transport, uri))
+}
+
+#[cfg(feature = "grpc")]
+fn grpc(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
+    Ok(Box::new(GrpcTransport::new(config)?))
+}
+
+#[cfg(not(feature = "grpc"))]
+fn grpc(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
+    Err(feature_off("the protocol grpc", "grpc"))
+}
+
+#[cfg(feature = "http")]
+fn http(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
+    Ok(Box::new(HttpTransport::new(config)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn http(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
+    Err(feature_off("the protocol http/protobuf", "http"))
+}
+
+fn feature_off(wanted: &str, feature: &'static str) -> StartError {
+    StartError::FeatureOff { wanted: wanted.to_owned(), feature }
+}
