@@ -21,10 +21,10 @@ pub(crate) fn transport_for(
     let endpoint = otlp.endpoint.clone().unwrap_or_else(|| Endpoint::default_for(otlp.protocol));
     let uri = endpoint.resolve(otlp.protocol, otlp.insecure, signal)?;
     if uri.scheme() == Some(&Scheme::HTTPS) && !cfg!(feature = "tls") {
-        return Err(feature_off(&uri.to_string(), "tls"));
+        return Err(missing_feature(&uri.to_string(), "tls"));
     }
     if otlp.compression == Compression::Gzip && !cfg!(feature = "gzip") {
-        return Err(feature_off("compression with gzip", "gzip"));
+        return Err(missing_feature("compression with gzip", "gzip"));
     }
     let mut headers = otlp.headers.clone();
     let agent = concat!("stagelight-otel/", env!("CARGO_PKG_VERSION"));
@@ -49,7 +49,7 @@ fn grpc(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
 
 #[cfg(not(feature = "grpc"))]
 fn grpc(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(feature_off("the protocol grpc", "grpc"))
+    Err(missing_feature("the protocol grpc", "grpc"))
 }
 
 #[cfg(feature = "http")]
@@ -59,9 +59,9 @@ fn http(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
 
 #[cfg(not(feature = "http"))]
 fn http(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(feature_off("the protocol http/protobuf", "http"))
+    Err(missing_feature("the protocol http/protobuf", "http"))
 }
 
-fn feature_off(wanted: &str, feature: &'static str) -> StartError {
-    StartError::FeatureOff { wanted: wanted.to_owned(), feature }
+fn missing_feature(setting: &str, feature: &'static str) -> StartError {
+    StartError::MissingFeature { setting: setting.to_owned(), feature }
 }

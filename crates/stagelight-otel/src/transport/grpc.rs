@@ -1,7 +1,7 @@
 //! OTLP over gRPC.
 //!
-//! tonic does the framing, on the HTTP client that the other protocol uses too: its own channel would bring a second one,
-//! and load balancing that one address has no use for.
+//! tonic does the framing on top of the same HTTP client as the other protocol. tonic's own channel
+//! would add a second client, and load balancing, which a single address does not need.
 
 use std::{error::Error as _, time::Duration};
 
@@ -32,10 +32,11 @@ use crate::{
     },
 };
 
-/// Finds out that a collector's machine is gone within two of these, and not when the kernel gives up after a quarter of an hour.
+/// Interval and timeout of HTTP/2 pings: detects a dead collector within twice this time, instead
+/// of the kernel's quarter of an hour.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// OTLP over gRPC.
+/// Sends OTLP over gRPC.
 #[derive(Debug)]
 pub(super) struct GrpcTransport {
     grpc: Grpc<Client<Connector, Body>>,
@@ -44,11 +45,11 @@ pub(super) struct GrpcTransport {
     metadata: MetadataMap,
 }
 
-/// Passes on messages that are encoded already.
+/// A codec for messages that are already encoded.
 #[derive(Clone, Copy, Debug)]
 struct RawCodec;
 
-/// Splits the address of a method into its service's and its path, which tonic wants apart.
+/// Splits a method's address into origin and path, which tonic takes separately.
 fn split(uri: Uri) -> (Uri, PathAndQuery) {
     let mut parts = uri.into_parts();
     let path = parts.path_and_query.replace(PathAndQuery::from_static("/"));
@@ -89,19 +90,19 @@ impl GrpcTransport {
     async fn call(&self, body: Bytes) -> Result<Bytes, DeliveryError> {
         let mut request = Request::new(body);
         request.metadata_mut().clone_from(&self.metadata);
-        // Cheap: the connections are shared.
+        // Clones share their connections.
         let mut grpc = self.grpc.clone();
         let response = grpc.unary(request, self.path.clone(), RawCodec).await;
         response.map(tonic::Response::into_inner).map_err(|it| self.failed(&it))
     }
 
     fn failed(&self, status: &Status) -> DeliveryError {
-        // A status that the collector sent has no cause on this side.
+        // Only a status created on this side has a source.
         if status.source().is_some() {
             return connection_error(&self.uri, status.clone());
         }
-        // The list is the specification's, but for `resource_exhausted`: it is only to be tried again if the
-        // status' details say so, and collectors that mean "later" say `unavailable`.
+        // The specification's list without `resource_exhausted`, which is retryable only if the
+        // status details say so. A collector that is overloaded returns `unavailable`.
         let transient = [
             Code::Cancelled,
             Code::DeadlineExceeded,

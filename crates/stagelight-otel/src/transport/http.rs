@@ -26,7 +26,7 @@ use crate::{
 /// Maximum length of a response; a valid one has a few bytes.
 const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
-/// OTLP over HTTP with protobuf bodies.
+/// Sends OTLP over HTTP with protobuf bodies.
 #[derive(Debug)]
 pub(super) struct HttpTransport {
     client: Client<Connector, Full<Bytes>>,
@@ -35,7 +35,7 @@ pub(super) struct HttpTransport {
     compression: Compression,
 }
 
-/// What a collector sends with an error: `google.rpc.Status`, of which this much is of use.
+/// The body of an error response: `google.rpc.Status`, reduced to its message.
 #[derive(prost::Message)]
 struct Status {
     #[prost(string, tag = "2")]
@@ -83,7 +83,7 @@ impl HttpTransport {
 
     fn refused(&self, response: &Response<Bytes>) -> DeliveryError {
         let status = response.status();
-        // The list is the specification's; a redirect is not followed.
+        // The specification's list. Redirects are not followed.
         let transient = [
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::BAD_GATEWAY,
@@ -132,7 +132,7 @@ fn message_in(response: &Response<Bytes>) -> String {
     truncate_message(&String::from_utf8_lossy(response.body()))
 }
 
-/// Reads `retry-after` in seconds; its other form, a date, is for people.
+/// Parses `retry-after` in seconds; its other form, a date, is ignored.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

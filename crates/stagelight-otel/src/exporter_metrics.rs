@@ -1,4 +1,4 @@
-//! Metrics about the export itself: those of the catalogue that the store does not keep.
+//! The exporter's own metrics: the families of the catalogue that the engine does not keep.
 
 use std::sync::Arc;
 
@@ -8,39 +8,39 @@ use stagelight_core::{
 };
 
 use crate::{
-    config::Protocol, counts::ExportCounts, destination::Destination, otlp::Otlp, signal::Signal,
-    span_queue::SpanQueue,
+    config::Protocol, counts::ExportCounts, destination::Destination, otlp_client::OtlpClient,
+    signal::Signal, span_queue::SpanQueue,
 };
 
-/// Where the numbers come from.
+/// The sources of the exporter's metrics.
 #[derive(Debug)]
-pub(crate) struct OwnMetrics {
-    pub(crate) spans: Option<OwnSpanMetrics>,
-    pub(crate) points: Option<Exports>,
+pub(crate) struct ExporterMetrics {
+    pub(crate) spans: Option<SpanSource>,
+    pub(crate) points: Option<ExporterSource>,
 }
 
-/// Where the numbers about spans come from.
+/// The sources of the metrics of spans.
 #[derive(Debug)]
-pub(crate) struct OwnSpanMetrics {
+pub(crate) struct SpanSource {
     pub(crate) queue: Arc<SpanQueue>,
-    pub(crate) exports: Exports,
+    pub(crate) exporter: ExporterSource,
 }
 
-/// What one exporter counts, and where it sends to.
+/// The counts of one exporter, and its destination.
 #[derive(Debug)]
-pub(crate) struct Exports {
+pub(crate) struct ExporterSource {
     pub(crate) counts: Arc<ExportCounts>,
-    pub(crate) to: Arc<Destination>,
+    pub(crate) destination: Arc<Destination>,
 }
 
-// === impl OwnMetrics ===
+// === impl ExporterMetrics ===
 
-impl OwnMetrics {
-    /// Adds the numbers as they are now.
+impl ExporterMetrics {
+    /// Adds the current values to a snapshot.
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
         if let Some(spans) = &self.spans {
-            snapshot.series.extend(of_queue(&spans.queue));
-            snapshot.series.extend(spans.exports.series(&catalog::SPAN_EXPORTER));
+            snapshot.series.extend(queue_series(&spans.queue));
+            snapshot.series.extend(spans.exporter.series(&catalog::SPAN_EXPORTER));
         }
         if let Some(points) = &self.points {
             snapshot.series.extend(points.series(&catalog::METRIC_EXPORTER));
@@ -48,29 +48,32 @@ impl OwnMetrics {
     }
 }
 
-// === impl Exports ===
+// === impl ExporterSource ===
 
-impl Exports {
-    /// Returns what was delivered, even if that is nothing, and what was lost; no series unless it goes out by OTLP.
+impl ExporterSource {
+    /// Returns a series for delivered items, even if it is 0, and one per error type. Returns none
+    /// unless the destination is a collector.
     fn series(&self, family: &'static Family) -> Vec<Series> {
-        let Some(otlp) = self.to.otlp() else { return Vec::new() };
+        let Some(client) = self.destination.otlp() else { return Vec::new() };
         let delivered = (String::new(), self.counts.delivered());
         let counts = [delivered].into_iter().chain(self.counts.lost());
         counts
             .map(|(error, count)| {
                 let points = vec![Point::Counter(count)];
-                series(family, component_of(otlp), Some(otlp), &error, points)
+                series(family, component_type(client), Some(client), &error, points)
             })
             .collect()
     }
 }
 
-fn of_queue(queue: &SpanQueue) -> Vec<Series> {
+fn queue_series(queue: &SpanQueue) -> Vec<Series> {
     const COMPONENT: &str = "batching_span_processor";
-    let counted = [("", queue.settled())];
-    let dropped =
-        [("queue_full", queue.queue_full()), ("already_shutdown", queue.after_shutdown())];
-    let counts = counted.into_iter().chain(dropped.into_iter().filter(|it| 0 < it.1));
+    let dropped = [
+        ("queue_full", queue.dropped_when_full()),
+        ("already_shutdown", queue.dropped_after_shutdown()),
+    ];
+    let dropped = dropped.into_iter().filter(|it| 0 < it.1);
+    let counts = [("", queue.completed())].into_iter().chain(dropped);
     let processed = counts.map(|(error, count)| {
         let points = vec![Point::Counter(count)];
         series(&catalog::SPAN_PROCESSOR, COMPONENT, None, error, points)
@@ -81,8 +84,8 @@ fn of_queue(queue: &SpanQueue) -> Vec<Series> {
     processed.chain([series(&catalog::SPAN_QUEUE, COMPONENT, None, "", levels)]).collect()
 }
 
-fn component_of(otlp: &Otlp) -> &'static str {
-    match (otlp.protocol, otlp.signal) {
+fn component_type(client: &OtlpClient) -> &'static str {
+    match (client.protocol, client.signal) {
         (Protocol::Grpc, Signal::Traces) => "otlp_grpc_span_exporter",
         (Protocol::Grpc, Signal::Metrics) => "otlp_grpc_metric_exporter",
         (Protocol::HttpProtobuf, Signal::Traces) => "otlp_http_span_exporter",
@@ -93,18 +96,17 @@ fn component_of(otlp: &Otlp) -> &'static str {
 fn series(
     family: &'static Family,
     component: &str,
-    to: Option<&Otlp>,
+    client: Option<&OtlpClient>,
     error: &str,
     points: Vec<Point>,
 ) -> Series {
+    let port = client.and_then(|it| it.uri.port_u16());
     let value = |label: &Label| match label {
         Label::OtelComponentType => component.to_owned(),
-        // There is one of each; the convention asks for a number all the same.
+        // There is one of each; the convention requires a number.
         Label::OtelComponentName => format!("{component}/0"),
-        Label::ServerAddress => to.and_then(|it| it.uri.host()).unwrap_or_default().to_owned(),
-        Label::ServerPort => {
-            to.and_then(|it| it.uri.port_u16()).map(|it| it.to_string()).unwrap_or_default()
-        }
+        Label::ServerAddress => client.and_then(|it| it.uri.host()).unwrap_or_default().to_owned(),
+        Label::ServerPort => port.map(|it| it.to_string()).unwrap_or_default(),
         Label::ErrorType => error.to_owned(),
         _ => String::new(),
     };
