@@ -45,8 +45,8 @@
 //!
 //! | feature | enables | default |
 //! |---|---|---|
-//! | `grpc` | OTLP over gRPC | yes |
-//! | `http` | OTLP over HTTP with protobuf bodies | yes |
+//! | `otlp-grpc` | OTLP over gRPC | yes |
+//! | `otlp-http` | OTLP over HTTP with protobuf bodies | yes |
 //! | `gzip` | `OTEL_EXPORTER_OTLP_COMPRESSION=gzip` | no |
 //! | `tls` | `https://` endpoints, with rustls, ring and the system's root certificates | no |
 //!
@@ -56,6 +56,8 @@
 //!
 //! The crate does not know what a stage, a request or an endpoint is; it encodes core's catalogue
 //! and snapshots. It depends on no HTTP server or web framework, and installs no subscriber.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In reading order: settings, traces, encoding, delivery, the background tasks, the pipeline.
 mod signal;

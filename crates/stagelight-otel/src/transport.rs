@@ -3,11 +3,11 @@
 //! Both protocols use the same HTTP client; gRPC adds tonic's framing over HTTP/2. A transport does
 //! not retry.
 
-#[cfg(any(feature = "grpc", feature = "http"))]
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
 mod client;
-#[cfg(feature = "grpc")]
+#[cfg(feature = "otlp-grpc")]
 mod grpc;
-#[cfg(feature = "http")]
+#[cfg(feature = "otlp-http")]
 mod http;
 pub(crate) mod connect;
 
@@ -33,7 +33,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync {
 
 /// Settings of a transport.
 #[cfg_attr(
-    not(any(feature = "grpc", feature = "http")),
+    not(any(feature = "otlp-grpc", feature = "otlp-http")),
     expect(dead_code, reason = "read by the protocols, which are disabled")
 )]
 struct TransportConfig<'a> {

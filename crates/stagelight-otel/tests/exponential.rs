@@ -1,5 +1,5 @@
 //! Histograms with exponential buckets.
-#![cfg(feature = "grpc")]
+#![cfg(feature = "otlp-grpc")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};

@@ -1,5 +1,5 @@
 //! What arrives at a collector.
-#![cfg(all(feature = "grpc", feature = "http"))]
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! What a user's log says of exports. One test, because it needs the process' subscriber.
-#![cfg(all(feature = "grpc", feature = "http"))]
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{

@@ -78,24 +78,24 @@ fn compression_needs_its_feature() {
     );
 }
 
-#[cfg(not(feature = "grpc"))]
+#[cfg(not(feature = "otlp-grpc"))]
 #[test]
 fn grpc_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
         &expect![[r#"
-            the protocol grpc needs the feature `grpc` of stagelight (or stagelight-otel), which is off
+            the protocol grpc needs the feature `otlp-grpc` of stagelight (or stagelight-otel), which is off
         "#]],
     );
 }
 
-#[cfg(not(feature = "http"))]
+#[cfg(not(feature = "otlp-http"))]
 #[test]
 fn http_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
         &expect![[r#"
-            the protocol http/protobuf needs the feature `http` of stagelight (or stagelight-otel), which is off
+            the protocol http/protobuf needs the feature `otlp-http` of stagelight (or stagelight-otel), which is off
         "#]],
     );
 }

@@ -1,5 +1,5 @@
 //! Exports over TLS, against a server of rustls' own.
-#![cfg(all(feature = "grpc", feature = "http", feature = "tls"))]
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http", feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! Which spans arrive at a collector, and how.
-#![cfg(all(feature = "grpc", feature = "http"))]
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::HashSet, time::Duration};

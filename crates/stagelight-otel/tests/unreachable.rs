@@ -1,5 +1,5 @@
 //! A collector that is not there, or does not answer, and how little that matters.
-#![cfg(all(feature = "grpc", feature = "http"))]
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "how long a call blocks is what is tested")]
 

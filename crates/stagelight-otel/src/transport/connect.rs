@@ -2,9 +2,9 @@
 
 use ::http::{HeaderValue, Uri, header::USER_AGENT, uri::Scheme};
 
-#[cfg(feature = "grpc")]
+#[cfg(feature = "otlp-grpc")]
 use super::grpc::GrpcTransport;
-#[cfg(feature = "http")]
+#[cfg(feature = "otlp-http")]
 use super::http::HttpTransport;
 use super::{Transport, TransportConfig};
 use crate::{
@@ -42,24 +42,24 @@ pub(crate) fn transport_for(
     Ok((transport, uri))
 }
 
-#[cfg(feature = "grpc")]
+#[cfg(feature = "otlp-grpc")]
 fn grpc(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
     Ok(Box::new(GrpcTransport::new(config)?))
 }
 
-#[cfg(not(feature = "grpc"))]
+#[cfg(not(feature = "otlp-grpc"))]
 fn grpc(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(missing_feature("the protocol grpc", "grpc"))
+    Err(missing_feature("the protocol grpc", "otlp-grpc"))
 }
 
-#[cfg(feature = "http")]
+#[cfg(feature = "otlp-http")]
 fn http(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
     Ok(Box::new(HttpTransport::new(config)?))
 }
 
-#[cfg(not(feature = "http"))]
+#[cfg(not(feature = "otlp-http"))]
 fn http(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(missing_feature("the protocol http/protobuf", "http"))
+    Err(missing_feature("the protocol http/protobuf", "otlp-http"))
 }
 
 fn missing_feature(setting: &str, feature: &'static str) -> StartError {
