@@ -82,6 +82,8 @@
 //! It opens no socket, starts no task and knows no OpenTelemetry: trace context goes through
 //! [`Propagator`](stagelight_core::Propagator).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 // In reading order: words, how an end is found, the server's side, stages, the client's side.
 mod units;
 mod conventions;

@@ -55,6 +55,8 @@
 //! It puts the other crates together and has no logic of its own: see `stagelight-core` for how time is given to stages,
 //! `stagelight-http` for when a request ends, `stagelight-otel` for the settings and what is sent.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod filter;
 mod telemetry;
 
