@@ -17,7 +17,7 @@ pub enum DeliveryError {
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The collector did not respond in time.
-    #[error("no answer from {endpoint} within {limit:?}")]
+    #[error("no response from {endpoint} within {limit:?}")]
     Timeout {
         /// The collector's address.
         endpoint: String,
@@ -25,7 +25,7 @@ pub enum DeliveryError {
         limit: Duration,
     },
     /// The collector responded with an error.
-    #[error("{endpoint} answered with {status}{}", suffix(message))]
+    #[error("{endpoint} responded with {status}{}", suffix(message))]
     Refused {
         /// The collector's address.
         endpoint: String,
@@ -39,7 +39,7 @@ pub enum DeliveryError {
         retry_after: Option<Duration>,
     },
     /// The collector accepted the request, but rejected some of its items.
-    #[error("{endpoint} took all but {count} of it{}", suffix(message))]
+    #[error("{endpoint} rejected {count} items{}", suffix(message))]
     Rejected {
         /// The collector's address.
         endpoint: String,
@@ -49,7 +49,7 @@ pub enum DeliveryError {
         message: String,
     },
     /// The pipeline was shut down before the first attempt.
-    #[error("there was no time left for it")]
+    #[error("shut down before the export was attempted")]
     NotAttempted,
 }
 
@@ -116,7 +116,7 @@ impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.signal {
             Signal::Traces => write!(f, "{} spans ({})", self.spans, self.error),
-            Signal::Metrics => write!(f, "the last metrics ({})", self.error),
+            Signal::Metrics => write!(f, "last metrics export ({})", self.error),
         }
     }
 }

@@ -107,8 +107,8 @@ impl UserInstruments {
         } else if !self.is_failing.swap(true, Relaxed) {
             warn!(
                 target: "stagelight",
-                "the program's own instruments cannot be collected: a callback of theirs hangs or \
-                 has panicked; stage metrics are not affected"
+                "user-defined instruments cannot be collected: a callback hangs or has panicked; \
+                 stage metrics are not affected"
             );
         }
         mem::take(&mut *self.captured.lock())

@@ -124,7 +124,7 @@ impl OtlpClient {
         if !self.state.rejection_logged.swap(true, Relaxed) {
             warn!(
                 target: "stagelight", signal = %self.signal, %error,
-                "a collector rejects telemetry; not told again"
+                "the collector rejected telemetry; further rejections are counted, not logged"
             );
         }
         Err(error)

@@ -36,7 +36,7 @@ impl Reachability {
         if before == bit(signal) {
             info!(
                 target: "stagelight", endpoint = self.endpoint, %signal,
-                "telemetry is delivered again"
+                "telemetry export recovered"
             );
         }
     }
@@ -46,7 +46,7 @@ impl Reachability {
         if before == 0 {
             warn!(
                 target: "stagelight", endpoint = self.endpoint, %signal, %error,
-                "telemetry cannot be delivered; trying on, and saying so when it works again"
+                "telemetry export failed; retrying, further failures are not logged"
             );
         }
     }

@@ -17,9 +17,7 @@ pub enum StartError {
         problems: Vec<EnvProblem>,
     },
     /// A setting requires a cargo feature that is disabled.
-    #[error(
-        "{setting} needs the feature `{feature}` of stagelight (or stagelight-otel), which is off"
-    )]
+    #[error("{setting} requires the cargo feature `{feature}` of stagelight or stagelight-otel")]
     MissingFeature {
         /// The setting.
         setting: String,
@@ -30,7 +28,7 @@ pub enum StartError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// A file does not contain a valid certificate or key.
-    #[error("cannot take a certificate or key from {}: a PEM file is needed", path.display())]
+    #[error("cannot read a certificate or key from {}: a PEM file is required", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
@@ -38,13 +36,13 @@ pub enum StartError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Certificate and key do not match, or rustls rejects the settings.
-    #[error("cannot set up TLS")]
+    #[error("cannot configure TLS")]
     Tls {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The system could not start the export thread.
-    #[error("cannot start the thread that exports telemetry")]
+    #[error("cannot start the export thread")]
     Thread {
         /// The system's error.
         source: io::Error,

@@ -82,8 +82,8 @@ fn a_failure_is_told_once_its_end_once_and_exports_make_no_spans() {
         log.0.lock().unwrap().iter().map(|it| same_on_every_run(it, grpc)).collect();
     expect![[r#"
         WARN stagelight: message=OTEL_TRACES_SAMPLER="all" cannot be used: allowed is `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`; using parentbased_always_on
-        WARN stagelight: message=telemetry cannot be delivered; trying on, and saying so when it works again endpoint="http://127.0.0.1:PORT" signal=traces error=…
-        INFO stagelight: message=telemetry is delivered again endpoint="http://127.0.0.1:PORT" signal=traces
+        WARN stagelight: message=telemetry export failed; retrying, further failures are not logged endpoint="http://127.0.0.1:PORT" signal=traces error=…
+        INFO stagelight: message=telemetry export recovered endpoint="http://127.0.0.1:PORT" signal=traces
     "#]].assert_eq(&(lines.join("\n") + "\n"));
 }
 

@@ -62,7 +62,7 @@ fn tls_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")]),
         &expect![[r#"
-            https://c:1/v1/metrics needs the feature `tls` of stagelight (or stagelight-otel), which is off
+            endpoint https://c:1/v1/metrics requires the cargo feature `tls` of stagelight or stagelight-otel
         "#]],
     );
 }
@@ -73,7 +73,7 @@ fn compression_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]),
         &expect![[r#"
-            compression with gzip needs the feature `gzip` of stagelight (or stagelight-otel), which is off
+            gzip compression requires the cargo feature `gzip` of stagelight or stagelight-otel
         "#]],
     );
 }
@@ -84,7 +84,7 @@ fn grpc_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
         &expect![[r#"
-            the protocol grpc needs the feature `otlp-grpc` of stagelight (or stagelight-otel), which is off
+            protocol grpc requires the cargo feature `otlp-grpc` of stagelight or stagelight-otel
         "#]],
     );
 }
@@ -95,7 +95,7 @@ fn http_needs_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
         &expect![[r#"
-            the protocol http/protobuf needs the feature `otlp-http` of stagelight (or stagelight-otel), which is off
+            protocol http/protobuf requires the cargo feature `otlp-http` of stagelight or stagelight-otel
         "#]],
     );
 }
@@ -110,7 +110,7 @@ fn a_certificate_that_is_not_there_is_an_error() {
     check_error(
         config(&pairs),
         &expect![[r#"
-        cannot take a certificate or key from /no/such/file.pem: a PEM file is needed
+        cannot read a certificate or key from /no/such/file.pem: a PEM file is required
     "#]],
     );
 }

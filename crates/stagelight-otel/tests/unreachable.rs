@@ -208,7 +208,7 @@ fn an_answer_that_will_not_change_is_not() {
         sink.answer(SinkAnswer::Refuse);
         let outcome = used(config(&endpoint, protocol)).shutdown();
         let text = outcome.as_ref().unwrap_err().to_string();
-        assert!(text.contains(&format!("answered with {kind}: no, thank you")), "{text}");
+        assert!(text.contains(&format!("responded with {kind}: no, thank you")), "{text}");
         check_undelivered(outcome, kind);
         assert_eq!(sink.heads().len(), 2);
     }

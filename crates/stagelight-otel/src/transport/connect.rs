@@ -21,10 +21,10 @@ pub(crate) fn transport_for(
     let endpoint = otlp.endpoint.clone().unwrap_or_else(|| Endpoint::default_for(otlp.protocol));
     let uri = endpoint.resolve(otlp.protocol, otlp.insecure, signal)?;
     if uri.scheme() == Some(&Scheme::HTTPS) && !cfg!(feature = "tls") {
-        return Err(missing_feature(&uri.to_string(), "tls"));
+        return Err(missing_feature(&format!("endpoint {uri}"), "tls"));
     }
     if otlp.compression == Compression::Gzip && !cfg!(feature = "gzip") {
-        return Err(missing_feature("compression with gzip", "gzip"));
+        return Err(missing_feature("gzip compression", "gzip"));
     }
     let mut headers = otlp.headers.clone();
     let agent = concat!("stagelight-otel/", env!("CARGO_PKG_VERSION"));
@@ -49,7 +49,7 @@ fn grpc(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
 
 #[cfg(not(feature = "otlp-grpc"))]
 fn grpc(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(missing_feature("the protocol grpc", "otlp-grpc"))
+    Err(missing_feature("protocol grpc", "otlp-grpc"))
 }
 
 #[cfg(feature = "otlp-http")]
@@ -59,7 +59,7 @@ fn http(config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
 
 #[cfg(not(feature = "otlp-http"))]
 fn http(_config: TransportConfig<'_>) -> Result<Box<dyn Transport>, StartError> {
-    Err(missing_feature("the protocol http/protobuf", "otlp-http"))
+    Err(missing_feature("protocol http/protobuf", "otlp-http"))
 }
 
 fn missing_feature(setting: &str, feature: &'static str) -> StartError {
