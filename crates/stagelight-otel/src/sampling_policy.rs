@@ -34,10 +34,8 @@ impl RequestSamplingPolicy {
     fn decide_with_parent(&self, input: SamplingInput<'_>, parent: &Context) -> HeadDecision {
         let span = parent.span();
         let parent_span = span.span_context();
-        let trace = match parent_span.is_valid() {
-            true => parent_span.trace_id(),
-            false => self.ids.new_trace_id(),
-        };
+        let parent_trace = parent_span.is_valid().then(|| parent_span.trace_id());
+        let trace = parent_trace.unwrap_or_else(|| self.ids.new_trace_id());
         HeadDecision {
             is_sampled: self.sampler.samples(input, parent, parent_span, trace),
             trace_id: u128::from_be_bytes(trace.to_bytes()),

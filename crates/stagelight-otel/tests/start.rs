@@ -1,4 +1,4 @@
-//! What keeps a pipeline from being started, and what does not.
+//! Starting a pipeline with invalid settings.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use expect_test::{Expect, expect};
@@ -23,7 +23,7 @@ fn check_error(config: Config, expected: &Expect) {
 }
 
 #[test]
-fn a_bad_environment_is_no_error_unless_it_is_to_be_one() {
+fn a_bad_environment_is_an_error_only_in_strict_mode() {
     let quiet = |pairs: &[_]| config(pairs).with_metrics_exporter(Exporter::None);
     let pipeline = Pipeline::start(&Engine::new(), quiet(&BAD)).unwrap();
     let names: Vec<_> = pipeline.problems().iter().map(|it| it.name.as_str()).collect();
@@ -46,7 +46,7 @@ fn a_bad_environment_is_no_error_unless_it_is_to_be_one() {
 }
 
 #[test]
-fn an_address_that_does_not_go_with_the_protocol_is_an_error() {
+fn an_address_that_does_not_match_the_protocol_is_an_error() {
     let by_call = config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
     check_error(
         by_call.with_endpoint("collector:4318").unwrap(),
@@ -58,7 +58,7 @@ fn an_address_that_does_not_go_with_the_protocol_is_an_error() {
 
 #[cfg(not(feature = "tls"))]
 #[test]
-fn tls_needs_its_feature() {
+fn tls_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")]),
         &expect![[r#"
@@ -69,7 +69,7 @@ fn tls_needs_its_feature() {
 
 #[cfg(not(feature = "gzip"))]
 #[test]
-fn compression_needs_its_feature() {
+fn compression_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]),
         &expect![[r#"
@@ -80,7 +80,7 @@ fn compression_needs_its_feature() {
 
 #[cfg(not(feature = "otlp-grpc"))]
 #[test]
-fn grpc_needs_its_feature() {
+fn grpc_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
         &expect![[r#"
@@ -91,7 +91,7 @@ fn grpc_needs_its_feature() {
 
 #[cfg(not(feature = "otlp-http"))]
 #[test]
-fn http_needs_its_feature() {
+fn http_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
         &expect![[r#"
@@ -102,7 +102,7 @@ fn http_needs_its_feature() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_certificate_that_is_not_there_is_an_error() {
+fn a_missing_certificate_is_an_error() {
     let pairs = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem"),
@@ -116,7 +116,7 @@ fn a_certificate_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn the_console_and_none_need_no_collector() {
+fn the_exporters_console_and_none_need_no_collector() {
     let mut count = 0;
     for traces in [Exporter::Console, Exporter::None] {
         for metrics in [Exporter::Console, Exporter::None] {
