@@ -60,7 +60,10 @@ fn an_address_that_does_not_match_the_protocol_is_an_error() {
 #[test]
 fn tls_requires_its_feature() {
     check_error(
-        config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")]),
+        config(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ]),
         &expect![[r#"
             endpoint https://c:1/v1/metrics requires the cargo feature `tls` of stagelight or stagelight-otel
         "#]],
