@@ -7,3 +7,4 @@
 pub mod dashboards;
 pub mod kubernetes;
 pub mod sizing;
+pub mod thresholds;

@@ -1,6 +1,6 @@
 //! Where panels change their colour: where alerts fire.
 
-use stagelight_core::thresholds::{self, Severity};
+use crate::thresholds::{self, Severity};
 
 /// Names of alerts that judge one figure.
 pub(super) type Alerts = &'static [&'static str];
@@ -41,7 +41,7 @@ pub(super) const NONE: f64 = 0.001;
 
 /// Returns from which value on each alert fires, and how grave it is; the mildest first.
 pub(super) fn of(alerts: &[&str]) -> Vec<(f64, Severity)> {
-    let found = alerts.iter().filter_map(|alert| thresholds::of(alert));
+    let found = alerts.iter().filter_map(|alert| thresholds::for_alert(alert));
     let mut limits: Vec<_> = found.map(|it| (it.value, it.severity)).collect();
     limits.sort_by(|a, b| a.0.total_cmp(&b.0));
     limits

@@ -1,9 +1,8 @@
 //! Colours by value.
 
-use serde_json::{Value, json};
-use stagelight_core::thresholds::Severity;
-
 use super::limits::{self, Alerts};
+use crate::thresholds::Severity;
+use serde_json::{Value, json};
 
 /// From which value on a colour holds; the first step has none.
 #[derive(Clone, Copy, Debug)]

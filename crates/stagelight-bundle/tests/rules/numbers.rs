@@ -1,8 +1,8 @@
-//! The numbers of the alerts are those of `stagelight_core::thresholds`.
+//! The numbers of the alerts are those of `stagelight_bundle::thresholds`.
 
 use std::collections::BTreeSet;
 
-use stagelight_core::thresholds::{self, Statistic, Threshold, ThresholdUnit};
+use stagelight_bundle::thresholds::{self, Statistic, Threshold, ThresholdUnit};
 
 use crate::{
     expression::{Limit, limits},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Where the table is, for messages.
-const TABLE: &str = "crates/stagelight-core/src/thresholds/table.rs";
+const TABLE: &str = "crates/stagelight-bundle/src/thresholds/table.rs";
 
 #[test]
 fn every_alert_has_a_threshold_and_every_threshold_an_alert() {
@@ -29,7 +29,7 @@ fn every_alert_compares_with_its_threshold() {
     for (rule, threshold) in pairs() {
         let sign = threshold.comparison.as_str().to_owned();
         let value = Limit { sign, value: threshold.value };
-        let guard = Limit { sign: ">=".to_owned(), value: f64::from(threshold.at_least) };
+        let guard = Limit { sign: ">=".to_owned(), value: f64::from(threshold.min_events) };
         let limits = limits(&rule.query);
         let guards: Vec<_> = limits.iter().filter(|it| it.sign == ">=").collect();
         let values: Vec<_> = limits.iter().filter(|it| it.sign != ">=").collect();
@@ -40,11 +40,11 @@ fn every_alert_compares_with_its_threshold() {
                 rule.file, rule.name
             ));
         }
-        let wanted: &[_] = if threshold.at_least == 0 { &[] } else { &[&guard] };
+        let wanted: &[_] = if threshold.min_events == 0 { &[] } else { &[&guard] };
         if guards != wanted {
             wrong.push(format!(
-                "{}, {}: is guarded by {guards:?}, but {TABLE} says of_at_least({})",
-                rule.file, rule.name, threshold.at_least
+                "{}, {}: is guarded by {guards:?}, but {TABLE} says min_events({})",
+                rule.file, rule.name, threshold.min_events
             ));
         }
     }
@@ -103,7 +103,7 @@ fn every_alert_says_who_has_to_look_at_what() {
 /// Every alert that has a threshold, with it.
 fn pairs() -> impl Iterator<Item = (Rule, &'static Threshold)> {
     let alerts = files::alerts().into_iter();
-    alerts.filter_map(|rule| thresholds::of(&rule.name).map(|it| (rule, it)))
+    alerts.filter_map(|rule| thresholds::for_alert(&rule.name).map(|it| (rule, it)))
 }
 
 /// How a person writes the limit, where a number says something.
