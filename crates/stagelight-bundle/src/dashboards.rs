@@ -22,8 +22,6 @@ mod slo;
 mod pipeline;
 mod pipeline_servers;
 mod host;
-pub mod queries;
-pub mod lint;
 
 use serde_json::Value;
 
