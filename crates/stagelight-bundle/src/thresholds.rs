@@ -33,7 +33,7 @@ pub struct Threshold {
     pub statistic: Statistic,
     /// How the statistic compares with `value`.
     pub comparison: Comparison,
-    /// The limit, in the statistic's unit: see [`Statistic::unit`].
+    /// The limit, in the statistic's unit.
     pub value: f64,
     /// The minimum number of requests (for an error ratio: failures) in the window.
     ///
@@ -65,20 +65,6 @@ pub enum Statistic {
     BurnRate,
 }
 
-/// The unit of a statistic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ThresholdUnit {
-    /// Seconds.
-    Seconds,
-    /// A ratio, 0 to 1.
-    Ratio,
-    /// Events per second.
-    PerSecond,
-    /// A dimensionless number.
-    Number,
-}
-
 /// How a statistic compares with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -93,8 +79,6 @@ pub enum Comparison {
 /// How urgent an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Needs no action.
-    Info,
     /// Needs action during working hours.
     Warning,
     /// Needs action now.
@@ -105,21 +89,6 @@ pub enum Severity {
 #[must_use]
 pub fn for_alert(alert: &str) -> Option<&'static Threshold> {
     ALL.iter().find(|it| it.alert == alert)
-}
-
-// === impl Statistic ===
-
-impl Statistic {
-    /// Returns the unit of the values.
-    #[must_use]
-    pub const fn unit(self) -> ThresholdUnit {
-        match self {
-            Self::P95 | Self::Age => ThresholdUnit::Seconds,
-            Self::Ratio => ThresholdUnit::Ratio,
-            Self::Rate => ThresholdUnit::PerSecond,
-            Self::Increase | Self::Level | Self::BurnRate => ThresholdUnit::Number,
-        }
-    }
 }
 
 // === impl Comparison ===
@@ -143,7 +112,6 @@ impl Severity {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Info => "info",
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
@@ -182,7 +150,7 @@ mod tests {
 
     #[test]
     fn ratios_are_between_0_and_1() {
-        for it in ALL.iter().filter(|it| it.statistic.unit() == ThresholdUnit::Ratio) {
+        for it in ALL.iter().filter(|it| it.statistic == Statistic::Ratio) {
             assert!((0.0..1.0).contains(&it.value), "{it:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stagelight_bundle::thresholds::{self, Statistic, Threshold, ThresholdUnit};
+use stagelight_bundle::thresholds::{self, Statistic, Threshold};
 
 use crate::{
     expression::{Limit, limits},
@@ -108,13 +108,11 @@ fn pairs() -> impl Iterator<Item = (Rule, &'static Threshold)> {
 /// Formats the limit for people; `None` where the number alone says nothing.
 fn spelled(threshold: &Threshold) -> Option<String> {
     let value = threshold.value;
-    match threshold.statistic.unit() {
-        ThresholdUnit::Seconds if value < 1.0 => Some(format!("{} ms", value * 1000.0)),
-        ThresholdUnit::Seconds => Some(format!("{value} s")),
-        ThresholdUnit::Ratio => Some(format!("{} %", (value * 1e6).round() / 1e4)),
-        ThresholdUnit::Number if threshold.statistic == Statistic::BurnRate => {
-            Some(value.to_string())
-        }
+    match threshold.statistic {
+        Statistic::P95 | Statistic::Age if value < 1.0 => Some(format!("{} ms", value * 1000.0)),
+        Statistic::P95 | Statistic::Age => Some(format!("{value} s")),
+        Statistic::Ratio => Some(format!("{} %", (value * 1e6).round() / 1e4)),
+        Statistic::BurnRate => Some(value.to_string()),
         _ => None,
     }
 }
