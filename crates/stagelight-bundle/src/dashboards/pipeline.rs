@@ -122,8 +122,6 @@ fn services() -> Vec<Panel> {
     let queue = |position| {
         sum_by("job, instance", &Series::new(&catalog::SPAN_QUEUE, position).selector(""))
     };
-    let room = r#"max by (job, family) (job_instance_family:stagelight_series:ratio{job=~"$job"})"#;
-    let no_room = "No service measures, or the recording rules are not loaded";
     vec![
         exports(
             "Data points exported",
@@ -164,13 +162,19 @@ fn services() -> Vec<Panel> {
         )
         .query(dropped().rate(&[Label::Reason]), "{{reason}}")
         .alerts_above_zero(&["MeasurementsDropped", "CardinalityLimitReached"]),
-        Panel::new(Lines, "Series limit used, by family", Unit::Ratio, no_room)
-            .description(
-                "Share of a family's series limit used by the fullest process. Further series are \
-                 merged, and counted as dropped.",
-            )
-            .query(room, "{{job}} {{family}}")
-            .alerts(&["CardinalityNearLimit"])
-            .max(1.0),
+        series_limit(),
     ]
+}
+
+fn series_limit() -> Panel {
+    let used = r#"max by (job, family) (job_instance_family:stagelight_series:ratio{job=~"$job"})"#;
+    let no_value = "No service measures, or the recording rules are not loaded";
+    Panel::new(Lines, "Series limit used, by family", Unit::Ratio, no_value)
+        .description(
+            "Share of a family's series limit used by the fullest process. Further series are \
+             merged, and counted as dropped.",
+        )
+        .query(used, "{{job}} {{family}}")
+        .alerts(&["CardinalityNearLimit"])
+        .max(1.0)
 }

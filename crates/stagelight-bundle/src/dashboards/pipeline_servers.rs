@@ -149,8 +149,8 @@ fn evaluation() -> Vec<Panel> {
             .query("sum(prometheus_tsdb_head_chunks_storage_size_bytes)", "head"),
         Panel::new(Lines, "Alerts not sent to Alertmanager", Unit::PerSecond, NO_PROMETHEUS)
             .description(
-                "Dropped after all attempts, or failed once. Meanwhile, no notification does not \
-                 mean that no alert fires.",
+                "Dropped after all attempts, or failed once. Until this is fixed, alerts fire \
+                 without notification.",
             )
             .query(by_instance("prometheus_notifications_dropped_total"), "dropped {{instance}}")
             .query(by_instance("prometheus_notifications_errors_total"), "errors {{instance}}")

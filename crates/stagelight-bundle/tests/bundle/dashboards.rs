@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::Value;
 use stagelight_bundle::dashboards;
 
-use crate::files::{self, check_generated, panels, strings};
+use crate::files::{self, check_generated, panels, strings, variables};
 
 const FOLDER: &str = "grafana/dashboards";
 
@@ -21,16 +21,6 @@ fn every_committed_dashboard_is_generated() {
     let generated: BTreeSet<_> = dashboards::all().into_iter().map(|it| it.name).collect();
 
     assert_eq!(files::list(FOLDER), Vec::from_iter(generated));
-}
-
-/// Returns the names of the variables in a text, without Grafana's own (`$__range`) and without
-/// the groups of a regular expression (`$1`).
-fn variables(text: &str) -> impl Iterator<Item = &str> {
-    let names = text.split('$').skip(1).map(|it| {
-        let it = it.trim_start_matches('{');
-        it.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').next().unwrap_or_default()
-    });
-    names.filter(|it| !it.starts_with("__") && !it.bytes().all(|it| it.is_ascii_digit()))
 }
 
 #[test]

@@ -137,6 +137,16 @@ pub(crate) fn strings(json: &Value) -> Vec<(&str, &str)> {
     found
 }
 
+/// Returns the names of the variables in a text, without Grafana's own (`$__range`) and without
+/// the groups of a regular expression (`$1`).
+pub(crate) fn variables(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.split('$').skip(1).map(|it| {
+        let it = it.trim_start_matches('{');
+        it.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').next().unwrap_or_default()
+    });
+    names.filter(|it| !it.starts_with("__") && !it.bytes().all(|it| it.is_ascii_digit()))
+}
+
 // === impl Rule ===
 
 impl Rule {

@@ -24,14 +24,9 @@ fn data_source(kind: &str) -> Yaml {
 
 /// Returns the environment variables that Grafana expands: `$name`, `${name}`, not `$$name`.
 fn variables(file: &str) -> BTreeSet<String> {
-    let text = text(file);
+    let text = text(file).replace("$$", "");
     let lines = text.lines().filter(|it| !it.trim_start().starts_with('#'));
-    let code = lines.collect::<Vec<_>>().join("\n").replace("$$", "");
-    let name = |it: &str| {
-        let it = it.trim_start_matches('{');
-        it.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').next().unwrap().to_owned()
-    };
-    code.split('$').skip(1).map(name).collect()
+    lines.flat_map(files::variables).map(str::to_owned).collect()
 }
 
 #[test]
