@@ -9,9 +9,8 @@ use crate::files::{self, Rule, check_generated_region};
 /// The address of the runbooks in the rules. Change both for a copy of your own.
 const BASE: &str = "https://github.com/stagelight-rs/stagelight/blob/main/collector/runbooks";
 
-/// The sections of every runbook, in this order.
-const SECTIONS: [&str; 4] =
-    ["## What it means", "## Where to look", "## What to do", "## Silence it"];
+/// The sections of every runbook, in order.
+const SECTIONS: [&str; 4] = ["## Meaning", "## Diagnosis", "## Mitigation", "## Silence"];
 
 const FOLDER: &str = "collector/runbooks";
 
