@@ -217,3 +217,29 @@ fn links() -> Value {
         "url": "",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{unit::Unit, view::View};
+    use super::*;
+
+    #[test]
+    fn panels_wrap_at_the_width_of_the_grid_and_ids_are_unique() {
+        let panels = |widths: &[u8]| {
+            let panel = |&width: &u8| Panel::new(View::Stats, "", Unit::Count, "").size(width, 5);
+            widths.iter().map(panel).collect()
+        };
+        let mut grid = Grid::default();
+        let mut json = Row::collapsed("", panels(&[24])).to_json(&mut grid);
+        json.extend(Row::open("", panels(&[12, 12, 8])).to_json(&mut grid));
+
+        let place = |it: &Value| {
+            (it["id"].as_u64(), it["gridPos"]["x"].as_u64(), it["gridPos"]["y"].as_u64())
+        };
+        let places: Vec<_> = json.iter().map(place).collect();
+        // Ids, x and y of two headings and three panels; the collapsed panel has id 2.
+        let expected = [(1, 0, 0), (3, 0, 1), (4, 0, 2), (5, 12, 2), (6, 0, 7)];
+        assert_eq!(places, expected.map(|(id, x, y)| (Some(id), Some(x), Some(y))));
+        assert_eq!(json[0]["panels"][0]["id"], 2);
+    }
+}
