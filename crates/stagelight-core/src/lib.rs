@@ -68,7 +68,6 @@ mod snapshot;
 mod exemplar;
 mod reader;
 mod percentages;
-pub mod thresholds;
 mod propagation;
 
 pub use buckets::{Buckets, MAX_BOUNDS};

@@ -1,16 +1,15 @@
-//! The numbers of the alerts are those of `stagelight_core::thresholds`.
+//! The alerts use the numbers of `stagelight_bundle::thresholds`.
 
 use std::collections::BTreeSet;
 
-use stagelight_core::thresholds::{self, Statistic, Threshold, ThresholdUnit};
+use stagelight_bundle::thresholds::{self, Statistic, Threshold};
 
 use crate::{
     expression::{Limit, limits},
     files::{self, Rule, WATCHDOG},
 };
 
-/// Where the table is, for messages.
-const TABLE: &str = "crates/stagelight-core/src/thresholds/table.rs";
+const TABLE: &str = "crates/stagelight-bundle/src/thresholds/table.rs";
 
 #[test]
 fn every_alert_has_a_threshold_and_every_threshold_an_alert() {
@@ -29,37 +28,37 @@ fn every_alert_compares_with_its_threshold() {
     for (rule, threshold) in pairs() {
         let sign = threshold.comparison.as_str().to_owned();
         let value = Limit { sign, value: threshold.value };
-        let guard = Limit { sign: ">=".to_owned(), value: f64::from(threshold.at_least) };
+        let guard = Limit { sign: ">=".to_owned(), value: f64::from(threshold.min_events) };
         let limits = limits(&rule.query);
         let guards: Vec<_> = limits.iter().filter(|it| it.sign == ">=").collect();
         let values: Vec<_> = limits.iter().filter(|it| it.sign != ">=").collect();
 
         if values.is_empty() || values.iter().any(|it| **it != value) {
             wrong.push(format!(
-                "{}, {}: compares with {values:?}, but {TABLE} says {value:?}",
+                "{}, {}: compares with {values:?}, {TABLE} with {value:?}",
                 rule.file, rule.name
             ));
         }
-        let wanted: &[_] = if threshold.at_least == 0 { &[] } else { &[&guard] };
+        let wanted: &[_] = if threshold.min_events == 0 { &[] } else { &[&guard] };
         if guards != wanted {
             wrong.push(format!(
-                "{}, {}: is guarded by {guards:?}, but {TABLE} says of_at_least({})",
-                rule.file, rule.name, threshold.at_least
+                "{}, {}: is guarded by {guards:?}, {TABLE} by min_events({})",
+                rule.file, rule.name, threshold.min_events
             ));
         }
     }
 
-    assert!(wrong.is_empty(), "change one of both:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "rules and table differ:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn every_alert_waits_as_long_and_is_as_severe_as_its_threshold_says() {
+fn every_alert_has_the_duration_and_severity_of_its_threshold() {
     let mut wrong = Vec::new();
     for (rule, threshold) in pairs() {
         let mut check = |what: &str, is: String, says: String| {
             if is != says {
                 let Rule { file, name, .. } = &rule;
-                wrong.push(format!("{file}, {name}: {what} is {is}, but {TABLE} says {says}"));
+                wrong.push(format!("{file}, {name}: {what} is {is}, in {TABLE} {says}"));
             }
         };
         let hold = threshold.hold.as_secs();
@@ -67,11 +66,11 @@ fn every_alert_waits_as_long_and_is_as_severe_as_its_threshold_says() {
         check("severity", rule.labels["severity"].clone(), threshold.severity.as_str().to_owned());
     }
 
-    assert!(wrong.is_empty(), "change one of both:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "rules and table differ:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn every_message_says_the_limit_that_was_crossed() {
+fn every_description_names_the_limit() {
     for (rule, threshold) in pairs() {
         let Some(limit) = spelled(threshold) else { continue };
         let description = &rule.annotations["description"];
@@ -85,7 +84,7 @@ fn every_message_says_the_limit_that_was_crossed() {
 }
 
 #[test]
-fn every_alert_says_who_has_to_look_at_what() {
+fn every_alert_has_the_same_labels_and_annotations() {
     for rule in files::alerts() {
         let labels: Vec<_> = rule.labels.keys().map(String::as_str).collect();
         let expected: &[_] = if rule.name == WATCHDOG {
@@ -100,22 +99,20 @@ fn every_alert_says_who_has_to_look_at_what() {
     }
 }
 
-/// Every alert that has a threshold, with it.
+/// Returns the alerts that have a threshold.
 fn pairs() -> impl Iterator<Item = (Rule, &'static Threshold)> {
     let alerts = files::alerts().into_iter();
-    alerts.filter_map(|rule| thresholds::of(&rule.name).map(|it| (rule, it)))
+    alerts.filter_map(|rule| thresholds::for_alert(&rule.name).map(|it| (rule, it)))
 }
 
-/// How a person writes the limit, where a number says something.
+/// Formats the limit for people; `None` where the number alone says nothing.
 fn spelled(threshold: &Threshold) -> Option<String> {
     let value = threshold.value;
-    match threshold.statistic.unit() {
-        ThresholdUnit::Seconds if value < 1.0 => Some(format!("{} ms", value * 1000.0)),
-        ThresholdUnit::Seconds => Some(format!("{value} s")),
-        ThresholdUnit::Ratio => Some(format!("{} %", (value * 1e6).round() / 1e4)),
-        ThresholdUnit::Number if threshold.statistic == Statistic::BurnRate => {
-            Some(value.to_string())
-        }
+    match threshold.statistic {
+        Statistic::P95 | Statistic::Age if value < 1.0 => Some(format!("{} ms", value * 1000.0)),
+        Statistic::P95 | Statistic::Age => Some(format!("{value} s")),
+        Statistic::Ratio => Some(format!("{} %", (value * 1e6).round() / 1e4)),
+        Statistic::BurnRate => Some(value.to_string()),
         _ => None,
     }
 }
@@ -132,6 +129,6 @@ fn seconds(duration: &str) -> u64 {
 }
 
 #[test]
-fn durations_are_read_as_prometheus_reads_them() {
+fn durations_parse_like_in_prometheus() {
     assert_eq!(["30s", "5m", "3h"].map(seconds), [30, 300, 10_800]);
 }

@@ -1,17 +1,17 @@
-//! What an expression names, and what it compares with.
+//! Reads series names and limits from a PromQL expression.
 
 use std::collections::BTreeSet;
 
 use promql_parser::parser::{Expr, VectorSelector};
 
-/// A comparison that decides whether an alert fires: its sign, and the number on its right.
+/// A comparison that decides whether an alert fires: the operator and the number on its right.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Limit {
     pub(crate) sign: String,
     pub(crate) value: f64,
 }
 
-/// Returns the names, or regular expressions of names, of all series that are asked for.
+/// Returns the names, or the patterns of names, of all selected series.
 pub(crate) fn names(expr: &Expr) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     walk(expr, &mut |selector| {
@@ -26,8 +26,8 @@ pub(crate) fn names(expr: &Expr) -> BTreeSet<String> {
 
 /// Returns the comparisons that decide, from left to right.
 ///
-/// Not those below an arithmetic operator, which guard a division by zero, nor those on the right of `unless`, which say when the alert
-/// is not meant.
+/// Leaves out those below an arithmetic operator (they guard a division by zero) and those on the
+/// right of `unless`.
 pub(crate) fn limits(expr: &Expr) -> Vec<Limit> {
     match expr {
         Expr::Paren(it) => limits(&it.expr),
@@ -46,29 +46,30 @@ pub(crate) fn limits(expr: &Expr) -> Vec<Limit> {
     }
 }
 
-fn walk(expr: &Expr, see: &mut impl FnMut(&VectorSelector)) {
+fn walk(expr: &Expr, visit: &mut impl FnMut(&VectorSelector)) {
     match expr {
         Expr::Aggregate(it) => {
-            walk(&it.expr, see);
-            it.param.iter().for_each(|it| walk(it, see));
+            walk(&it.expr, visit);
+            it.param.iter().for_each(|it| walk(it, visit));
         }
-        Expr::Unary(it) => walk(&it.expr, see),
+        Expr::Unary(it) => walk(&it.expr, visit),
         Expr::Binary(it) => {
-            walk(&it.lhs, see);
-            walk(&it.rhs, see);
+            walk(&it.lhs, visit);
+            walk(&it.rhs, visit);
         }
-        Expr::Paren(it) => walk(&it.expr, see),
-        Expr::Subquery(it) => walk(&it.expr, see),
-        Expr::VectorSelector(it) => see(it),
-        Expr::MatrixSelector(it) => see(&it.vs),
-        Expr::Call(it) => it.args.args.iter().for_each(|it| walk(it, see)),
+        Expr::Paren(it) => walk(&it.expr, visit),
+        Expr::Subquery(it) => walk(&it.expr, visit),
+        Expr::VectorSelector(it) => visit(it),
+        Expr::MatrixSelector(it) => visit(&it.vs),
+        Expr::Call(it) => it.args.args.iter().for_each(|it| walk(it, visit)),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }
 
 #[test]
 fn all_series_of_an_expression_are_found() {
-    let expr = r#"sum by (a) (rate({__name__=~"x(_total)?"}[5m])) / on (a) max_over_time(timestamp(y)[6h:1m]) > 1 unless on (a) -z"#;
+    let expr = r#"sum by (a) (rate({__name__=~"x(_total)?"}[5m]))
+        / on (a) max_over_time(timestamp(y)[6h:1m]) > 1 unless on (a) -z"#;
     let found = names(&promql_parser::parser::parse(expr).unwrap());
 
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["x(_total)?", "y", "z"]);

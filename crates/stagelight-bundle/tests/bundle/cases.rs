@@ -6,10 +6,10 @@ use yaml_rust2::Yaml;
 
 use crate::files::{self, WATCHDOG};
 
-/// What a promtool test says of one alert.
+/// A promtool test of one alert.
 struct Case {
     name: String,
-    /// Whether the alert is expected to fire, at each time that is looked at.
+    /// Whether the alert is expected to fire, per evaluation time.
     fires: Vec<bool>,
 }
 
@@ -34,7 +34,7 @@ fn cases(alert: &str) -> Vec<Case> {
 }
 
 #[test]
-fn every_alert_is_seen_pending_firing_and_ending() {
+fn every_alert_is_tested_pending_firing_and_resolved() {
     for alert in files::alerts().iter().filter(|it| it.name != WATCHDOG) {
         let cases = cases(&alert.name);
         let ends = cases.iter().any(|it| {
@@ -42,13 +42,13 @@ fn every_alert_is_seen_pending_firing_and_ending() {
                 && it.fires.contains(&true)
                 && it.fires.last() == Some(&false)
         });
-        assert!(ends, "{}: no test goes from silence to firing and back", alert.name);
+        assert!(ends, "{}: no test goes from silent to firing and back", alert.name);
     }
     assert!(cases(WATCHDOG).iter().any(|it| it.fires.iter().all(|&it| it)));
 }
 
 #[test]
-fn every_alert_is_seen_silent() {
+fn every_alert_is_tested_silent() {
     for alert in files::alerts().iter().filter(|it| it.name != WATCHDOG) {
         let is_silent = |it: &Case| it.name.contains("stays silent") && !it.fires.contains(&true);
         assert!(cases(&alert.name).iter().any(is_silent), "{}: no silent test", alert.name);
@@ -56,7 +56,7 @@ fn every_alert_is_seen_silent() {
 }
 
 #[test]
-fn every_alert_that_keeps_firing_is_seen_holding_through_a_dip() {
+fn every_alert_that_keeps_firing_is_tested_through_a_dip() {
     for alert in files::alerts().iter().filter(|it| it.keeps_firing) {
         let holds = |it: &Case| {
             it.name.contains(", holds through ") && 3 <= it.fires.iter().filter(|it| **it).count()

@@ -1,25 +1,16 @@
-//! Grafana's provisioning files hold together: with each other, with the dashboards, with the metrics.
+//! Grafana's provisioning files fit each other, the dashboards and the metrics.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use std::{collections::BTreeSet, path::Path};
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
-
-use stagelight_bundle::dashboards::lint::{Names, unknown_metrics};
 use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::files;
 
 const DATA_SOURCES: &str = "provisioning/datasources/stagelight.yaml";
 const DASHBOARDS: &str = "provisioning/dashboards/stagelight.yaml";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 fn text(file: &str) -> String {
-    fs::read_to_string(root().join("grafana").join(file)).unwrap()
+    files::read(Path::new("grafana").join(file))
 }
 
 fn yaml(file: &str) -> Yaml {
@@ -31,20 +22,15 @@ fn data_source(kind: &str) -> Yaml {
     all.into_iter().find(|it| it["type"].as_str() == Some(kind)).unwrap()
 }
 
-/// Returns the variables that Grafana puts in: `$name` and `${name}`, but not `$$name`.
+/// Returns the environment variables that Grafana expands: `$name`, `${name}`, not `$$name`.
 fn variables(file: &str) -> BTreeSet<String> {
-    let text = text(file);
+    let text = text(file).replace("$$", "");
     let lines = text.lines().filter(|it| !it.trim_start().starts_with('#'));
-    let code = lines.collect::<Vec<_>>().join("\n").replace("$$", "");
-    let name = |it: &str| {
-        let it = it.trim_start_matches('{');
-        it.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').next().unwrap().to_owned()
-    };
-    code.split('$').skip(1).map(name).collect()
+    lines.flat_map(files::variables).map(str::to_owned).collect()
 }
 
 #[test]
-fn every_variable_has_a_value_for_one_machine_and_no_other_has() {
+fn exactly_the_variables_in_use_have_a_value() {
     let used: BTreeSet<_> = &variables(DATA_SOURCES) | &variables(DASHBOARDS);
 
     let env = text("provisioning.env");
@@ -61,7 +47,7 @@ fn every_variable_has_a_value_for_one_machine_and_no_other_has() {
 }
 
 #[test]
-fn exemplars_lead_to_the_traces_and_spans_to_the_metrics() {
+fn exemplars_link_to_traces_and_spans_to_metrics() {
     let (metrics, traces) = (data_source("prometheus"), data_source("tempo"));
 
     let exemplars = &metrics["jsonData"]["exemplarTraceIdDestinations"][0];
@@ -71,24 +57,26 @@ fn exemplars_lead_to_the_traces_and_spans_to_the_metrics() {
     assert_eq!(metrics["jsonData"]["httpMethod"].as_str(), Some("POST"));
 }
 
-#[test]
-fn what_spans_lead_to_are_metrics_that_somebody_makes() {
-    let names = Names::read(&root()).unwrap();
+/// Returns the PromQL queries that spans link to, as Grafana sends them.
+pub(crate) fn queries() -> Vec<String> {
     let traces = data_source("tempo");
     let queries = traces["jsonData"]["tracesToMetrics"]["queries"].as_vec().unwrap();
+    let text = |it: &Yaml| it["query"].as_str().unwrap().replace("$$", "$");
+    queries.iter().map(text).collect()
+}
+
+#[test]
+fn the_queries_of_spans_are_filtered_by_their_tags() {
+    let queries = queries();
+
     assert!(3 < queries.len());
     for query in queries {
-        let query = query["query"].as_str().unwrap();
-        // What Grafana makes of it, with its own variables put in.
-        let asked = query.replace("$$__tags", "job=\"a\"").replace("$$__rate_interval", "1m");
-
-        assert_eq!(unknown_metrics(&asked, &names), Ok(Vec::new()), "{query}");
-        assert!(query.contains("$$__tags") && !asked.contains('$'), "{query}");
+        assert!(query.contains("$__tags"), "{query}");
     }
 }
 
 #[test]
-fn nothing_can_be_changed_in_the_browser_and_lost() {
+fn data_sources_and_dashboards_are_read_only() {
     for source in yaml(DATA_SOURCES)["datasources"].as_vec().unwrap() {
         assert_eq!(source["editable"].as_bool(), Some(false), "{source:?}");
     }
@@ -97,7 +85,7 @@ fn nothing_can_be_changed_in_the_browser_and_lost() {
 }
 
 #[test]
-fn no_secret_is_in_the_files() {
+fn the_files_contain_no_secret() {
     for file in [DATA_SOURCES, DASHBOARDS, "provisioning.env"] {
         let text = text(file).to_lowercase();
         let found = ["password", "token", "secure", "basicauth"].map(|it| text.contains(it));

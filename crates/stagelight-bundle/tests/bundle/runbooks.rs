@@ -1,24 +1,21 @@
-//! Every alert has a runbook that says what to do, and every runbook an alert.
+//! Every alert has a runbook, and every runbook an alert.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use stagelight_bundle::dashboards;
 
-use crate::files::{self, Rule};
+use crate::files::{self, Rule, check_generated_region};
 
-/// Where alerts send people: the one place to change for a copy of one's own, with the rules.
+/// The address of the runbooks in the rules. Change both for a copy of your own.
 const BASE: &str = "https://github.com/stagelight-rs/stagelight/blob/main/collector/runbooks";
 
 /// The sections of every runbook, in order.
 const SECTIONS: [&str; 4] = ["## Meaning", "## Diagnosis", "## Mitigation", "## Silence"];
 
-fn folder() -> std::path::PathBuf {
-    files::root().join("collector/runbooks")
-}
+const FOLDER: &str = "collector/runbooks";
 
 fn runbook(rule: &Rule) -> String {
-    let path = folder().join(format!("{}.md", rule.name));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    files::read(Path::new(FOLDER).join(format!("{}.md", rule.name)))
 }
 
 #[test]
@@ -29,12 +26,9 @@ fn every_alert_links_its_own_runbook() {
 }
 
 #[test]
-fn every_runbook_is_an_alerts() {
-    let found: BTreeSet<_> = fs::read_dir(folder())
-        .unwrap()
-        .map(|it| it.unwrap().file_name().into_string().unwrap())
-        .filter(|it| it != "README.md")
-        .collect();
+fn every_runbook_belongs_to_an_alert() {
+    let found: BTreeSet<_> =
+        files::list(FOLDER).into_iter().filter(|it| it != "README.md").collect();
     let wanted: BTreeSet<_> = files::alerts().iter().map(|it| format!("{}.md", it.name)).collect();
 
     assert_eq!(found, wanted);
@@ -53,19 +47,18 @@ fn every_runbook_has_all_sections_and_a_silence_command() {
 }
 
 #[test]
-fn every_panel_that_a_runbook_names_is_on_that_dashboard() {
+fn every_panel_named_in_a_runbook_is_on_that_dashboard() {
     let dashboards = dashboards::all();
     let mut panels = 0;
     for rule in files::alerts() {
-        // As in: dashboard `pipeline`, "Queue" and "Lost".
+        // For example: dashboard `pipeline`, "Queue" and "Lost".
         for line in runbook(&rule).lines().filter(|it| it.contains("dashboard `")) {
             let name =
                 line.split("dashboard `").nth(1).and_then(|it| it.split('`').next()).unwrap();
             let dashboard = dashboards.iter().find(|it| it.name == format!("{name}.json"));
             let dashboard = dashboard.unwrap_or_else(|| panic!("{}: no {name}", rule.name));
-            let titles: BTreeSet<_> = dashboards::queries::panels(&dashboard.json)
-                .filter_map(|it| it["title"].as_str())
-                .collect();
+            let titles: BTreeSet<_> =
+                files::panels(&dashboard.json).filter_map(|it| it["title"].as_str()).collect();
             for quoted in line.split('"').skip(1).step_by(2) {
                 assert!(titles.contains(quoted), "{}: no panel {quoted:?} on {name}", rule.name);
                 panels += 1;
@@ -85,13 +78,5 @@ fn the_index_lists_every_alert() {
             .unwrap();
     }
 
-    let path = folder().join("README.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let (head, rest) = text.split_once("<!-- alerts -->\n").unwrap();
-    let (shown, tail) = rest.split_once("<!-- /alerts -->").unwrap();
-    if env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, format!("{head}<!-- alerts -->\n{table}<!-- /alerts -->{tail}")).unwrap();
-    } else {
-        assert!(shown == table, "not what the rules say; run this test with UPDATE_EXPECT=1");
-    }
+    check_generated_region("collector/runbooks/README.md", "alerts", &table);
 }
