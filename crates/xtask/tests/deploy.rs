@@ -162,7 +162,9 @@ fn a_secret_that_nobody_mounts_is_refused() {
 #[test]
 fn a_variable_that_grafana_has_no_default_for_is_refused() {
     let copy = Copy::new().with(COMPOSE, "      STAGELIGHT_TEMPO_URL: http://tempo:3200\n", "");
-    copy.compose_says("grafana: STAGELIGHT_TEMPO_URL is not set, but its provisioning files use it");
+    copy.compose_says(
+        "grafana: STAGELIGHT_TEMPO_URL is not set, but its provisioning files use it",
+    );
 }
 
 #[test]
