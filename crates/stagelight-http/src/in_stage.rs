@@ -1,58 +1,92 @@
-//! Bodies and streams that are stages, in one call.
+//! Streams and bodies as stages.
 
 use stagelight_core::Engine;
 use tracing::{Span, field::Empty};
 
 use crate::{
-    end::End,
-    flow::{Flow, StageFlow},
-    open::{Ending, Open},
+    conventions::record_error,
+    end::{EndGuard, EndReason, OnEnd},
+    stream_timer::{BackendStreamTimer, StreamTimer},
 };
 
-mod body;
 mod stream;
+mod body;
 
-pub use body::{StageBody, StageBodyExt};
+pub use body::StageBodyExt;
 pub use stream::{StageStream, StageStreamExt};
 
-/// The span of a stage: one that was made before, or a stage's name.
+/// The span of a stage.
 ///
-/// A span made beforehand is a stage if it has the field `stage`; the stage's time runs from the span's creation. To count
-/// errors, it has to declare the field `error.type` (as [`stage_span!`](crate::stage_span) does).
+/// Created from a stage's name, or from a span with the field `stage`. The stage lasts from the
+/// creation of the span to the end of what is in it. To count errors, the span must declare the
+/// fields `error.type` and `otel.status_code`, as [`stage_span!`](crate::stage_span) does.
+///
+/// ```
+/// use stagelight_core::Engine;
+/// use stagelight_http::{StageBodyExt, StageSpan, stage_span};
+///
+/// # let engine = Engine::new();
+/// # let body = http_body_util::Full::new(bytes::Bytes::from("text"));
+/// let span = StageSpan::from(stage_span!("render", template = "index")).engine(&engine);
+/// let body = body.in_stage(span);
+/// ```
 #[derive(Clone, Debug)]
-pub struct StageSpan(pub(crate) Span);
+pub struct StageSpan {
+    span: Span,
+    engine: Option<Engine>,
+}
 
-/// The end of a stage: its span is let go, and says what went wrong.
+/// Records the end of a stage.
 #[derive(Debug)]
-pub(crate) struct StageEnding {
-    /// What is in the stage, if that is a stream of a backend.
-    stream: Option<StageFlow>,
+struct StageEnd {
+    /// The timer of a backend's stream.
+    stream: Option<BackendStreamTimer>,
     content: Content,
 }
 
 /// What is in a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
-    /// Bytes of which there is a known number: no stream.
+    /// A body of known length. Not a stream.
     Whole,
-    /// Bytes, nobody knows how many.
+    /// A body of unknown length.
     Bytes,
-    /// Anything, one by one.
+    /// The items of a stream.
     Items,
 }
 
 // === impl StageSpan ===
 
+impl StageSpan {
+    /// Sets the engine that measures a stream. Defaults to the process-wide engine.
+    ///
+    /// Only matters in the stage `stream_processing`: other measurements come from the span.
+    #[must_use]
+    pub fn engine(mut self, engine: &Engine) -> Self {
+        self.engine = Some(engine.clone());
+        self
+    }
+
+    fn start(self, content: Content) -> EndGuard<StageEnd> {
+        let Self { span, engine } = self;
+        let engine = engine.as_ref().or_else(|| Engine::global());
+        let stream = engine.filter(|_| content != Content::Whole).and_then(|engine| {
+            BackendStreamTimer::for_span(StreamTimer::start(engine, None), &span)
+        });
+        EndGuard::new(span, StageEnd { stream, content })
+    }
+}
+
 impl From<Span> for StageSpan {
     fn from(span: Span) -> Self {
-        Self(span)
+        Self { span, engine: None }
     }
 }
 
 impl From<&str> for StageSpan {
-    /// Opens a stage of this name, now, as a child of the current span.
+    /// Opens a stage of this name now, as a child of the current span.
     fn from(stage: &str) -> Self {
-        Self(tracing::info_span!(
+        Self::from(tracing::info_span!(
             target: "stagelight",
             "stage",
             otel.name = stage,
@@ -63,55 +97,31 @@ impl From<&str> for StageSpan {
     }
 }
 
-// === impl StageEnding ===
+// === impl StageEnd ===
 
-impl StageEnding {
-    /// Opens a stage, measured by the process' engine if it is a stream of a backend.
-    fn open(stage: StageSpan, content: Content) -> Open<Self> {
-        let mut open = Open::new(stage.0, Self { stream: None, content });
-        if let Some(engine) = Engine::global() {
-            Self::measure_with(&mut open, engine);
+impl OnEnd for StageEnd {
+    fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
+        if let Some(stream) = self.stream.take() {
+            let bytes = (self.content == Content::Bytes).then_some(bytes);
+            stream.record(bytes, reason.outcome());
         }
-        open
-    }
-
-    /// Measures it with this engine from now on, if it is a stream.
-    fn measure_with(open: &mut Open<Self>, engine: &Engine) {
-        if let Some(ending) = &mut open.ending
-            && ending.content != Content::Whole
-        {
-            ending.stream = StageFlow::of(Flow::begin(engine, None), &open.span);
-        }
-    }
-}
-
-impl Ending for StageEnding {
-    fn end(self, span: &Span, bytes: u64, end: End) {
-        if let Some(stream) = self.stream {
-            stream.end((self.content == Content::Bytes).then_some(bytes), end);
-        }
-        if let End::Failed(failure) = end {
+        if let EndReason::Failed(failure) = reason {
             record_error(span, failure.as_str());
         }
     }
 
-    fn flow(&mut self) -> Option<&mut Flow> {
-        self.stream.as_mut().map(|it| &mut it.flow)
+    fn timer(&mut self) -> Option<&mut StreamTimer> {
+        self.stream.as_mut().map(|it| &mut it.timer)
     }
 }
 
-/// Marks a span as failed; fields that it does not declare are left out.
-pub(crate) fn record_error(span: &Span, error_type: &str) {
-    span.record("error.type", error_type);
-    span.record("otel.status_code", "ERROR");
-}
-
-/// Opens the span of a stage that can fail: `stage_span!("name")` or `stage_span!("name", field = value, …)`.
+/// Opens the span of a stage that can fail.
 ///
-/// The same as `tracing::info_span!("name", stage = "name", error.type = Empty, …)`. The name is a literal.
+/// `stage_span!("name", field = value, …)` expands to `tracing::info_span!("name", stage = "name",
+/// error.type = Empty, otel.status_code = Empty, field = value, …)`. The name must be a literal.
 ///
 /// ```
-/// # let (provider, model) = ("openai", "small");
+/// # let (provider, model) = ("openai", "gpt-4o");
 /// let span = stagelight_http::stage_span!("stream_processing", provider, model);
 /// ```
 #[macro_export]

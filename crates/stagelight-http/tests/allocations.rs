@@ -24,7 +24,7 @@ fn serve(engine: &Engine, chunks: usize) -> u64 {
     let handler = tower::service_fn(move |_| {
         std::future::ready(Ok::<_, BoxError>(response.take().expect("one request")))
     });
-    let service = HttpLayer::new(engine).with_endpoint(|_| "/x").layer(handler);
+    let service = HttpLayer::new(engine).route(|_| "/x").layer(handler);
     let answered = service.oneshot(Request::new(ScriptedBody::new())).now_or_never();
     let body = answered.expect("it is ready").expect("it does not fail").into_body();
 

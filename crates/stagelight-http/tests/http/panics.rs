@@ -10,7 +10,7 @@ use stagelight_testing::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
-use crate::support::{Bench, answer, get, poll};
+use crate::support::{Fixture, answer, get, poll};
 
 #[derive(Clone, Copy)]
 enum In {
@@ -19,8 +19,12 @@ enum In {
 }
 
 /// Serves a request whose handler panics after 3 ms, and returns the response or what was raised.
-async fn served(bench: &Bench, layer: HttpLayer, place: In) -> Result<Response<String>, String> {
-    let time = bench.time.clone();
+async fn served(
+    fixture: &Fixture,
+    layer: HttpLayer,
+    place: In,
+) -> Result<Response<String>, String> {
+    let time = fixture.time.clone();
     let handler = tower::service_fn(move |_| {
         time.advance(Duration::from_millis(3));
         if matches!(place, In::Call) {
@@ -44,51 +48,51 @@ async fn served(bench: &Bench, layer: HttpLayer, place: In) -> Result<Response<S
 #[tokio::test]
 async fn a_panic_of_the_handler_is_counted_and_raised_again() {
     for place in [In::Call, In::Future] {
-        let bench = Bench::new();
-        let raised = served(&bench, bench.layer(), place).await.unwrap_err();
+        let fixture = Fixture::new();
+        let raised = served(&fixture, fixture.layer(), place).await.unwrap_err();
         assert_eq!(raised, "oh no");
-        assert_eq!(bench.the_request(), "panic - panic 3ms 0B");
-        assert_eq!(bench.spans.the("http.request").field("otel.status_code"), "ERROR");
+        assert_eq!(fixture.the_request(), "panic - panic 3ms 0B");
+        assert_eq!(fixture.spans.the("http.request").field("otel.status_code"), "ERROR");
     }
 }
 
 #[tokio::test]
 async fn a_panic_of_the_handler_is_answered_on_request() {
     for place in [In::Call, In::Future] {
-        let bench = Bench::new();
-        let layer = bench.layer().with_panic_handler();
-        let response = served(&bench, layer, place).await.unwrap();
+        let fixture = Fixture::new();
+        let layer = fixture.layer().catch_panics();
+        let response = served(&fixture, layer, place).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], "application/json");
         assert_eq!(response.headers()["x-request-id"], "abc-1");
         assert_eq!(response.body(), r#"{"error":"internal server error","request_id":"abc-1"}"#);
-        assert_eq!(bench.the_request(), "panic 500 500 3ms 54B");
+        assert_eq!(fixture.the_request(), "panic 500 500 3ms 54B");
     }
 }
 
 #[tokio::test]
 async fn a_panic_of_the_body_is_counted_and_raised_again() {
-    for layer in [|it: HttpLayer| it, HttpLayer::with_panic_handler] {
-        let bench = Bench::new();
-        let body = ScriptedBody::new().data("ab").run(bench.pass(2)).panic("oh no");
-        let response = answer(layer(bench.layer()), get(), Response::new(body)).await;
+    for layer in [|it: HttpLayer| it, HttpLayer::catch_panics] {
+        let fixture = Fixture::new();
+        let body = ScriptedBody::new().data("ab").run(fixture.pass(2)).panic("oh no");
+        let response = answer(layer(fixture.layer()), get(), Response::new(body)).await;
         let mut body = Box::pin(response.into_body());
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| poll(body.as_mut(), 9, || ())));
         assert_eq!(polled.unwrap_err().downcast_ref::<String>().unwrap(), "oh no");
         drop(body);
-        assert_eq!(bench.the_request(), "panic 200 panic 2ms 2B");
+        assert_eq!(fixture.the_request(), "panic 200 panic 2ms 2B");
     }
 }
 
 #[tokio::test]
 async fn a_request_dropped_by_a_panic_elsewhere_counts_as_one() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let response =
-        answer(bench.layer(), get(), Response::new(ScriptedBody::new().data("ab"))).await;
+        answer(fixture.layer(), get(), Response::new(ScriptedBody::new().data("ab"))).await;
     let unwound = std::panic::catch_unwind(AssertUnwindSafe(move || {
         let _response = response;
         panic!("oh no");
     }));
     assert!(unwound.is_err());
-    assert_eq!(bench.the_request(), "panic 200 panic 0ms 0B");
+    assert_eq!(fixture.the_request(), "panic 200 panic 0ms 0B");
 }

@@ -20,7 +20,7 @@ use stagelight_core::{
     Outcome,
     catalog::{self, Family},
 };
-use stagelight_http::{HttpLayer, client::Call};
+use stagelight_http::HttpLayer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -28,7 +28,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use crate::support::Bench;
+use crate::support::Fixture;
 
 /// How long a reader rests before it reads on.
 const REST: Duration = Duration::from_millis(300);
@@ -42,9 +42,9 @@ struct Waits {
 }
 
 /// Returns what the streams of a family waited for in all.
-fn waits(bench: &Bench, family: &'static Family) -> Waits {
+fn waits(fixture: &Fixture, family: &'static Family) -> Waits {
     let wait = |position| {
-        let series = bench.series(family);
+        let series = fixture.series(family);
         let nanos = series.iter().map(|it| it.histogram(position).unwrap().recorded_sum());
         Duration::from_nanos(nanos.sum())
     };
@@ -56,7 +56,7 @@ fn waits(bench: &Bench, family: &'static Family) -> Waits {
 
 /// Serves streams on sockets with a send buffer of this size, or the system's.
 async fn serve(
-    bench: &Bench,
+    fixture: &Fixture,
     send_buffer: Option<u32>,
     body: impl Fn() -> Body + Clone + Send + Sync + 'static,
 ) -> SocketAddr {
@@ -68,7 +68,7 @@ async fn serve(
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let listener = socket.listen(16).unwrap();
     let address = listener.local_addr().unwrap();
-    let app = router.layer(HttpLayer::new(&bench.engine));
+    let app = router.layer(HttpLayer::new(&fixture.engine));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address
 }
@@ -108,44 +108,44 @@ fn slow(count: usize) -> Body {
 
 #[tokio::test]
 async fn a_reader_that_rests_is_seen_behind_small_buffers() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, Some(SMALL), || ready(&[b'x'; 16 * 1024], 256)).await;
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, Some(SMALL), || ready(&[b'x'; 16 * 1024], 256)).await;
     let socket = ask(address, Some(SMALL)).await;
     sleep(REST).await;
     read_to_end(socket).await;
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(REST * 9 / 10 <= client, "{client:?}");
     assert!(upstream < client / 2, "upstream {upstream:?}, client {client:?}");
 }
 
 #[tokio::test]
 async fn a_reader_is_not_blamed_for_a_slow_upstream() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || slow(10)).await;
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || slow(10)).await;
     read_to_end(ask(address, None).await).await;
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(Duration::from_millis(200) <= upstream, "{upstream:?}");
     assert!(client < upstream / 2, "upstream {upstream:?}, client {client:?}");
 }
 
 #[tokio::test]
 async fn both_are_told_apart_over_one_socket() {
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let body = || {
         let (first, then) = (slow(10), ready(&[b'x'; 16 * 1024], 256));
         Body::from_stream(first.into_data_stream().chain(then.into_data_stream()))
     };
-    let address = serve(&bench, Some(SMALL), body).await;
+    let address = serve(&fixture, Some(SMALL), body).await;
     let socket = ask(address, Some(SMALL)).await;
     sleep(Duration::from_millis(200) + REST).await;
     read_to_end(socket).await;
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(Duration::from_millis(200) <= upstream, "{upstream:?}");
     // The ten sleeps may take longer than they were asked to, and the reader's rest is shorter by as much.
     let rest = Duration::from_millis(500).saturating_sub(upstream);
@@ -154,11 +154,11 @@ async fn both_are_told_apart_over_one_socket() {
 
 #[tokio::test]
 async fn a_stream_that_fits_the_buffers_hides_its_reader() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || ready(&[b'x'; 256], 256)).await;
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || ready(&[b'x'; 256], 256)).await;
     let socket = ask(address, None).await;
-    bench.ended(1).await;
-    let Waits { client, .. } = waits(&bench, &catalog::STREAM_RESPONSE);
+    fixture.ended(1).await;
+    let Waits { client, .. } = waits(&fixture, &catalog::STREAM_RESPONSE);
     sleep(REST).await;
     read_to_end(socket).await;
     assert!(client < REST / 2, "it was over before anybody read it, after {client:?}");
@@ -166,14 +166,14 @@ async fn a_stream_that_fits_the_buffers_hides_its_reader() {
 
 #[tokio::test]
 async fn a_reader_of_a_backend_that_rests_between_chunks_is_seen() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || slow(5)).await;
-    let call = Call::backend("openai", "small").with_engine(&bench.engine);
-    let mut request = bench.engine.start_request("/x");
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || slow(5)).await;
+    let backend = fixture.backend();
+    let mut request = fixture.engine.start_request("/x");
     let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
     let reads = async {
         let asked = reqwest::Client::new().get(format!("http://{address}/"));
-        let mut response = call.send(asked).await.unwrap();
+        let mut response = backend.send(asked).await.unwrap();
         assert!(response.chunk().await.unwrap().is_some());
         sleep(REST).await;
         while response.chunk().await.unwrap().is_some() {}
@@ -181,7 +181,7 @@ async fn a_reader_of_a_backend_that_rests_between_chunks_is_seen() {
     reads.instrument(span).await;
     request.end(Outcome::Ok);
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_BACKEND);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_BACKEND);
     assert!(REST <= client, "{client:?}");
     assert!(Duration::from_millis(15) <= upstream, "{upstream:?}");
     assert!(upstream < client, "upstream {upstream:?}, client {client:?}");
@@ -192,9 +192,9 @@ async fn read_steadily(
     send_buffer: Option<u32>,
     receive_buffer: Option<u32>,
 ) -> (Duration, Duration) {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, send_buffer, || ready(&[b'x'; 16 * 1024], 512)).await;
-    let began = bench.engine.clock().now();
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, send_buffer, || ready(&[b'x'; 16 * 1024], 512)).await;
+    let began = fixture.engine.clock().now();
     let mut socket = ask(address, receive_buffer).await;
     let mut read = vec![0; 64 * 1024];
     let mut length = 1;
@@ -209,9 +209,9 @@ async fn read_steadily(
             length += more;
         }
     }
-    let took = bench.engine.clock().since(began).into();
-    bench.ended(1).await;
-    (took, waits(&bench, &catalog::STREAM_RESPONSE).client)
+    let took = fixture.engine.clock().since(began).into();
+    fixture.ended(1).await;
+    (took, waits(&fixture, &catalog::STREAM_RESPONSE).client)
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn hidden(
     send_buffer: Option<u32>,
     receive_buffer: Option<u32>,
 ) -> u64 {
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let handed_over = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&handed_over);
     let body = move || {
@@ -241,7 +241,7 @@ async fn hidden(
             Ok::<_, Infallible>(Bytes::from_static(chunk))
         }))
     };
-    let address = serve(&bench, send_buffer, body).await;
+    let address = serve(&fixture, send_buffer, body).await;
     let _unread = ask(address, receive_buffer).await;
     let mut before = 0;
     loop {

@@ -12,23 +12,23 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use stagelight_core::{
-    Clock, Engine, ManualClock, Point, Series,
+    Clock, Engine, ManualClock, Outcome, Point, Propagator, Series,
     catalog::{self, Family, Label},
 };
-use stagelight_http::{HttpLayer, ResponseBody};
+use stagelight_http::{HttpLayer, TrackedBody, client::Backend};
 use stagelight_testing::ScriptedBody;
 use stagelight_tracing::StageLayer;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::{
-    Event, Subscriber,
+    Event, Span, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
 use tracing_subscriber::{Layer, layer::Context as LayerContext, prelude::*, registry::LookupSpan};
 
 /// All that a test needs. Spans are recorded on the test's thread while it is alive.
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) engine: Engine,
     pub(crate) time: ManualClock,
     pub(crate) spans: Recorder,
@@ -37,6 +37,10 @@ pub(crate) struct Bench {
 
 /// Writes an event and lets 1 ms pass when it is dropped.
 pub(crate) struct Dropped(pub(crate) ManualClock);
+
+/// Writes the name of the current span as its trace context.
+#[derive(Debug)]
+pub(crate) struct SpanNames;
 
 /// Keeps what the subscriber saw.
 #[derive(Clone)]
@@ -61,9 +65,9 @@ pub(crate) struct Seen {
     created: stagelight_core::Ticks,
 }
 
-// === impl Bench ===
+// === impl Fixture ===
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let (clock, time) = Clock::manual();
         Self::with(Engine::with_clock(clock), time)
@@ -82,10 +86,23 @@ impl Bench {
     }
 
     pub(crate) fn layer(&self) -> HttpLayer {
-        HttpLayer::new(&self.engine).with_endpoint(|_| "/x")
+        HttpLayer::new(&self.engine).route(|_| "/x")
     }
 
-    /// An action for a script: `millis` pass.
+    pub(crate) fn backend(&self) -> Backend {
+        Backend::new("openai").model("small").engine(&self.engine)
+    }
+
+    /// Runs `work` in a request that lasts as long as `work`.
+    pub(crate) fn in_request<R>(&self, work: impl FnOnce() -> R) -> R {
+        let mut request = self.engine.start_request("/x");
+        let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
+        let result = span.in_scope(work);
+        request.end(Outcome::Ok);
+        result
+    }
+
+    /// Returns a script action that advances the clock.
     pub(crate) fn pass(&self, millis: u64) -> impl FnOnce() + Send + Sync + 'static {
         let time = self.time.clone();
         move || time.advance(Duration::from_millis(millis))
@@ -205,7 +222,7 @@ pub(crate) async fn answer<B>(
     layer: HttpLayer,
     request: Request<ScriptedBody>,
     response: Response<B>,
-) -> Response<ResponseBody<B>>
+) -> Response<TrackedBody<B>>
 where
     B: Body<Data = bytes::Bytes, Error: 'static>,
 {
@@ -261,6 +278,16 @@ impl Drop for Dropped {
     fn drop(&mut self) {
         tracing::info!(target: "dropped", "seen");
         self.0.advance(Duration::from_millis(1));
+    }
+}
+
+// === impl SpanNames ===
+
+impl Propagator for SpanNames {
+    fn adopt(&self, _: &Span, _: &dyn Fn(&str) -> Option<String>) {}
+
+    fn inject(&self, span: &Span, set: &mut dyn FnMut(&str, String)) {
+        set("traceparent", span.metadata().unwrap().name().to_owned());
     }
 }
 

@@ -1,4 +1,4 @@
-//! A response on its way: everything up to its head.
+//! The response future of a service: up to the response head.
 
 use std::{
     any::Any,
@@ -15,38 +15,37 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tracing::Span;
 
+use super::{body, request::ServerRequest};
 use crate::{
-    body::ResponseBody,
-    content::Content,
-    end::End,
-    exchange::Exchange,
+    end::{self, EndGuard, EndReason},
     failure::Failure,
-    open::{self, Open},
+    tracked_body::{Content, TrackedBody},
 };
 
-/// What a panic carries.
+/// The payload of a panic.
 type Payload = Box<dyn Any + Send>;
 
 pin_project! {
     /// The future of an [`HttpService`](crate::HttpService).
     ///
-    /// Polls the handler within the request's span. Dropping it before the response's head ends the
-    /// request as cancelled.
+    /// Polls the handler inside the request's span. Dropping it before the response head ends the
+    /// request with the outcome `cancelled`.
     pub struct ResponseFuture<F> {
+        // An `Option` only so that it can be dropped inside the span.
         #[pin]
         inner: Option<F>,
-        // Of a handler that panicked before it had a future.
+        // The panic of a handler that panicked before it returned a future.
         payload: Option<Payload>,
-        // `None` once the response is handed over.
-        open: Option<Open<Box<Exchange>>>,
+        // `None` once the response is returned.
+        guard: Option<EndGuard<Box<ServerRequest>>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // What the handler holds, its stages included, goes before the end of the request.
-            if let Some(open) = this.open {
-                open.span.in_scope(|| this.inner.set(None));
+            // The stages of the handler close before the request ends.
+            if let Some(guard) = this.guard {
+                guard.span.in_scope(|| this.inner.set(None));
             }
         }
     }
@@ -55,12 +54,12 @@ pin_project! {
 // === impl ResponseFuture ===
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, open: Open<Box<Exchange>>) -> Self {
-        Self { inner: Some(inner), payload: None, open: Some(open) }
+    pub(crate) fn new(inner: F, guard: EndGuard<Box<ServerRequest>>) -> Self {
+        Self { inner: Some(inner), payload: None, guard: Some(guard) }
     }
 
-    pub(crate) fn of_panic(payload: Payload, open: Open<Box<Exchange>>) -> Self {
-        Self { inner: None, payload: Some(payload), open: Some(open) }
+    pub(crate) fn panicked(payload: Payload, guard: EndGuard<Box<ServerRequest>>) -> Self {
+        Self { inner: None, payload: Some(payload), guard: Some(guard) }
     }
 }
 
@@ -71,32 +70,32 @@ where
     B::Data: From<Bytes>,
     E: 'static,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<TrackedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Some(Open { span, ending, .. }) = this.open.as_mut() else { return Poll::Pending };
+        let Some(EndGuard { span, on_end, .. }) = this.guard.as_mut() else { return Poll::Pending };
 
-        let answered = span.in_scope(|| {
+        let responded = span.in_scope(|| {
             let returned = match poll_handler(this.inner.as_mut(), this.payload, cx) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => Ok(result),
                 Err(payload) => Err(payload),
             };
-            // What the handler still holds goes before the request ends.
+            // The stages of the handler close before the request ends.
             this.inner.set(None);
-            Poll::Ready(answer(ending, span, returned))
+            Poll::Ready(respond(on_end, span, returned))
         });
 
-        answered.map_ok(|response| {
+        responded.map_ok(|response| {
             let (parts, content) = response.into_parts();
-            let body = ResponseBody::new(content, &parts.headers, this.open.take());
+            let body = body::track(content, &parts.headers, this.guard.take());
             Response::from_parts(parts, body)
         })
     }
 }
 
-/// Polls the handler, and catches its panic.
+/// Polls the handler and catches its panic.
 fn poll_handler<F: Future>(
     inner: Pin<&mut Option<F>>,
     payload: &mut Option<Payload>,
@@ -109,35 +108,41 @@ fn poll_handler<F: Future>(
     catch_unwind(AssertUnwindSafe(|| inner.poll(cx)))
 }
 
-/// Makes the answer of what the handler returned, and ends the request if there is no body to wait for.
-fn answer<B, E: 'static>(
-    ending: &mut Option<Box<Exchange>>,
+/// Turns the handler's result into a response. Ends the request if no body follows.
+fn respond<B, E>(
+    on_end: &mut Option<Box<ServerRequest>>,
     span: &Span,
     returned: Result<Result<Response<B>, E>, Payload>,
-) -> Result<Response<Content<B>>, E> {
+) -> Result<Response<Content<B>>, E>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+    E: 'static,
+{
     let mut response = match returned {
         Ok(Ok(response)) => response.map(|body| Content::Inner { body }),
         Ok(Err(error)) => {
-            open::end(ending, span, 0, End::Failed(Failure::of(&error, Failure::Service)));
+            let failure = Failure::classify(&error, Failure::Service);
+            end::finish(on_end, span, 0, EndReason::Failed(failure));
             return Err(error);
         }
-        Err(payload) => match ending.as_mut().and_then(|it| it.answer_panic()) {
+        Err(payload) => match on_end.as_mut().and_then(|it| it.panic_response()) {
             Some(response) => response,
             None => {
-                open::end(ending, span, 0, End::Failed(Failure::Panic));
+                end::finish(on_end, span, 0, EndReason::Failed(Failure::Panic));
                 resume_unwind(payload)
             }
         },
     };
-    let has_body = ending.as_mut().is_none_or(|it| it.answer(span, &mut response));
+    let has_body = on_end.as_mut().is_none_or(|it| it.response_head(span, &mut response));
     if !has_body {
-        open::end(ending, span, 0, End::Complete);
+        end::finish(on_end, span, 0, EndReason::Complete);
     }
     Ok(response)
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").field("guard", &self.guard).finish_non_exhaustive()
     }
 }

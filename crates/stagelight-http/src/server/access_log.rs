@@ -1,10 +1,8 @@
-//! One line a request, for those who read logs.
+//! The access log: one event per request.
 
 use stagelight_core::Nanos;
 
-use crate::units::millis;
-
-/// What a line says.
+/// The fields of an access log event.
 pub(crate) struct Entry<'a> {
     pub(crate) method: &'static str,
     pub(crate) endpoint: &'a str,
@@ -18,7 +16,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) request_id: &'a str,
 }
 
-/// Writes the line as an event; called within the request's span, so that trace ids are with it.
+/// Writes the event. Must be called inside the request's span, so that it carries the trace id.
 pub(crate) fn write(entry: &Entry<'_>) {
     tracing::info!(
         target: "stagelight::access",
@@ -34,4 +32,23 @@ pub(crate) fn write(entry: &Entry<'_>) {
         request_id = entry.request_id,
         "request ended"
     );
+}
+
+/// Converts to milliseconds, truncated to microseconds.
+///
+/// More digits would be noise, and fractions without an exact float would print as 15 digits.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 285 years")]
+pub(crate) fn millis(time: Nanos) -> f64 {
+    (time.get() / 1_000) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_truncated_to_microseconds() {
+        assert_eq!(millis(Nanos::new(7_177_738)).to_string(), "7.177");
+        assert_eq!(millis(Nanos::new(1_000_000_999)).to_string(), "1000");
+    }
 }

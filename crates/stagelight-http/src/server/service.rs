@@ -1,4 +1,4 @@
-//! The service that measures what passes through it.
+//! The measured service.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,12 +11,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{
-    body::ResponseBody, config::Config, exchange::Exchange, future::ResponseFuture,
-    request_body::RequestBody,
+use super::{
+    body::RequestBody,
+    future::ResponseFuture,
+    request::{Config, ServerRequest},
 };
+use crate::tracked_body::TrackedBody;
 
-/// A service whose requests are measured; made by [`HttpLayer`](crate::HttpLayer).
+/// A service with measured requests, created by [`HttpLayer`](crate::HttpLayer).
 #[derive(Clone, Debug)]
 pub struct HttpService<S> {
     inner: S,
@@ -37,10 +39,10 @@ where
     S::Error: 'static,
     ReqBody: Body,
     ResBody: Body,
-    // For the text of `with_panic_handler`. The data of nearly every body is `Bytes` itself.
+    // For the text of `catch_panics`. Nearly every body has `Bytes` as its data.
     ResBody::Data: From<Bytes>,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<TrackedBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -49,13 +51,14 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (open, request) = Exchange::begin(&self.config, request);
+        let (guard, request, bytes) = ServerRequest::start(&self.config, request);
+        let request = request.map(|body| RequestBody::new(body, bytes));
         let called =
-            open.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));
+            guard.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));
         match called {
-            Ok(future) => ResponseFuture::new(future, open),
-            // Raised when the future is polled, where it is also answered if it is to be.
-            Err(payload) => ResponseFuture::of_panic(payload, open),
+            Ok(future) => ResponseFuture::new(future, guard),
+            // Re-raised, or turned into a response, when the future is polled.
+            Err(payload) => ResponseFuture::panicked(payload, guard),
         }
     }
 }
