@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Body,
     /// A stream yielded an error.
     Stream,
+    /// A future returned an error.
+    Other,
     /// A panic.
     Panic,
 }
@@ -75,6 +77,7 @@ impl Failure {
             Self::Service => "service",
             Self::Body => "body",
             Self::Stream => "stream",
+            Self::Other => "_OTHER",
             Self::Panic => "panic",
         }
     }

@@ -1,4 +1,4 @@
-//! Streams and bodies as stages.
+//! Futures, streams and bodies as stages.
 
 use stagelight_core::Engine;
 use tracing::{Span, field::Empty};
@@ -9,10 +9,12 @@ use crate::{
     stream_timer::{BackendStreamTimer, StreamTimer},
 };
 
+mod future;
 mod stream;
 mod body;
 
 pub use body::StageBodyExt;
+pub use future::{StageFuture, StageFutureExt};
 pub use stream::{StageStream, StageStreamExt};
 
 /// The span of a stage.
@@ -47,7 +49,7 @@ struct StageEnd {
 /// What is in a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
-    /// A body of known length. Not a stream.
+    /// A future, or a body of known length. Not a stream.
     Whole,
     /// A body of unknown length.
     Bytes,

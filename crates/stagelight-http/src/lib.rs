@@ -3,7 +3,8 @@
 //! - [`HttpLayer`] is a tower layer for services. It opens the request and its span, and records
 //!   `http.server.*`.
 //! - [`client`] measures calls to backends as the stages `backend_fetch` and `stream_processing`.
-//! - [`StageStreamExt`] and [`StageBodyExt`] turn any stream or body into a stage.
+//! - [`StageFutureExt`], [`StageStreamExt`] and [`StageBodyExt`] turn any future, stream or body
+//!   into a stage.
 //!
 //! ```
 //! use stagelight_core::Engine;
@@ -114,7 +115,9 @@ mod server;
 pub mod client;
 mod in_stage;
 
-pub use in_stage::{StageBodyExt, StageSpan, StageStream, StageStreamExt};
+pub use in_stage::{
+    StageBodyExt, StageFuture, StageFutureExt, StageSpan, StageStream, StageStreamExt,
+};
 pub use server::{HttpLayer, HttpService, RequestBody, RequestId, ResponseFuture};
 pub use tracked_body::TrackedBody;
 

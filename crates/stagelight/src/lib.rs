@@ -65,8 +65,8 @@ pub use stagelight_core::{
     Engine, Group, Nanos, Outcome, Request, Snapshot, catalog, stage as stages,
 };
 pub use stagelight_http::{
-    HttpLayer, RequestId, StageBodyExt, StageSpan, StageStream, StageStreamExt, TrackedBody,
-    client, stage_span,
+    HttpLayer, RequestId, StageBodyExt, StageFuture, StageFutureExt, StageSpan, StageStream,
+    StageStreamExt, TrackedBody, client, stage_span,
 };
 pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};

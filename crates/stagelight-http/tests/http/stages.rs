@@ -1,12 +1,19 @@
 //! Bodies and streams as stages.
 
-use std::{convert::Infallible, io, panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, Stream as _, StreamExt as _, stream};
 use http::Response;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use stagelight_http::{StageBodyExt, StageStreamExt, stage_span};
+use stagelight_http::{StageBodyExt, StageFutureExt, StageStreamExt, stage_span};
 use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
@@ -172,12 +179,92 @@ fn a_stream_that_is_dropped_or_panics_closes_its_stage() {
         fixture.time.advance(Duration::from_millis(5));
         drop(staged);
 
-        let broken = stream::poll_fn(|_| panic!("oh no") as std::task::Poll<Option<()>>);
+        let broken = stream::poll_fn(|_| panic!("oh no") as Poll<Option<()>>);
         let broken = broken.in_stage("panicked");
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| broken.count().now_or_never()));
         assert!(polled.is_err());
     });
     assert_eq!(fixture.stages(), ["dropped - 5ms 5ms", "panicked panic 0ms 0ms"]);
+}
+
+/// Polls a future to its first `Ready` within a request, and drops it 5 ms later.
+#[track_caller]
+fn check_future<F: Future>(fixture: &Fixture, staged: impl FnOnce() -> F, expected: &str) {
+    fixture.in_request(|| {
+        let mut staged = pin!(staged());
+        let mut cx = Context::from_waker(Waker::noop());
+        let polls = (0..3).find(|_| staged.as_mut().poll(&mut cx).is_ready());
+        fixture.time.advance(Duration::from_millis(5));
+        assert_eq!(fixture.spans.the("stage").is_closed, polls.is_some());
+    });
+    assert_eq!(fixture.stages(), [expected]);
+    let span = fixture.spans.the("stage");
+    assert_eq!((span.parent.as_deref(), span.is_closed), (Some("http.request"), true));
+}
+
+#[test]
+fn a_future_is_a_stage_from_the_call_to_its_completion() {
+    let fixture = Fixture::new();
+    let (first, second) = (fixture.pass(2), fixture.pass(3));
+    let future = || async {
+        first();
+        tokio::task::yield_now().await;
+        second();
+    };
+    let staged = || {
+        let staged = future().in_stage("load");
+        fixture.time.advance(Duration::from_millis(1));
+        staged
+    };
+    check_future(&fixture, staged, "load - 6ms 6ms");
+}
+
+#[test]
+fn a_future_that_is_dropped_is_a_stage_to_its_drop() {
+    let fixture = Fixture::new();
+    check_future(&fixture, || std::future::pending::<()>().in_stage("load"), "load - 5ms 5ms");
+}
+
+#[test]
+fn what_a_future_holds_is_dropped_inside_its_stage() {
+    for is_ready in [true, false] {
+        let fixture = Fixture::new();
+        let held = Dropped(fixture.time.clone());
+        let future = std::future::poll_fn(move |_| {
+            let _held = &held;
+            if is_ready { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let expected = if is_ready { "load - 1ms 1ms" } else { "load - 6ms 6ms" };
+        check_future(&fixture, || future.in_stage("load"), expected);
+        assert_eq!(fixture.spans.the("dropped").parent.as_deref(), Some("stage"));
+    }
+}
+
+#[test]
+fn an_error_of_a_future_counts_only_with_try_in_stage() {
+    let late = || async { Err::<(), _>(io::Error::from(io::ErrorKind::TimedOut)) };
+    let other = || async { Err::<(), _>("no such user") };
+    let fixture = Fixture::new();
+    check_future(&fixture, || late().try_in_stage("load"), "load timeout 0ms 0ms");
+    let fixture = Fixture::new();
+    check_future(&fixture, || other().try_in_stage("load"), "load _OTHER 0ms 0ms");
+    assert_eq!(fixture.spans.the("stage").field("otel.status_code"), "ERROR");
+    let fixture = Fixture::new();
+    check_future(&fixture, || other().in_stage("load"), "load - 0ms 0ms");
+    let fixture = Fixture::new();
+    let ok = || async { Ok::<_, io::Error>(()) };
+    check_future(&fixture, || ok().try_in_stage("load"), "load - 0ms 0ms");
+}
+
+#[test]
+fn a_future_that_panics_is_a_stage_with_an_error() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let broken = async { panic!("oh no") as () }.in_stage("load");
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| broken.now_or_never()));
+        assert_eq!(polled.unwrap_err().downcast_ref::<&str>(), Some(&"oh no"));
+    });
+    assert_eq!(fixture.stages(), ["load panic 0ms 0ms"]);
 }
 
 #[tokio::test]
