@@ -12,7 +12,7 @@
 //! | any tower service | [`HttpClientLayer`] |
 //! | any other | [`Backend::start`], [`ClientRequest::response_head`], [`ClientResponse::body`] |
 //!
-//! Both stages are children of the span that is current when the call starts. `tracing` keeps a
+//! Both stages are children of the current span at the start of the call. `tracing` keeps a
 //! parent open until its children close, so a stage around a call lasts as long as the response
 //! body.
 //!

@@ -28,7 +28,7 @@ pub(crate) trait OnEnd: Debug + Send + Sync {
     /// Records the end after `bytes` of the body. Called once, inside `span`.
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason);
 
-    /// Returns the timer that is notified of each poll, if this is a stream.
+    /// Returns the timer to notify of each poll, if this is a stream.
     fn timer(&mut self) -> Option<&mut StreamTimer>;
 }
 
@@ -96,16 +96,17 @@ impl<E: OnEnd> EndGuard<E> {
         }
     }
 
-    fn map<T: OnEnd>(mut self, change: impl FnOnce(E) -> T) -> EndGuard<T> {
+    /// Replaces `on_end`, to change its type.
+    pub(crate) fn map<T: OnEnd>(mut self, change: impl FnOnce(E) -> T) -> EndGuard<T> {
         let span = std::mem::replace(&mut self.span, Span::none());
         EndGuard { span, on_end: self.on_end.take().map(change), bytes: self.bytes }
     }
 
-    /// Polls inside the span, and notifies the timer.
+    /// Polls inside the span and notifies the timer.
     ///
-    /// Records the end and clears `guard` after the last poll, and after a panic, which is
-    /// re-raised. `poll` adds to its argument the bytes it hands over. Without a guard it only
-    /// polls.
+    /// After the last poll, records the end and clears `guard`. Does the same after a panic, which
+    /// it re-raises. `poll` adds the bytes that it hands over to its argument. Without a guard,
+    /// only polls.
     pub(crate) fn poll<T>(
         guard: &mut Option<Self>,
         poll: impl FnOnce(&mut u64) -> Polled<T>,
@@ -135,20 +136,6 @@ impl<E: OnEnd> EndGuard<E> {
             *guard = None;
         }
         polled.unwrap_or_else(|payload| resume_unwind(payload)).value
-    }
-}
-
-impl<E: OnEnd + 'static> EndGuard<E> {
-    /// Boxes `on_end` and erases its type.
-    pub(crate) fn boxed(self) -> EndGuard<Box<dyn OnEnd>> {
-        self.map(|it| Box::new(it) as _)
-    }
-}
-
-impl<E: OnEnd + 'static> EndGuard<Box<E>> {
-    /// Erases the type of `on_end`.
-    pub(crate) fn erase(self) -> EndGuard<Box<dyn OnEnd>> {
-        self.map(|it| it as _)
     }
 }
 

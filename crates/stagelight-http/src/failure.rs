@@ -31,7 +31,7 @@ type AsError = for<'a> fn(&'a dyn Any) -> Option<&'a (dyn Error + 'static)>;
 
 type Predicate = fn(&(dyn Error + 'static)) -> bool;
 
-/// The error types whose sources are followed.
+/// The error types with sources to follow.
 ///
 /// Services and bodies have errors of any type, often a box, which does not implement [`Error`].
 /// Only types listed here can be cast to one.

@@ -20,8 +20,9 @@ pub use stream::{StageStream, StageStreamExt};
 /// The span of a stage.
 ///
 /// Created from a stage's name, or from a span with the field `stage`. The stage lasts from the
-/// creation of the span to the end of what is in it. To count errors, the span must declare the
-/// fields `error.type` and `otel.status_code`, as [`stage_span!`](crate::stage_span) does.
+/// creation of the span to the end of the future, stream or body in it. To count errors, the span
+/// must declare the fields `error.type` and `otel.status_code`, as
+/// [`stage_span!`](crate::stage_span) does.
 ///
 /// ```
 /// use stagelight_core::Engine;
@@ -46,7 +47,7 @@ struct StageEnd {
     content: Content,
 }
 
-/// What is in a stage.
+/// The content of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     /// A future, or a body of known length. Not a stream.

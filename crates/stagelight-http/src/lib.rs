@@ -43,8 +43,8 @@
 //!
 //! Each request ends exactly once, and its span with it. The last byte is in the frame after which
 //! `is_end_stream` returns `true`, or in the one that completes the `content-length`: servers stop
-//! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx whose
-//! body is dropped has the outcome `cancelled` and keeps the status code as its `error.type`.
+//! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx with a
+//! dropped body has the outcome `cancelled` and keeps the status code as its `error.type`.
 //!
 //! A time limit is an `Elapsed` of tower or tokio (feature `timeout`), or an
 //! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and axum's are searched for

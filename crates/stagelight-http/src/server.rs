@@ -1,4 +1,4 @@
-//! The server side: [`HttpLayer`] and what it wraps.
+//! The server side: [`HttpLayer`] and the types it wraps requests in.
 //!
 //! A request passes through `layer`, `service`, `future` and `body` in this order. `request` holds
 //! its state. The client side has the same five files.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pin_project! {
-    /// A body that is measured to its last byte, error, panic or drop.
+    /// A body measured to its last byte, error, panic or drop.
     ///
     /// [`HttpLayer`](crate::HttpLayer) returns it in responses,
     /// [`ClientResponse::body`](crate::client::ClientResponse::body) for the responses of backends,
@@ -72,7 +72,7 @@ struct EndOfBody {
 // === impl TrackedBody ===
 
 impl<B: Body> TrackedBody<B> {
-    /// Wraps `content`, whose `content-length` header has this value.
+    /// Wraps `content`. `content_length` is the value of the header.
     ///
     /// The measurement of an empty body ends here, because such a body is never polled.
     pub(crate) fn new(

@@ -18,7 +18,7 @@ use super::{
 ///
 /// `provider` and `model` become labels, so use a few fixed values. Empty ones count as `unknown`.
 ///
-/// With the feature `reqwest`, [`send`](Self::send) measures a call to its last byte. For tower
+/// With the feature `reqwest`, `send` measures a call to its last byte. For tower
 /// clients there is [`HttpClientLayer`](super::HttpClientLayer). For any other client, use
 /// [`start`](Self::start):
 ///
@@ -78,7 +78,7 @@ impl Backend {
         self.start_at(headers, method, &Target::from_uri(uri))
     }
 
-    /// Sends the request, and returns a response whose body is measured while it is read.
+    /// Sends the request, and returns the response. Its body is measured while it is read.
     ///
     /// The response is the same as from [`RequestBuilder::send`](reqwest::RequestBuilder::send),
     /// with the same head, body and URL.

@@ -10,7 +10,7 @@ use crate::{
     tracked_body::{Content, TrackedBody, body_length},
 };
 
-/// A call whose response head has arrived: the stage `stream_processing`.
+/// A call after its response head: the stage `stream_processing`.
 ///
 /// Created by [`ClientRequest::response_head`](super::ClientRequest::response_head). Dropping it
 /// ends the call.
@@ -41,6 +41,6 @@ impl ClientResponse {
             let timer = self.timer.take();
             record.stream = timer.and_then(|it| BackendStreamTimer::for_span(it, span));
         }
-        TrackedBody::new(Content::Inner { body }, None, Some(self.guard.erase()))
+        TrackedBody::new(Content::Inner { body }, None, Some(self.guard.map(|it| it as _)))
     }
 }

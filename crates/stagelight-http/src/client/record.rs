@@ -75,7 +75,7 @@ impl OnEnd for CallRecord {
     }
 }
 
-/// Returns `true` for a status that is an error to a client: 400 and above.
+/// Returns `true` for a status of 400 or above: an error to a client.
 pub(super) fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }

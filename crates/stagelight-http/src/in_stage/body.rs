@@ -7,7 +7,7 @@ use crate::tracked_body::{self, TrackedBody, body_length};
 
 /// Measures bodies as stages.
 ///
-/// For a type that is also a stream or a future, import only the trait that is meant.
+/// For a type that is also a stream or a future, import only the trait you mean.
 pub trait StageBodyExt: Body + Sized {
     /// Measures this body as a stage, to its last frame, error or drop.
     ///
@@ -41,7 +41,7 @@ pub trait StageBodyExt: Body + Sized {
         let is_whole = body_length(&self, None).is_some();
         let guard = stage.into().start(if is_whole { Content::Whole } else { Content::Bytes });
         let content = tracked_body::Content::Inner { body: self };
-        TrackedBody::new(content, None, Some(guard.boxed()))
+        TrackedBody::new(content, None, Some(guard.map(|it| Box::new(it) as _)))
     }
 }
 

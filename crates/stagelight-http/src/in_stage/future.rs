@@ -75,9 +75,9 @@ pub trait StageFutureExt: Future + Sized {
 }
 
 pin_project! {
-    /// A future that is a stage, created by [`StageFutureExt`].
+    /// A future measured as a stage, created by [`StageFutureExt`].
     ///
-    /// It must not be polled again after it is ready.
+    /// Do not poll it again after it is ready.
     #[must_use = "futures do nothing unless polled"]
     pub struct StageFuture<F: Future> {
         // An `Option` only so that it can be dropped inside the span.

@@ -17,7 +17,7 @@ use crate::{
 
 /// Measures streams as stages.
 ///
-/// For a type that is also a body, import only the trait that is meant.
+/// For a type that is also a body, import only the trait you mean.
 pub trait StageStreamExt: Stream + Sized {
     /// Measures this stream as a stage, to its end or drop.
     ///
@@ -37,7 +37,7 @@ pub trait StageStreamExt: Stream + Sized {
     ///
     /// # Errors
     ///
-    /// Items that are errors are not errors of the stage; see [`try_in_stage`](Self::try_in_stage).
+    /// Error items are not errors of the stage; see [`try_in_stage`](Self::try_in_stage).
     /// A panic is, with the `error.type` `panic`, and is re-raised.
     ///
     /// # Cost
@@ -71,7 +71,7 @@ pub trait StageStreamExt: Stream + Sized {
 }
 
 pin_project! {
-    /// A stream that is a stage, created by [`StageStreamExt`].
+    /// A stream measured as a stage, created by [`StageStreamExt`].
     pub struct StageStream<S: Stream> {
         // An `Option` only so that it can be dropped inside the span.
         #[pin]

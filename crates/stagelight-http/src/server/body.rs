@@ -26,7 +26,7 @@ use crate::{
 pin_project! {
     /// The request body that the inner service receives.
     ///
-    /// Counts the bytes that are read, for `http.server.request.body.size`. Forwards frames,
+    /// Counts the bytes read, for `http.server.request.body.size`. Forwards frames,
     /// errors, `size_hint` and `is_end_stream` unchanged.
     ///
     /// # Cost
@@ -48,7 +48,7 @@ impl<B> RequestBody<B> {
         Self { inner, bytes }
     }
 
-    /// Returns the inner body. Bytes that are then read from it are not counted.
+    /// Returns the inner body. Bytes read from it afterwards are not counted.
     pub fn into_inner(self) -> B {
         self.inner
     }
@@ -92,7 +92,7 @@ pub(crate) fn track<B: Body>(
     {
         request.start_stream();
     }
-    TrackedBody::new(content, content_length, guard.map(EndGuard::erase))
+    TrackedBody::new(content, content_length, guard.map(|guard| guard.map(|it| it as _)))
 }
 
 /// Returns the `content-length` header. Servers stop polling a body after that many bytes.
@@ -100,7 +100,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Returns `true` for a response that is produced piece by piece.
+/// Returns `true` for a response produced piece by piece.
 ///
 /// Not for gRPC, where the length is never known and most responses are one message.
 fn is_stream(headers: &HeaderMap, length: Option<u64>) -> bool {

@@ -71,7 +71,7 @@ struct Head {
 impl ServerRequest {
     /// Starts the request: its time runs and it counts as active from here.
     ///
-    /// Also returns the counter of the bytes that are read from the body, unless it is empty.
+    /// Also returns the counter of the bytes read from the body, unless the body is empty.
     pub(crate) fn start<B: Body>(
         config: &Arc<Config>,
         request: HttpRequest<B>,

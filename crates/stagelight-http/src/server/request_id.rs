@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest id that is accepted from a caller, in bytes.
+/// Longest id accepted from a caller, in bytes.
 ///
 /// Twice the length of the longest common id (a UUID has 36, an AWS trace header about 70).
 const MAX_LENGTH: usize = 128;

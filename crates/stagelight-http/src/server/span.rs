@@ -40,7 +40,7 @@ pub(crate) fn open(parts: &Parts, labels: &Labels, route: &Route, request_id: &R
     )
 }
 
-/// Returns the value of a header by its lower-case name. Values that are not text are left out.
+/// Returns the value of a header by its lower-case name. Leaves out values other than text.
 pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter().filter_map(|it| it.to_str().ok());
     let first = values.next()?.to_owned();

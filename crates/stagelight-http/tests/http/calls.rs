@@ -1,4 +1,4 @@
-//! Calls to backends: two stages, one metric, the caller's trace; on scripted bodies.
+//! Calls to backends with scripted bodies: their stages, metric and trace context.
 
 use std::{
     future::{pending, poll_fn},
@@ -26,7 +26,7 @@ fn start(fixture: &Fixture) -> ClientRequest {
     fixture.backend().start(&mut HeaderMap::new(), &Method::POST, &uri)
 }
 
-/// A call whose head arrives after 4 ms.
+/// A call with a response head after 4 ms.
 fn responded(fixture: &Fixture, status: StatusCode) -> ClientResponse {
     let request = start(fixture);
     fixture.time.advance(Duration::from_millis(4));
@@ -55,7 +55,7 @@ fn a_call_is_two_stages_and_ends_with_the_last_byte() {
 }
 
 #[test]
-fn a_body_that_hides_its_end_ends_when_nothing_more_comes() {
+fn a_body_of_unknown_length_ends_with_none() {
     check(
         |fixture| ScriptedBody::new().data("ab").run(fixture.pass(6)).hiding_its_end(),
         9,
@@ -75,7 +75,7 @@ fn an_empty_body_ends_with_the_head() {
 }
 
 #[test]
-fn a_body_that_is_not_read_to_its_end_is_recorded_without_an_error() {
+fn a_body_dropped_early_is_not_an_error() {
     check(
         |_| ScriptedBody::new().data("ab").data("c"),
         1,
@@ -85,7 +85,7 @@ fn a_body_that_is_not_read_to_its_end_is_recorded_without_an_error() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_an_error_of_the_stream() {
+fn a_body_error_is_an_error_of_the_stream() {
     check(
         |_| ScriptedBody::new().data("ab").error("reset"),
         9,
@@ -117,7 +117,7 @@ fn an_error_status_is_an_error_of_the_fetch() {
 }
 
 #[test]
-fn a_call_that_is_dropped_before_the_head_is_recorded_without_an_error() {
+fn a_call_dropped_before_the_head_is_not_an_error() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let request = start(&fixture);
@@ -129,7 +129,7 @@ fn a_call_that_is_dropped_before_the_head_is_recorded_without_an_error() {
 }
 
 #[test]
-fn an_answer_that_is_dropped_ends_both() {
+fn a_dropped_response_ends_the_call() {
     let fixture = Fixture::new();
     fixture.in_request(|| drop(responded(&fixture, StatusCode::OK)));
     assert_eq!(fixture.stages(), ["backend_fetch - 4ms 4ms", "stream_processing - 0ms 0ms"]);
@@ -137,7 +137,7 @@ fn an_answer_that_is_dropped_ends_both() {
 }
 
 #[test]
-fn a_call_may_fail_for_a_reason_of_the_callers_own() {
+fn a_call_can_fail_with_a_custom_error_type() {
     let fixture = Fixture::new();
     fixture.in_request(|| start(&fixture).fail("circuit_open"));
     assert_eq!(fixture.stages(), ["backend_fetch circuit_open 0ms 0ms"]);
@@ -160,7 +160,7 @@ fn both_stages_carry_provider_and_model() {
 }
 
 #[test]
-fn the_spans_are_siblings_and_tell_no_secrets() {
+fn the_spans_are_siblings_and_hold_no_secrets() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let body = ScriptedBody::new().pending().run(fixture.pass(6)).data("c");
@@ -185,7 +185,7 @@ fn the_spans_are_siblings_and_tell_no_secrets() {
     );
     let stream = fixture.spans.the("stream_processing");
     assert_eq!(stream.length, Duration::from_millis(6));
-    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
+    assert_eq!(stream.beside, ["http.request"], "the fetch ends before the stream begins");
     for span in [fetch, stream] {
         assert_eq!(span.parent.as_deref(), Some("http.request"));
         assert!(span.is_closed);
@@ -193,7 +193,7 @@ fn the_spans_are_siblings_and_tell_no_secrets() {
 }
 
 #[test]
-fn the_stream_belongs_where_the_call_began() {
+fn the_stream_has_the_parent_of_the_call() {
     let fixture = Fixture::new();
     let request = fixture.in_request(|| start(&fixture));
     drop(request.response_head(StatusCode::OK, Version::HTTP_11));
@@ -202,7 +202,7 @@ fn the_stream_belongs_where_the_call_began() {
 }
 
 #[test]
-fn the_request_carries_the_context_of_its_fetch() {
+fn the_request_carries_the_trace_context_of_the_fetch() {
     let fixture = Fixture::new();
     assert!(fixture.engine.set_propagator(Arc::new(SpanNames)));
     let mut headers = HeaderMap::new();
@@ -212,7 +212,7 @@ fn the_request_carries_the_context_of_its_fetch() {
 }
 
 #[test]
-fn a_call_without_an_engine_still_has_its_spans() {
+fn a_call_without_an_engine_has_spans() {
     let fixture = Fixture::new();
     let mut headers = HeaderMap::new();
     let uri = Uri::from_static("http://localhost:1/");
@@ -257,7 +257,7 @@ async fn the_layer_measures_a_tower_client() {
 }
 
 #[tokio::test]
-async fn a_request_may_bring_a_call_of_its_own() {
+async fn a_request_can_name_its_own_backend() {
     let fixture = Fixture::new();
     let client = tower::service_fn(|_| {
         std::future::ready(Ok::<_, BoxError>(Response::new(ScriptedBody::new())))
@@ -270,7 +270,7 @@ async fn a_request_may_bring_a_call_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_layer_tells_failures_apart() {
+async fn the_layer_classifies_failures() {
     for (kind, expected) in [
         (io::ErrorKind::ConnectionRefused, "GET localhost 8080 - connect 0ms"),
         (io::ErrorKind::TimedOut, "GET localhost 8080 - timeout 0ms"),
@@ -287,7 +287,7 @@ async fn the_layer_tells_failures_apart() {
 }
 
 #[tokio::test]
-async fn the_layer_ends_a_call_that_nobody_waits_for() {
+async fn dropping_the_response_future_ends_the_call() {
     let fixture = Fixture::new();
     let client = tower::service_fn(|_| pending::<Result<Response<ScriptedBody>, BoxError>>());
     {

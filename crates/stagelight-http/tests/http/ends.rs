@@ -1,4 +1,4 @@
-//! When a request ends, row by row of the crate's table, on scripted bodies.
+//! The table of the crate docs, "When a request ends", with scripted bodies.
 
 use std::{
     convert::Infallible,
@@ -18,16 +18,16 @@ use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 
-use crate::support::{Dropped, Fixture, answer, get, poll};
+use crate::support::{Dropped, Fixture, get, poll, respond};
 
-/// Serves the response, whose body is polled so many times and dropped 5 ms later.
+/// Serves the response, polls its body `polls` times, and drops it 5 ms later.
 async fn ends(
     fixture: &Fixture,
     request: Request<ScriptedBody>,
     response: Response<ScriptedBody>,
     polls: usize,
 ) -> String {
-    let response = answer(fixture.layer(), request, response).await;
+    let response = respond(fixture.layer(), request, response).await;
     poll(response.into_body(), polls, fixture.pass(5));
     fixture.the_request()
 }
@@ -44,7 +44,7 @@ fn with_status(status: StatusCode) -> Response<ScriptedBody> {
 }
 
 #[tokio::test]
-async fn a_body_of_unknown_length_ends_when_nothing_more_comes() {
+async fn a_body_of_unknown_length_ends_with_none() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().run(fixture.pass(2)).data("ab").pending().run(fixture.pass(3));
     assert_eq!(body_ends(&fixture, body.hiding_its_end(), 9).await, "ok 200 - 5ms 2B");
@@ -58,7 +58,7 @@ async fn a_body_that_knows_its_end_ends_with_its_last_frame() {
 }
 
 #[tokio::test]
-async fn a_body_that_knows_its_end_need_not_know_its_length() {
+async fn a_body_that_knows_its_end_may_have_no_length() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().run(fixture.pass(2)).data("ab").hiding_its_size();
     assert_eq!(body_ends(&fixture, body, 1).await, "ok 200 - 2ms 2B");
@@ -77,7 +77,7 @@ async fn a_body_of_exact_length_ends_with_its_last_byte() {
 }
 
 #[tokio::test]
-async fn a_content_length_tells_the_last_byte_of_a_body_that_does_not() {
+async fn a_content_length_ends_a_body_of_unknown_length() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().data("ab").run(fixture.pass(2)).data("cde").hiding_its_end();
     let mut response = Response::new(body);
@@ -111,7 +111,7 @@ async fn an_empty_body_ends_with_the_head() {
 }
 
 #[tokio::test]
-async fn an_answer_to_head_ends_with_the_head() {
+async fn a_response_to_head_ends_with_the_head() {
     let fixture = Fixture::new();
     let mut request = get();
     *request.method_mut() = Method::HEAD;
@@ -132,7 +132,7 @@ async fn a_status_without_a_body_ends_with_the_head() {
 }
 
 #[tokio::test]
-async fn the_status_says_what_a_request_counts_as() {
+async fn the_status_decides_the_outcome() {
     for (status, expected) in [
         (StatusCode::NOT_FOUND, "ok 404 - 0ms 5B"),
         (StatusCode::INTERNAL_SERVER_ERROR, "error 500 500 0ms 5B"),
@@ -153,31 +153,31 @@ async fn a_body_error_ends_the_request() {
 }
 
 #[tokio::test]
-async fn a_time_limit_inside_the_body_is_a_timeout() {
+async fn a_timed_out_body_is_a_timeout() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().data("ab").error_caused_by("late", io::ErrorKind::TimedOut);
     let response = Response::new(body.map_err(BoxError::from));
-    let response = answer(fixture.layer(), get(), response).await;
+    let response = respond(fixture.layer(), get(), response).await;
     poll(response.into_body(), 2, || ());
     assert_eq!(fixture.the_request(), "timeout 200 timeout 0ms 2B");
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_in_the_middle_cancels() {
+async fn dropping_the_body_before_its_end_cancels() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().data("ab").data("cde").hiding_its_end();
     assert_eq!(body_ends(&fixture, body, 1).await, "cancelled 200 - 5ms 2B");
 }
 
 #[tokio::test]
-async fn a_server_error_stays_one_when_the_client_does_not_wait_for_its_text() {
+async fn a_cancelled_5xx_keeps_its_error_type() {
     let fixture = Fixture::new();
     let response = with_status(StatusCode::BAD_GATEWAY);
     assert_eq!(ends(&fixture, get(), response, 0).await, "cancelled 502 502 5ms 0B");
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_before_the_head_cancels() {
+async fn dropping_the_response_future_cancels() {
     let fixture = Fixture::new();
     let handler = tower::service_fn(|_| {
         let stage = stage_span!("auth_validation");
@@ -197,7 +197,7 @@ async fn a_client_that_goes_away_before_the_head_cancels() {
 }
 
 #[tokio::test]
-async fn a_stage_inside_the_body_closes_before_its_request_when_the_client_goes_away() {
+async fn a_stage_in_a_dropped_body_closes_before_its_request() {
     let handler = tower::service_fn(|_| {
         let body = ScriptedBody::new().data("ab").pending().hiding_its_end();
         std::future::ready(Ok::<_, Infallible>(Response::new(body.in_stage("render"))))
@@ -210,7 +210,7 @@ async fn a_stage_inside_the_body_closes_before_its_request_when_the_client_goes_
 }
 
 #[tokio::test]
-async fn what_an_unread_body_holds_is_dropped_inside_its_request() {
+async fn an_unread_body_is_dropped_inside_the_request_span() {
     let fixture = Fixture::new();
     let held = Dropped(fixture.time.clone());
     let body = ScriptedBody::new().data("a").run(move || drop(held)).data("b");
@@ -219,22 +219,22 @@ async fn what_an_unread_body_holds_is_dropped_inside_its_request() {
 }
 
 #[tokio::test]
-async fn what_a_handler_holds_is_dropped_inside_its_request() {
-    for is_answered in [true, false] {
+async fn a_handler_future_is_dropped_inside_the_request_span() {
+    for is_ready in [true, false] {
         let fixture = Fixture::new();
         let mut held = Some(Dropped(fixture.time.clone()));
         let handler = tower::service_fn(move |_| {
             let held = held.take();
-            poll_fn(move |_| match (is_answered, &held) {
+            poll_fn(move |_| match (is_ready, &held) {
                 (true, _) => Poll::Ready(Ok::<_, Infallible>(Response::new(ScriptedBody::new()))),
                 (false, _) => Poll::Pending,
             })
         });
         {
             let mut response = pin!(fixture.layer().layer(handler).oneshot(get()));
-            assert_eq!(poll_once!(response.as_mut()).is_ready(), is_answered);
+            assert_eq!(poll_once!(response.as_mut()).is_ready(), is_ready);
         }
-        let expected = if is_answered { "ok 200 - 1ms 0B" } else { "cancelled - - 1ms 0B" };
+        let expected = if is_ready { "ok 200 - 1ms 0B" } else { "cancelled - - 1ms 0B" };
         assert_eq!(fixture.the_request(), expected);
         assert_eq!(fixture.spans.the("dropped").parent.as_deref(), Some("http.request"));
     }
@@ -276,7 +276,7 @@ async fn an_error_of_the_inner_service_ends_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_layer_inside_is_a_timeout() {
+async fn an_inner_timeout_layer_is_a_timeout() {
     let fixture = Fixture::new();
     let handler = tower::service_fn(|_| pending::<Result<Response<ScriptedBody>, Infallible>>());
     let limited = tower::timeout::Timeout::new(handler, Duration::from_secs(1));
@@ -286,7 +286,7 @@ async fn a_timeout_layer_inside_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn bytes_of_the_request_are_counted_as_far_as_they_are_read() {
+async fn only_the_bytes_read_from_the_request_count() {
     let fixture = Fixture::new();
     let handler = tower::service_fn(|request: Request<_>| async {
         poll(request.into_body(), 2, || ());
@@ -295,8 +295,8 @@ async fn bytes_of_the_request_are_counted_as_far_as_they_are_read() {
     let request = Request::new(ScriptedBody::new().data("ab").data("cde").data("fghi"));
     drop(fixture.layer().layer(handler).oneshot(request).await.unwrap());
 
-    let exchanges = fixture.series(&stagelight_core::catalog::HTTP_SERVER);
-    assert_eq!(exchanges[0].histogram(1).unwrap().recorded_sum(), 5);
+    let series = fixture.series(&stagelight_core::catalog::HTTP_SERVER);
+    assert_eq!(series[0].histogram(1).unwrap().recorded_sum(), 5);
 }
 
 #[tokio::test]

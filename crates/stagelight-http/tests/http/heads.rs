@@ -1,4 +1,4 @@
-//! What a request's head decides, and what is added to the response's.
+//! Request heads decide labels and ids; response heads get headers.
 
 use std::convert::Infallible;
 
@@ -12,17 +12,16 @@ use stagelight_testing::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
-use crate::support::{Fixture, answer, get, poll};
+use crate::support::{Fixture, get, poll, respond};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves the request, and returns the series that it went to as `name=value …`.
+/// Serves the request, and returns the labels of its series as `name=value …`.
 async fn labels(fixture: &Fixture, layer: HttpLayer, request: Request<ScriptedBody>) -> String {
-    drop(answer(layer, request, Response::new(ScriptedBody::new())).await);
-    let exchanges = fixture.series(&catalog::HTTP_SERVER);
-    assert_eq!(exchanges.len(), 1);
-    let labels =
-        exchanges[0].labels().map(|(label, value)| format!("{}={value}", label.otel_name()));
+    drop(respond(layer, request, Response::new(ScriptedBody::new())).await);
+    let series = fixture.series(&catalog::HTTP_SERVER);
+    assert_eq!(series.len(), 1);
+    let labels = series[0].labels().map(|(label, value)| format!("{}={value}", label.otel_name()));
     labels.collect::<Vec<_>>().join(" ")
 }
 
@@ -41,7 +40,7 @@ async fn metrics_carry_the_attributes_of_the_conventions() {
 }
 
 #[tokio::test]
-async fn what_a_client_makes_up_is_no_label() {
+async fn unknown_methods_and_schemes_do_not_become_labels() {
     let fixture = Fixture::new();
     let mut request = get();
     *request.method_mut() = Method::from_bytes(b"BREW").unwrap();
@@ -56,7 +55,7 @@ async fn what_a_client_makes_up_is_no_label() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_https_where_that_is_said() {
+async fn https_sets_the_default_scheme() {
     let fixture = Fixture::new();
     let labels = labels(&fixture, fixture.layer().https(), get()).await;
     assert!(labels.contains("url.scheme=https"), "{labels}");
@@ -64,7 +63,7 @@ async fn the_scheme_is_https_where_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_request_that_no_route_matches_is_unmatched() {
+async fn a_request_without_a_route_is_unmatched() {
     for layer in [HttpLayer::new, |engine: &Engine| HttpLayer::new(engine).route(|_| "")] {
         let fixture = Fixture::new();
         let labels = labels(&fixture, layer(&fixture.engine), get()).await;
@@ -77,22 +76,22 @@ async fn a_request_that_no_route_matches_is_unmatched() {
 }
 
 #[tokio::test]
-async fn a_function_may_name_the_endpoint() {
+async fn a_function_can_name_the_route() {
     let fixture = Fixture::new();
     let layer = HttpLayer::new(&fixture.engine)
         .route(|request| format!("{} files", request.method.as_str()));
-    drop(answer(layer, get(), Response::new(ScriptedBody::new())).await);
+    drop(respond(layer, get(), Response::new(ScriptedBody::new())).await);
     assert_eq!(fixture.series(&catalog::REQUEST)[0].value(Label::Endpoint), "GET files");
 }
 
 #[tokio::test]
-async fn the_callers_request_id_is_handed_to_handler_and_client() {
+async fn the_callers_request_id_reaches_handler_and_response() {
     let fixture = Fixture::new();
     let handler = tower::service_fn(|request: Request<RequestBody<ScriptedBody>>| {
         let id = request.extensions().get::<RequestId>().unwrap();
         assert_eq!(id.as_str(), "abc-1");
         let mut response = Response::new(ScriptedBody::new());
-        // Such as a proxy passes on from its upstream: the caller's must win.
+        // As passed on by a proxy from its upstream. The caller's id wins.
         response.headers_mut().insert(REQUEST_ID, HeaderValue::from_static("other"));
         std::future::ready(Ok::<_, Infallible>(response))
     });
@@ -123,8 +122,8 @@ async fn a_bad_request_id_is_replaced_everywhere() {
 }
 
 #[tokio::test]
-async fn the_response_time_is_told_on_request() {
-    for is_wanted in [true, false] {
+async fn the_response_time_header_is_optional() {
+    for is_on in [true, false] {
         let fixture = Fixture::new();
         let wait = fixture.pass(12);
         let mut wait = Some(wait);
@@ -132,21 +131,20 @@ async fn the_response_time_is_told_on_request() {
             wait.take().unwrap()();
             std::future::ready(Ok::<_, Infallible>(Response::new(ScriptedBody::new())))
         });
-        let layer =
-            if is_wanted { fixture.layer().response_time_header() } else { fixture.layer() };
+        let layer = if is_on { fixture.layer().response_time_header() } else { fixture.layer() };
         let response = layer.layer(handler).oneshot(get()).await.unwrap();
         let time = response.headers().get("x-response-time").map(|it| it.to_str().unwrap());
-        assert_eq!(time, is_wanted.then_some("12.000ms"));
+        assert_eq!(time, is_on.then_some("12.000ms"));
     }
 }
 
 #[tokio::test]
-async fn the_access_log_tells_the_whole_request_in_one_event_inside_its_span() {
+async fn the_access_log_is_one_event_inside_the_request_span() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().run(fixture.pass(30)).data("abc");
     let mut request = Request::new(ScriptedBody::new().data("q"));
     request.headers_mut().insert(REQUEST_ID, HeaderValue::from_static("abc-1"));
-    let response = answer(fixture.layer().access_log(), request, Response::new(body)).await;
+    let response = respond(fixture.layer().access_log(), request, Response::new(body)).await;
     assert!(fixture.spans.all().iter().all(|it| it.name != "stagelight::access"));
     poll(response.into_body(), 1, || ());
 
@@ -161,8 +159,8 @@ async fn the_access_log_tells_the_whole_request_in_one_event_inside_its_span() {
 }
 
 #[tokio::test]
-async fn there_is_no_access_log_unless_it_is_asked_for() {
+async fn the_access_log_is_off_by_default() {
     let fixture = Fixture::new();
-    drop(answer(fixture.layer(), get(), Response::new(ScriptedBody::new())).await);
+    drop(respond(fixture.layer(), get(), Response::new(ScriptedBody::new())).await);
     assert!(fixture.spans.all().iter().all(|it| it.name != "stagelight::access"));
 }

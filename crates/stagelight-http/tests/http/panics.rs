@@ -1,4 +1,4 @@
-//! Requests whose code panics: counted, raised again or answered.
+//! Panics of handlers and bodies: recorded, and re-raised or caught.
 
 use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
@@ -10,7 +10,7 @@ use stagelight_testing::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
-use crate::support::{Fixture, answer, get, poll};
+use crate::support::{Fixture, get, poll, respond};
 
 #[derive(Clone, Copy)]
 enum In {
@@ -18,7 +18,9 @@ enum In {
     Future,
 }
 
-/// Serves a request whose handler panics after 3 ms, and returns the response or what was raised.
+/// Serves a request with a handler that panics after 3 ms.
+///
+/// Returns the response or the message of the panic.
 async fn served(
     fixture: &Fixture,
     layer: HttpLayer,
@@ -46,7 +48,7 @@ async fn served(
 }
 
 #[tokio::test]
-async fn a_panic_of_the_handler_is_counted_and_raised_again() {
+async fn a_panic_of_the_handler_is_recorded_and_re_raised() {
     for place in [In::Call, In::Future] {
         let fixture = Fixture::new();
         let raised = served(&fixture, fixture.layer(), place).await.unwrap_err();
@@ -57,7 +59,7 @@ async fn a_panic_of_the_handler_is_counted_and_raised_again() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_handler_is_answered_on_request() {
+async fn catch_panics_responds_with_a_500() {
     for place in [In::Call, In::Future] {
         let fixture = Fixture::new();
         let layer = fixture.layer().catch_panics();
@@ -71,11 +73,11 @@ async fn a_panic_of_the_handler_is_answered_on_request() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_body_is_counted_and_raised_again() {
+async fn a_panic_of_the_body_is_recorded_and_re_raised() {
     for layer in [|it: HttpLayer| it, HttpLayer::catch_panics] {
         let fixture = Fixture::new();
         let body = ScriptedBody::new().data("ab").run(fixture.pass(2)).panic("oh no");
-        let response = answer(layer(fixture.layer()), get(), Response::new(body)).await;
+        let response = respond(layer(fixture.layer()), get(), Response::new(body)).await;
         let mut body = Box::pin(response.into_body());
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| poll(body.as_mut(), 9, || ())));
         assert_eq!(polled.unwrap_err().downcast_ref::<String>().unwrap(), "oh no");
@@ -85,10 +87,10 @@ async fn a_panic_of_the_body_is_counted_and_raised_again() {
 }
 
 #[tokio::test]
-async fn a_request_dropped_by_a_panic_elsewhere_counts_as_one() {
+async fn a_response_dropped_while_unwinding_is_a_panic() {
     let fixture = Fixture::new();
     let response =
-        answer(fixture.layer(), get(), Response::new(ScriptedBody::new().data("ab"))).await;
+        respond(fixture.layer(), get(), Response::new(ScriptedBody::new().data("ab"))).await;
     let unwound = std::panic::catch_unwind(AssertUnwindSafe(move || {
         let _response = response;
         panic!("oh no");

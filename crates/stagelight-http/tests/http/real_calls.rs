@@ -21,11 +21,11 @@ use crate::{
     support::{Fixture, SpanNames},
 };
 
-/// Knows no name, and says when it was asked.
+/// Fails, after writing an event.
 #[derive(Debug)]
-struct NoNames;
+struct FailingResolver;
 
-impl reqwest::dns::Resolve for NoNames {
+impl reqwest::dns::Resolve for FailingResolver {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         tracing::info!(target: "resolving", "seen");
         Box::pin(std::future::ready(Err("no such name".into())))
@@ -69,7 +69,7 @@ fn upstream() -> Router {
         )
 }
 
-/// Returns the calls that ended as `status error.type`.
+/// Returns the ended calls as `status error.type`.
 fn ended(fixture: &Fixture) -> Vec<String> {
     let calls = fixture.series(&catalog::HTTP_CLIENT);
     let written = calls.iter().map(|it| {
@@ -80,21 +80,21 @@ fn ended(fixture: &Fixture) -> Vec<String> {
     written.collect()
 }
 
-/// Answers one request with these bytes, and hangs up.
-async fn serve_bytes(answer: &'static str) -> SocketAddr {
+/// Responds to one request with these bytes, and closes the connection.
+async fn serve_bytes(response: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut request = [0; 1024];
         assert!(socket.read(&mut request).await.unwrap() > 0);
-        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket.write_all(response.as_bytes()).await.unwrap();
     });
     address
 }
 
 #[tokio::test]
-async fn the_response_is_what_reqwest_would_have_returned() {
+async fn the_response_is_the_same_as_from_reqwest() {
     let fixture = Fixture::in_real_time();
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
@@ -111,7 +111,7 @@ async fn the_response_is_what_reqwest_would_have_returned() {
 }
 
 #[tokio::test]
-async fn fetch_and_stream_take_their_own_time() {
+async fn fetch_and_stream_do_not_overlap() {
     let fixture = Fixture::in_real_time();
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
@@ -136,7 +136,7 @@ async fn fetch_and_stream_take_their_own_time() {
     assert!(fetch >= 30_000_000, "{fetch}");
     assert!(stream >= 60_000_000, "{stream}");
 
-    // Every instant is in one place: the shares add up to the request.
+    // The shares add up to the request.
     let stages = fixture.series(&catalog::STAGE);
     let shares: u64 = stages.iter().map(|it| it.histogram(1).unwrap().recorded_sum()).sum();
     assert_eq!(u128::from(shares), fixture.requests().1.as_nanos());
@@ -145,11 +145,11 @@ async fn fetch_and_stream_take_their_own_time() {
     }
     let stream = fixture.spans.the("stream_processing");
     assert!(stream.length >= Duration::from_millis(60));
-    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
+    assert_eq!(stream.beside, ["http.request"], "the fetch ends before the stream begins");
 }
 
 #[tokio::test]
-async fn the_backend_gets_the_context_of_the_fetch() {
+async fn the_backend_receives_the_trace_context_of_the_fetch() {
     let fixture = Fixture::in_real_time();
     assert!(fixture.engine.set_propagator(Arc::new(SpanNames)));
     let address = serve(upstream()).await;
@@ -162,7 +162,7 @@ async fn the_backend_gets_the_context_of_the_fetch() {
 #[tokio::test]
 async fn the_request_is_sent_inside_the_fetch() {
     let fixture = Fixture::in_real_time();
-    let client = reqwest::Client::builder().dns_resolver(NoNames).build().unwrap();
+    let client = reqwest::Client::builder().dns_resolver(FailingResolver).build().unwrap();
     let error = fixture.backend().send(client.get("http://backend.invalid/")).await.unwrap_err();
     assert!(error.is_connect());
     assert_eq!(fixture.spans.the("resolving").parent.as_deref(), Some("backend_fetch"));
@@ -182,7 +182,7 @@ async fn an_error_status_is_returned_and_counted() {
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn failures_are_classified() {
     let address = serve(upstream()).await;
     let limit = Duration::from_millis(50);
     let client = reqwest::Client::builder().timeout(limit).build().unwrap();
@@ -206,7 +206,7 @@ async fn failures_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_or_breaks_is_an_error_of_the_stream() {
+async fn a_timed_out_or_broken_body_is_an_error_of_the_stream() {
     let address = serve(upstream()).await;
     let limit = Duration::from_millis(50);
     let client = reqwest::Client::builder().timeout(limit).build().unwrap();
@@ -214,7 +214,7 @@ async fn a_body_that_stops_or_breaks_is_an_error_of_the_stream() {
     let fixture = Fixture::in_real_time();
     let response =
         fixture.backend().send(client.get(format!("http://{address}/stuck"))).await.unwrap();
-    assert!(response.bytes().await.unwrap_err().is_timeout(), "it is still seen as one");
+    assert!(response.bytes().await.unwrap_err().is_timeout(), "the error is unchanged");
     assert_eq!(ended(&fixture), ["200 timeout"]);
     assert_eq!(fixture.spans.the("stream_processing").field("error.type"), "timeout");
 
@@ -226,7 +226,7 @@ async fn a_body_that_stops_or_breaks_is_an_error_of_the_stream() {
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_built_is_not_a_call() {
+async fn a_request_that_cannot_be_built_is_not_measured() {
     let fixture = Fixture::in_real_time();
     let request = reqwest::Client::new().get("not a url");
     assert!(fixture.backend().send(request).await.unwrap_err().is_builder());

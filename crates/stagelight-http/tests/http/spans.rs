@@ -1,4 +1,4 @@
-//! The request's span: its fields, its parent, and what runs inside it.
+//! The request's span: its fields, its parent, and the code that runs inside it.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -10,9 +10,9 @@ use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 use tracing::{Span, field::Empty};
 
-use crate::support::{Fixture, answer, get, poll};
+use crate::support::{Fixture, get, poll, respond};
 
-/// Writes down which headers it is shown.
+/// Writes an event with the trace headers.
 #[derive(Debug)]
 struct Headers;
 
@@ -27,7 +27,7 @@ impl Propagator for Headers {
 }
 
 #[tokio::test]
-async fn the_span_says_what_the_conventions_ask() {
+async fn the_span_has_the_fields_of_the_conventions() {
     let fixture = Fixture::new();
     let mut request = get();
     *request.uri_mut() = "/users/7?token=secret".parse().unwrap();
@@ -36,7 +36,7 @@ async fn the_span_says_what_the_conventions_ask() {
     request.headers_mut().insert("x-request-id", HeaderValue::from_static("abc-1"));
     let mut response = Response::new(ScriptedBody::new());
     *response.status_mut() = StatusCode::BAD_GATEWAY;
-    drop(answer(fixture.layer(), request, response).await);
+    drop(respond(fixture.layer(), request, response).await);
 
     let span = fixture.spans.the("http.request");
     let fields = span.fields.iter().map(|(name, value)| format!("{name}={value}"));
@@ -65,12 +65,12 @@ async fn the_span_says_what_the_conventions_ask() {
 }
 
 #[tokio::test]
-async fn success_and_the_clients_errors_leave_the_spans_status_unset() {
+async fn success_and_client_errors_leave_the_span_status_unset() {
     for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
         let fixture = Fixture::new();
         let mut response = Response::new(ScriptedBody::new());
         *response.status_mut() = status;
-        drop(answer(fixture.layer(), get(), response).await);
+        drop(respond(fixture.layer(), get(), response).await);
 
         let span = fixture.spans.the("http.request");
         assert_eq!(span.field("outcome"), "ok");
@@ -80,9 +80,9 @@ async fn success_and_the_clients_errors_leave_the_spans_status_unset() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_is_no_error() {
+async fn a_cancelled_request_is_not_an_error() {
     let fixture = Fixture::new();
-    drop(answer(fixture.layer(), get(), Response::new(ScriptedBody::new().data("a"))).await);
+    drop(respond(fixture.layer(), get(), Response::new(ScriptedBody::new().data("a"))).await);
     let span = fixture.spans.the("http.request");
     assert_eq!(span.field("outcome"), "cancelled");
     assert!(!span.fields.contains_key("otel.status_code"));
@@ -109,15 +109,15 @@ async fn handler_and_body_run_inside_the_span() {
 }
 
 #[tokio::test]
-async fn the_span_is_let_go_at_the_last_byte_not_with_the_body() {
+async fn the_span_closes_at_the_last_byte() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().data("a");
-    let response = answer(fixture.layer(), get(), Response::new(body)).await;
+    let response = respond(fixture.layer(), get(), Response::new(body)).await;
     poll(response.into_body(), 1, || assert!(fixture.spans.the("http.request").is_closed));
 }
 
 #[tokio::test]
-async fn the_callers_trace_is_adopted_before_the_span_is_entered() {
+async fn the_remote_trace_is_adopted_before_the_span_is_entered() {
     let fixture = Fixture::new();
     assert!(fixture.engine.set_propagator(Arc::new(Headers)));
     let mut request = get();
@@ -125,7 +125,7 @@ async fn the_callers_trace_is_adopted_before_the_span_is_entered() {
     headers.insert("traceparent", HeaderValue::from_static("00-1-2-01"));
     headers.insert("tracestate", HeaderValue::from_static("a=1"));
     headers.append("tracestate", HeaderValue::from_static("b=2"));
-    drop(answer(fixture.layer(), request, Response::new(ScriptedBody::new())).await);
+    drop(respond(fixture.layer(), request, Response::new(ScriptedBody::new())).await);
 
     let adopted = fixture.spans.the("adopted");
     assert_eq!(adopted.parent, None);
@@ -135,7 +135,7 @@ async fn the_callers_trace_is_adopted_before_the_span_is_entered() {
 }
 
 #[tokio::test]
-async fn stages_of_the_handler_are_the_requests() {
+async fn stages_of_the_handler_belong_to_the_request() {
     let fixture = Fixture::new();
     let pass = fixture.pass(4);
     let mut pass = Some(pass);

@@ -1,4 +1,4 @@
-//! Bodies and streams as stages.
+//! Futures, streams and bodies as stages.
 
 use std::{
     convert::Infallible,
@@ -38,18 +38,18 @@ fn a_body_is_a_stage_to_its_last_frame() {
 }
 
 #[test]
-fn a_body_that_hides_its_end_is_a_stage_until_nothing_more_comes() {
+fn a_body_of_unknown_length_is_a_stage_to_its_none() {
     let script = |fixture: &Fixture| ScriptedBody::new().data("a").pending().run(fixture.pass(2));
     check_body(|fixture| script(fixture).hiding_its_end(), 9, "render - 2ms 2ms");
 }
 
 #[test]
-fn a_body_that_is_dropped_is_a_stage_to_its_drop() {
+fn a_dropped_body_is_a_stage_to_its_drop() {
     check_body(|_| ScriptedBody::new().data("a").data("b"), 1, "render - 5ms 5ms");
 }
 
 #[test]
-fn an_empty_body_is_a_stage_that_is_over() {
+fn an_empty_body_ends_its_stage_at_once() {
     check_body(|_| ScriptedBody::new(), 0, "render - 0ms 0ms");
 }
 
@@ -73,7 +73,7 @@ fn a_body_that_panics_is_a_stage_with_an_error() {
 }
 
 #[test]
-fn a_body_keeps_its_size_and_end_in_a_stage() {
+fn a_staged_body_forwards_size_and_end() {
     let body = ScriptedBody::new().data("abc").in_stage("render");
     assert_eq!(body.size_hint().exact(), Some(3));
     assert!(!body.is_end_stream());
@@ -95,7 +95,7 @@ fn the_span_of_a_stage_is_as_long_as_its_body() {
 }
 
 #[test]
-fn any_span_with_a_stage_field_will_do() {
+fn any_span_with_a_stage_field_is_accepted() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let span = tracing::info_span!("mine", stage = "stream_processing", provider = "p");
@@ -126,7 +126,7 @@ fn a_stream_is_a_stage_to_its_end() {
 }
 
 #[test]
-fn a_stream_that_is_over_closes_its_stage_before_it_is_dropped() {
+fn a_stream_closes_its_stage_at_its_end() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let mut staged = pin!(stream::iter([1]).in_stage("count"));
@@ -138,7 +138,7 @@ fn a_stream_that_is_over_closes_its_stage_before_it_is_dropped() {
 }
 
 #[test]
-fn what_an_unread_stream_holds_is_dropped_inside_its_stage() {
+fn an_unread_stream_is_dropped_inside_its_stage() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let held = Dropped(fixture.time.clone());
@@ -149,7 +149,7 @@ fn what_an_unread_stream_holds_is_dropped_inside_its_stage() {
 }
 
 #[test]
-fn an_error_in_a_stream_counts_only_if_that_was_asked_for() {
+fn an_error_of_a_stream_counts_only_with_try_in_stage() {
     let items = [Ok(1), Err(io::Error::other("bad")), Ok(2)];
     let [first, second] = [items, [Ok(1), Err(io::ErrorKind::TimedOut.into()), Ok(2)]];
 
@@ -158,7 +158,7 @@ fn an_error_in_a_stream_counts_only_if_that_was_asked_for() {
         let staged = stream::iter(first).try_in_stage("count");
         staged.count().now_or_never().unwrap()
     });
-    assert_eq!(count, 3, "items after an error pass through");
+    assert_eq!(count, 3, "items after an error are passed on");
     assert_eq!(fixture.stages(), ["count stream 0ms 0ms"]);
 
     let fixture = Fixture::new();
@@ -172,7 +172,7 @@ fn an_error_in_a_stream_counts_only_if_that_was_asked_for() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_or_panics_closes_its_stage() {
+fn a_dropped_or_panicked_stream_closes_its_stage() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let staged = stream::pending::<()>().in_stage("dropped");
@@ -187,7 +187,7 @@ fn a_stream_that_is_dropped_or_panics_closes_its_stage() {
     assert_eq!(fixture.stages(), ["dropped - 5ms 5ms", "panicked panic 0ms 0ms"]);
 }
 
-/// Polls a future to its first `Ready` within a request, and drops it 5 ms later.
+/// Polls a future until it is ready, at most three times, and drops it 5 ms later.
 #[track_caller]
 fn check_future<F: Future>(fixture: &Fixture, staged: impl FnOnce() -> F, expected: &str) {
     fixture.in_request(|| {
@@ -220,13 +220,13 @@ fn a_future_is_a_stage_from_the_call_to_its_completion() {
 }
 
 #[test]
-fn a_future_that_is_dropped_is_a_stage_to_its_drop() {
+fn a_dropped_future_is_a_stage_to_its_drop() {
     let fixture = Fixture::new();
     check_future(&fixture, || std::future::pending::<()>().in_stage("load"), "load - 5ms 5ms");
 }
 
 #[test]
-fn what_a_future_holds_is_dropped_inside_its_stage() {
+fn a_future_is_dropped_inside_its_stage() {
     for is_ready in [true, false] {
         let fixture = Fixture::new();
         let held = Dropped(fixture.time.clone());
