@@ -1,13 +1,6 @@
 //! Calls to backends with scripted bodies: their stages, metric and trace context.
 
-use std::{
-    future::{pending, poll_fn},
-    io,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::poll as poll_once;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
@@ -19,7 +12,7 @@ use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::Span;
 
-use crate::support::{Fixture, SpanNames, poll};
+use crate::support::{Dropped, Fixture, SpanNames, poll};
 
 fn start(fixture: &Fixture) -> ClientRequest {
     let uri = Uri::from_static("https://user:pass@api.example.com/v1/chat?key=secret");
@@ -289,11 +282,19 @@ async fn the_layer_classifies_failures() {
 #[tokio::test]
 async fn dropping_the_response_future_ends_the_call() {
     let fixture = Fixture::new();
-    let client = tower::service_fn(|_| pending::<Result<Response<ScriptedBody>, BoxError>>());
+    let mut held = Some(Dropped(fixture.time.clone()));
+    let client = tower::service_fn(move |_| {
+        let held = held.take();
+        poll_fn(move |_| {
+            let _held = &held;
+            Poll::<Result<Response<ScriptedBody>, BoxError>>::Pending
+        })
+    });
     {
         let mut response = pin!(layer(&fixture).layer(client).oneshot(to_backend()));
         assert!(poll_once!(response.as_mut()).is_pending());
         fixture.time.advance(Duration::from_millis(7));
     }
-    assert_eq!(fixture.calls(), ["GET localhost 8080 - - 7ms"]);
+    assert_eq!(fixture.calls(), ["GET localhost 8080 - - 8ms"]);
+    assert_eq!(fixture.spans.the("dropped").parent.as_deref(), Some("backend_fetch"));
 }

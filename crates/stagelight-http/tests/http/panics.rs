@@ -4,6 +4,7 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Response};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use stagelight_http::HttpLayer;
 use stagelight_testing::ScriptedBody;
@@ -40,7 +41,9 @@ async fn served(
     match served {
         Ok(response) => {
             let (parts, body) = response.unwrap().into_parts();
+            let size = body.size_hint().exact();
             let text = body.collect().await.unwrap().to_bytes();
+            assert_eq!(size, Some(text.len() as u64));
             Ok(Response::from_parts(parts, String::from_utf8(text.to_vec()).unwrap()))
         }
         Err(payload) => Err(payload.downcast_ref::<&str>().unwrap().to_string()),
