@@ -11,16 +11,15 @@ use super::{
     target::Target,
 };
 
-/// A backend: the provider and model that its calls are measured as.
+/// A backend: the provider and model of its calls.
 ///
 /// Cheap to clone and reusable for any number of calls. Measure each attempt of a retried call as a
 /// call of its own.
 ///
 /// `provider` and `model` become labels, so use a few fixed values. Empty ones count as `unknown`.
 ///
-/// With the feature `reqwest`, `send` measures a call to its last byte. For tower
-/// clients there is [`HttpClientLayer`](super::HttpClientLayer). For any other client, use
-/// [`start`](Self::start):
+/// With the feature `reqwest`, `send` measures a call to its last byte. For tower clients there is
+/// [`HttpClientLayer`](super::HttpClientLayer). For any other client, use [`start`](Self::start):
 ///
 /// ```
 /// use http::{HeaderMap, Method, StatusCode, Uri, Version};
@@ -38,7 +37,8 @@ use super::{
 ///
 /// # Cost
 ///
-/// Per call: two spans, one allocation for its state and one for the body.
+/// Per call: two spans; allocations for its state, the server address, the port label and the
+/// trace headers.
 #[derive(Clone, Debug)]
 pub struct Backend {
     labels: BackendLabels,

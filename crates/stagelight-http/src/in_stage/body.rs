@@ -36,7 +36,7 @@ pub trait StageBodyExt: Body + Sized {
     ///
     /// # Cost
     ///
-    /// Two allocations: the span's and one for the state of the stage.
+    /// One span and one allocation. Per frame, the cost of a [`TrackedBody`].
     fn in_stage(self, stage: impl Into<StageSpan>) -> TrackedBody<Self> {
         let is_whole = body_length(&self, None).is_some();
         let guard = stage.into().start(if is_whole { Content::Whole } else { Content::Bytes });

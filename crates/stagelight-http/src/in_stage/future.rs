@@ -44,7 +44,7 @@ pub trait StageFutureExt: Future + Sized {
     ///
     /// # Cost
     ///
-    /// One span. No allocation of its own.
+    /// One span. Per poll: entering the span. No allocation.
     fn in_stage(self, stage: impl Into<StageSpan>) -> StageFuture<Self> {
         StageFuture::new(self, stage.into(), |_| None)
     }
