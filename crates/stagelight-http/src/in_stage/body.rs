@@ -2,7 +2,7 @@
 
 use http_body::Body;
 
-use super::{Content, StageSpan};
+use super::stage_span::{Content, StageSpan};
 use crate::tracked_body::{self, TrackedBody, body_length};
 
 /// Measures bodies as stages.

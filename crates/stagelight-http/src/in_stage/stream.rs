@@ -9,7 +9,7 @@ use std::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Content, StageEnd, StageSpan};
+use super::stage_span::{Content, StageEnd, StageSpan};
 use crate::{
     end::{EndGuard, EndReason, Polled},
     failure::Failure,
