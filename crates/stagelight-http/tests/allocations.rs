@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use stagelight_core::{Clock, Engine, catalog};
 use stagelight_http::HttpLayer;
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 

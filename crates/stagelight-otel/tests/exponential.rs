@@ -5,7 +5,7 @@
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};
 use stagelight_core::{Clock, Engine, catalog};
 use stagelight_otel::{Config, Environment, Histograms, Pipeline, Protocol};
-use stagelight_testing::OtlpSink;
+use testbed::OtlpSink;
 
 const MILLI: u64 = 1_000_000;
 

@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
 };
 use stagelight_core::{Clock, Engine, SpanKey, catalog};
 use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
-use stagelight_testing::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
+use testbed::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
 use tracing_subscriber::Registry;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];

@@ -13,7 +13,7 @@ use std::{
 use expect_test::expect;
 use stagelight_core::Engine;
 use stagelight_otel::{Config, Environment, Pipeline, Protocol};
-use stagelight_testing::OtlpSink;
+use testbed::OtlpSink;
 use tracing::{Event, Level, Subscriber, field::Visit};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
 

@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use stagelight_core::Engine;
 use stagelight_otel::{Config, Environment, Exporter, Pipeline, Propagation, Protocol, Sampler};
-use stagelight_testing::{OtlpSink, SinkAnswer, resource_lines, span_lines};
+use testbed::{OtlpSink, SinkAnswer, resource_lines, span_lines};
 use tracing_subscriber::{Registry, prelude::*};
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

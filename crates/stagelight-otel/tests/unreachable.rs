@@ -14,7 +14,7 @@ use stagelight_core::{Engine, catalog};
 use stagelight_otel::{
     Config, DeliveryError, Environment, Pipeline, Protocol, ShutdownError, Signal,
 };
-use stagelight_testing::{OtlpSink, SinkAnswer};
+use testbed::{OtlpSink, SinkAnswer};
 use tracing_subscriber::prelude::*;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
 use stagelight_core::{catalog, catalog::Label};
 use stagelight_http::client::{Backend, ClientRequest, ClientResponse, HttpClientLayer};
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::Span;

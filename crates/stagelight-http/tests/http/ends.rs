@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_L
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use stagelight_http::{StageBodyExt as _, stage_span};
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 

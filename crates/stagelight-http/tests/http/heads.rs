@@ -8,7 +8,7 @@ use stagelight_core::{
     catalog::{self, Label},
 };
 use stagelight_http::{HttpLayer, RequestBody, RequestId};
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use stagelight_http::HttpLayer;
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use http::{HeaderValue, Request, Response, StatusCode};
 use stagelight_core::Propagator;
 use stagelight_http::RequestBody;
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 use tracing::{Span, field::Empty};

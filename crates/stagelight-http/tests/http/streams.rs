@@ -20,7 +20,7 @@ use stagelight_core::{
 use stagelight_http::{
     StageBodyExt, StageSpan, StageStreamExt, TrackedBody, client::ClientResponse, stage_span,
 };
-use stagelight_testing::ScriptedBody;
+use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 

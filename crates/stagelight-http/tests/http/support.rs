@@ -16,8 +16,8 @@ use stagelight_core::{
     catalog::{self, Family, Label},
 };
 use stagelight_http::{HttpLayer, TrackedBody, client::Backend};
-use stagelight_testing::ScriptedBody;
 use stagelight_tracing::StageLayer;
+use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::{

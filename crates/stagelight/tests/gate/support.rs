@@ -7,7 +7,7 @@ use stagelight::{
     Config, Environment, Outcome, Protocol, Sampler, Telemetry, catalog,
     catalog::{Family, Label},
 };
-use stagelight_testing::OtlpSink;
+use testbed::OtlpSink;
 use tracing::{Dispatch, Span, info_span};
 use tracing_subscriber::prelude::*;
 

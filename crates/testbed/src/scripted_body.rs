@@ -19,7 +19,7 @@ use http_body::{Body, Frame, SizeHint};
 /// exact unless the script holds an error or a panic.
 ///
 /// ```
-/// use stagelight_testing::ScriptedBody;
+/// use testbed::ScriptedBody;
 ///
 /// let streamed = ScriptedBody::new().data("ab").pending().data("cde").hiding_its_end();
 /// let broken = ScriptedBody::new().data("ab").error("connection reset");
