@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector inside a test.
+//! An OTLP receiver inside a test.
 
 mod grpc;
 mod http;
@@ -8,7 +8,10 @@ use std::{
     collections::BTreeMap,
     io, mem,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -24,9 +27,9 @@ use tracing::{Dispatch, dispatcher};
 
 pub use lines::{metric_lines, resource_lines, span_lines};
 
-/// Receives OTLP over gRPC and HTTP on loopback, on threads of its own, and keeps what it gets.
+/// Receives OTLP over gRPC and HTTP on loopback, on its own threads, and keeps the requests.
 ///
-/// Dropping it closes the ports and all connections, as a killed collector would.
+/// Dropping it closes the ports and all connections, like a killed collector.
 #[derive(Debug)]
 pub struct OtlpSink {
     grpc: SocketAddr,
@@ -40,32 +43,36 @@ pub struct OtlpSink {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SinkAnswer {
-    /// Takes everything.
+    /// Accepts the request.
     #[default]
     Take,
-    /// Takes nothing, and says that it may later: HTTP 503, gRPC `Unavailable`.
+    /// Fails with a retryable error: HTTP 503, gRPC `Unavailable`.
     Unavailable,
-    /// Takes nothing, and never will: HTTP 400, gRPC `InvalidArgument`.
+    /// Fails with a permanent error: HTTP 400, gRPC `InvalidArgument`.
     Refuse,
-    /// Takes the request, and says that it threw so many spans or data points away.
+    /// Accepts the request and reports this many rejected spans or data points.
     Reject(u8),
 }
 
-/// What the sink got, in order of arrival. Only what it took is in `traces` and `metrics`.
+/// The received requests in order of arrival. `traces` and `metrics` hold accepted ones only.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
-    pub(crate) traces: Mutex<Vec<ExportTraceServiceRequest>>,
-    pub(crate) metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
+    traces: Mutex<Vec<ExportTraceServiceRequest>>,
+    metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
     /// Path and headers of each request.
-    pub(crate) heads: Mutex<Vec<RequestHead>>,
-    pub(crate) answer: Mutex<SinkAnswer>,
+    heads: Mutex<Vec<RequestHead>>,
+    answer: Mutex<SinkAnswer>,
+    span_count: AtomicU64,
+    decode_errors: AtomicU64,
+    /// Keeps only counts and the last metrics.
+    only_counts: AtomicBool,
 }
 
-/// The head of a request that the sink got.
+/// The head of a received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestHead {
-    /// The path of the address, of gRPC the method.
+    /// The path of the URL; the method of a gRPC call.
     pub path: String,
     /// The headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
@@ -78,23 +85,34 @@ impl OtlpSink {
     ///
     /// # Errors
     ///
-    /// What the system says if it gives no port or thread.
+    /// Returns the system's error if no port or thread is available.
     pub fn start() -> io::Result<Self> {
         Self::start_at(0, 0)
     }
 
-    /// Listens on these ports, as a restarted collector would; 0 stands for a free one.
+    /// Listens on two free ports and keeps counts and the last metrics only, for load tests.
     ///
     /// # Errors
     ///
-    /// What the system says if a port is taken.
+    /// As [`start`](Self::start).
+    pub fn start_counting() -> io::Result<Self> {
+        let sink = Self::start()?;
+        sink.received.only_counts.store(true, Relaxed);
+        Ok(sink)
+    }
+
+    /// Listens on these ports, like a restarted collector; 0 stands for a free port.
+    ///
+    /// # Errors
+    ///
+    /// Returns the system's error if a port is in use.
     pub fn start_at(grpc_port: u16, http_port: u16) -> io::Result<Self> {
         let grpc = listen(grpc_port)?;
         let http = listen(http_port)?;
         let received = Arc::new(Received::default());
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
-            .on_thread_start(trace_nothing)
+            .on_thread_start(disable_tracing)
             .enable_all()
             .build()?;
         let addresses = (grpc.local_addr()?, http.local_addr()?);
@@ -124,7 +142,7 @@ impl OtlpSink {
         (self.grpc.port(), self.http.port())
     }
 
-    /// Sets how requests are answered from now on.
+    /// Sets the answer to all further requests.
     pub fn answer(&self, answer: SinkAnswer) {
         *self.received.answer.lock() = answer;
     }
@@ -141,7 +159,7 @@ impl OtlpSink {
         self.received.traces.lock().clone()
     }
 
-    /// Returns path and headers of each request, taken or not, in order of arrival.
+    /// Returns path and headers of each request, accepted or not, in order of arrival.
     #[must_use]
     pub fn heads(&self) -> Vec<RequestHead> {
         self.received.heads.lock().clone()
@@ -153,6 +171,18 @@ impl OtlpSink {
         let requests = self.traces();
         let scopes = requests.into_iter().flat_map(|it| it.resource_spans);
         scopes.flat_map(|it| it.scope_spans).flat_map(|it| it.spans).collect()
+    }
+
+    /// Returns the number of spans received.
+    #[must_use]
+    pub fn span_count(&self) -> u64 {
+        self.received.span_count.load(Relaxed)
+    }
+
+    /// Returns the number of HTTP requests whose body was not OTLP.
+    #[must_use]
+    pub fn decode_errors(&self) -> u64 {
+        self.received.decode_errors.load(Relaxed)
     }
 
     /// Returns a line for each data point of the last request with metrics; see [`metric_lines`].
@@ -170,11 +200,11 @@ impl OtlpSink {
         metrics.chain(traces.filter_map(|it| it.resource)).collect()
     }
 
-    /// Waits until the sink has got what is asked for; returns `false` if it does not within 10 s.
+    /// Waits until the condition holds; returns `false` after 10 s.
     #[must_use]
-    pub fn wait_until(&self, is_there: impl Fn(&Self) -> bool) -> bool {
+    pub fn wait_until(&self, condition: impl Fn(&Self) -> bool) -> bool {
         for _ in 0..1000 {
-            if is_there(self) {
+            if condition(self) {
                 return true;
             }
             thread::sleep(Duration::from_millis(10));
@@ -186,15 +216,43 @@ impl OtlpSink {
 impl Drop for OtlpSink {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // With a wait, so that the ports are free when this returns; on another thread, because async code must not wait.
+            // Waits, so that the ports are free when this returns. On another thread, because async
+            // code must not block.
             let closing = thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(1)));
             drop(closing.join());
         }
     }
 }
 
-/// Keeps what the sink's own server traces away from the subscriber under test.
-fn trace_nothing() {
+// === impl Received ===
+
+impl Received {
+    fn head(&self, path: &str, headers: impl Iterator<Item = (String, String)>) {
+        if !self.only_counts.load(Relaxed) {
+            let head = RequestHead { path: path.to_owned(), headers: headers.collect() };
+            self.heads.lock().push(head);
+        }
+    }
+
+    fn accept_traces(&self, request: ExportTraceServiceRequest) {
+        let scopes = request.resource_spans.iter().flat_map(|it| &it.scope_spans);
+        self.span_count.fetch_add(scopes.map(|it| it.spans.len() as u64).sum(), Relaxed);
+        if !self.only_counts.load(Relaxed) {
+            self.traces.lock().push(request);
+        }
+    }
+
+    fn accept_metrics(&self, request: ExportMetricsServiceRequest) {
+        let mut metrics = self.metrics.lock();
+        if self.only_counts.load(Relaxed) {
+            metrics.clear();
+        }
+        metrics.push(request);
+    }
+}
+
+/// Keeps the events of the sink's own server away from the subscriber under test.
+fn disable_tracing() {
     mem::forget(dispatcher::set_default(&Dispatch::none()));
 }
 

@@ -1,4 +1,4 @@
-//! A body that plays a script.
+//! A response body that follows a script.
 
 use std::{
     collections::VecDeque,
@@ -11,12 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 
-/// A body whose every poll is written down beforehand.
+/// A body with a script of what each poll returns.
 ///
-/// Steps are played in the order in which they were added, one frame or [`pending`](Self::pending)
-/// a poll; after the last one comes `None`. By default the body is as forthcoming as a buffered
-/// one: [`is_end_stream`](Body::is_end_stream) turns true with the last step, and the size hint is
-/// exact unless the script holds an error or a panic.
+/// Each poll takes the next step: a frame, an error or [`pending`](Self::pending); after the last
+/// step polls return `None`. By default the body behaves like a buffered one:
+/// [`is_end_stream`](Body::is_end_stream) is true after the last step, and the size hint is exact
+/// unless the script contains an error or a panic.
 ///
 /// ```
 /// use testbed::ScriptedBody;
@@ -24,7 +24,7 @@ use http_body::{Body, Frame, SizeHint};
 /// let streamed = ScriptedBody::new().data("ab").pending().data("cde").hiding_its_end();
 /// let broken = ScriptedBody::new().data("ab").error("connection reset");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use]
 pub struct ScriptedBody {
     steps: VecDeque<Step>,
@@ -32,7 +32,7 @@ pub struct ScriptedBody {
     hides_its_size: bool,
 }
 
-/// The error of a [`ScriptedBody`]: its message, and what caused it if the script says so.
+/// The error of a [`ScriptedBody`], with an optional cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ScriptedError {
@@ -53,7 +53,7 @@ enum Step {
 // === impl ScriptedBody ===
 
 impl ScriptedBody {
-    /// Makes a body with an empty script: it is at its end from the start.
+    /// Returns a body with an empty script, at its end.
     pub fn new() -> Self {
         Self::default()
     }
@@ -84,7 +84,7 @@ impl ScriptedBody {
         self.step(Step::Error(ScriptedError { message, source: Some(kind.into()) }))
     }
 
-    /// Adds a poll that is not ready; the task is woken at once, so that it comes back.
+    /// Adds a poll that returns `Pending` and wakes the task at once.
     pub fn pending(self) -> Self {
         self.step(Step::Pending)
     }
@@ -94,29 +94,27 @@ impl ScriptedBody {
         self.step(Step::Panic(message))
     }
 
-    /// Adds something to do just before the next step, such as moving a clock.
-    ///
-    /// It takes no poll of its own.
+    /// Adds an action that runs just before the next step, in the same poll: moving a clock, say.
     pub fn run(self, action: impl FnOnce() + Send + Sync + 'static) -> Self {
         self.step(Step::Run(Box::new(action)))
     }
 
-    /// Makes [`is_end_stream`](Body::is_end_stream) always false, as bodies made from streams do.
+    /// Makes [`is_end_stream`](Body::is_end_stream) always `false`, as for bodies from streams.
     ///
-    /// The size hint is hidden too; [`with_exact_size`](Self::with_exact_size) shows it again.
+    /// Also hides the size; [`with_exact_size`](Self::with_exact_size) reverts that.
     pub fn hiding_its_end(mut self) -> Self {
         self.hides_its_end = true;
         self.hides_its_size = true;
         self
     }
 
-    /// Makes the size hint say nothing, as that of a compressed body.
+    /// Makes the size unknown, as for compressed bodies.
     pub fn hiding_its_size(mut self) -> Self {
         self.hides_its_size = true;
         self
     }
 
-    /// Makes the size hint exact: the sum of the data frames still to come.
+    /// Makes the size hint exact: the sum of the remaining data frames.
     pub fn with_exact_size(mut self) -> Self {
         self.hides_its_size = false;
         self
@@ -126,6 +124,12 @@ impl ScriptedBody {
         self.hides_its_size |= matches!(step, Step::Error(_) | Step::Panic(_));
         self.steps.push_back(step);
         self
+    }
+}
+
+impl fmt::Debug for ScriptedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedBody").field("steps", &self.steps.len()).finish_non_exhaustive()
     }
 }
 
@@ -171,21 +175,3 @@ impl Body for ScriptedBody {
         SizeHint::with_exact(bytes.sum())
     }
 }
-
-// === impl Step ===
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(data) => f.debug_tuple("Data").field(data).finish(),
-            Self::Trailers(trailers) => f.debug_tuple("Trailers").field(trailers).finish(),
-            Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
-            Self::Pending => f.write_str("Pending"),
-            Self::Panic(message) => f.debug_tuple("Panic").field(message).finish(),
-            Self::Run(_) => f.write_str("Run"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

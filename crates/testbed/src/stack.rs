@@ -1,11 +1,10 @@
-//! The real servers, wired together on loopback: gateway → collector → Prometheus → Alertmanager.
+//! Real servers on loopback: gateway → collector → Prometheus → Alertmanager.
 
 mod options;
 mod ports;
 mod plan;
 mod reaper;
 mod process;
-mod exec;
 mod server;
 mod recipes;
 mod fleet;
@@ -14,29 +13,28 @@ mod config_files;
 mod addresses;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::cache::Cache;
-use crate::interrupt::Interrupt;
 use crate::tools::Tools;
-use crate::workspace::Workspace;
 
-use self::exec::Exec;
 use self::plan::Plan;
 use self::server::Launcher;
 
 pub use self::addresses::Addresses;
 pub use self::fleet::{Collector, CollectorAddresses, Fleet, PlannedCollector};
 pub use self::options::{Alertmanager, GatewaySource, Profile, StackOptions};
+pub use self::process::Process;
+pub use self::reaper::Reaper;
+pub use self::recipes::API_KEY;
 pub use self::server::Server;
 
 /// Running servers. Dropping it stops them and removes their data.
 ///
-/// The servers also end when this process is killed: none outlives it.
+/// The servers also end when this process is killed.
 #[derive(Debug)]
 pub struct Stack {
     // Fields are dropped in this order, so each server ends before those that it sends to.
@@ -46,7 +44,6 @@ pub struct Stack {
     alertmanager: Option<Server>,
     upstream: Option<Server>,
     addresses: Addresses,
-    tools: Tools,
     plan: Plan,
     launcher: Arc<Launcher>,
     // Last, because the servers write into it.
@@ -56,73 +53,62 @@ pub struct Stack {
 // === impl Stack ===
 
 impl Stack {
-    /// Builds what is missing, starts all servers and returns when every one is ready.
+    /// Builds missing programs, starts all servers and returns when they are ready.
     ///
-    /// Any number of stacks can run at once, in one process or several: each has ports of its own.
+    /// Any number of stacks can run at once, in one process or several: each reserves its ports.
     ///
     /// # Errors
     ///
-    /// When something cannot be built or started, or is not ready within a minute. The message
-    /// ends with what the server in question logged last.
+    /// If a program cannot be built or started, or a server is not ready within a minute. The
+    /// message ends with the last lines of the server's log.
     pub fn start(options: &StackOptions) -> Result<Self> {
-        let workspace = Workspace::find();
-        let tools = Tools::find_or_build(&workspace, &Cache::of_user()?)?;
-        let gateway_program = options.gateway.find_or_build(&workspace)?;
+        let tools = Tools::find_or_build()?;
+        let gateway_program = options.gateway.find_or_build()?;
         let data = tempfile::Builder::new()
             .prefix("stagelight-stack-")
             .tempdir()
-            .context("cannot make a folder for the servers' data")?;
+            .context("cannot create a folder for the servers' data")?;
         let plan = Plan::new(data.path(), options.log_dir.as_deref())?;
         let launcher = Arc::new(Launcher::new(&plan.log_dir)?);
-        config_files::write_prometheus(&plan, options, &workspace)?;
+        config_files::write_prometheus(&plan, options)?;
 
         let start = |recipe| Server::start(&launcher, recipe);
         let program = gateway_program.as_deref();
         let upstream =
             program.map(|it| start(recipes::upstream(&plan, options, it))).transpose()?;
-        let alertmanager = options.alertmanager.as_ref().map(|wanted| {
-            config_files::write_alertmanager(&plan, options, wanted, &workspace)?;
+        let alertmanager = options.alertmanager.as_ref().map(|settings| {
+            config_files::write_alertmanager(&plan, options, settings)?;
             start(recipes::alertmanager(&plan, &tools))
         });
         let alertmanager = alertmanager.transpose()?;
         let prometheus = start(recipes::prometheus(&plan, options, &tools))?;
-        let collector = start(recipes::collector(&plan, options, &tools, &workspace))?;
+        let collector = start(recipes::collector(&plan, options, &tools))?;
         for server in upstream.iter().chain(&alertmanager).chain([&prometheus, &collector]) {
             server.wait_until_ready()?;
         }
-        // Last, so that the first thing it exports arrives.
-        let gateway = program
-            .map(|it| start(recipes::gateway(&plan, options, it, &workspace)))
-            .transpose()?;
+        // Last, so that its first export arrives.
+        let gateway = program.map(|it| start(recipes::gateway(&plan, options, it))).transpose()?;
         if let Some(server) = &gateway {
             server.wait_until_ready()?;
         }
 
-        let addresses = Addresses::of(&plan, options);
         Ok(Self {
             gateway,
             collector,
             prometheus,
             alertmanager,
             upstream,
-            addresses,
-            tools,
+            addresses: Addresses::new(&plan, options),
             plan,
             launcher,
             _data: data,
         })
     }
 
-    /// Returns where everything is.
+    /// Returns the servers' addresses.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
-    }
-
-    /// Returns the tools that the stack runs on, and those that check it.
-    #[must_use]
-    pub fn tools(&self) -> &Tools {
-        &self.tools
     }
 
     /// Returns the collector's process.
@@ -155,18 +141,23 @@ impl Stack {
         self.upstream.as_ref()
     }
 
-    /// Ends the gateway in order and starts it anew on the same ports, as a deployment does.
+    /// Returns the shell that ends the servers, for further processes of the same lifetime.
+    #[must_use]
+    pub fn reaper(&self) -> &Arc<Reaper> {
+        self.launcher.reaper()
+    }
+
+    /// Shuts the gateway down and starts it again on the same ports, as a deployment does.
     ///
-    /// Of `options` only what concerns the gateway counts. Nothing happens without a gateway.
+    /// Only the gateway's part of `options` applies. Without a gateway nothing happens.
     ///
     /// # Errors
     ///
-    /// When it cannot be built or started, or is not ready within a minute.
+    /// If it cannot be built or started, or is not ready within a minute.
     pub fn redeploy_gateway(&mut self, options: &StackOptions) -> Result<()> {
-        let workspace = Workspace::find();
-        let Some(program) = options.gateway.find_or_build(&workspace)? else { return Ok(()) };
+        let Some(program) = options.gateway.find_or_build()? else { return Ok(()) };
         if let Some(old) = self.gateway.take() {
-            let recipe = recipes::gateway(&self.plan, options, &program, &workspace);
+            let recipe = recipes::gateway(&self.plan, options, &program);
             old.stop();
             let new = self.gateway.insert(Server::start(&self.launcher, recipe)?);
             new.wait_until_ready()?;
@@ -174,67 +165,26 @@ impl Stack {
         Ok(())
     }
 
-    /// Runs a shell command with the addresses in its environment, to its end or to an interrupt.
-    ///
-    /// Returns what is to be this process' exit status: the command's, or 128 and the number of
-    /// the signal that ended it or us. What the command left running in the background is ended.
-    ///
-    /// # Errors
-    ///
-    /// When the shell cannot be started, or a server ends before the command does.
-    pub fn exec(&self, command: &str, interrupt: &Interrupt) -> Result<u8> {
-        let environment = self.addresses.environment(&self.collector);
-        let mut exec = Exec::start(&self.launcher, command, environment)?;
-        loop {
-            if let Some(status) = exec.wait(Self::LOOK_EVERY) {
-                return Ok(status);
-            }
-            if let Some(signal) = interrupt.signal() {
-                exec.end();
-                return Ok(128 + signal);
-            }
-            self.check()?;
-        }
-    }
-
-    /// Returns when the process is asked to stop.
-    ///
-    /// # Errors
-    ///
-    /// When a server ends before that.
-    pub fn run_until(&self, interrupt: &Interrupt) -> Result<()> {
-        while interrupt.signal().is_none() {
-            self.check()?;
-            std::thread::sleep(Self::LOOK_EVERY);
-        }
-        Ok(())
-    }
-
-    /// Fails if a server has ended that nobody told to.
+    /// Fails if a server has ended by itself.
     ///
     /// # Errors
     ///
     /// Names the server and shows the end of its log.
     pub fn check(&self) -> Result<()> {
         let optional = self.gateway.iter().chain(&self.upstream).chain(&self.alertmanager);
-        for server in optional.chain([&self.collector, &self.prometheus]) {
-            server.check()?;
-        }
-        Ok(())
+        optional.chain([&self.collector, &self.prometheus]).try_for_each(Server::check)
     }
 
-    /// Reads the traces that the collector has written so far: one OTLP export in JSON per line.
+    /// Returns the traces that the collector has written: one OTLP export in JSON per line.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read. A file that is not there yet is empty.
+    /// If the file cannot be read. A missing file is empty.
     pub fn traces(&self) -> Result<String> {
-        match fs::read_to_string(&self.plan.traces_file) {
+        match fs::read_to_string(&self.addresses.traces_file) {
             Ok(text) => Ok(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(error).context("cannot read the traces file"),
         }
     }
-
-    const LOOK_EVERY: Duration = Duration::from_millis(100);
 }

@@ -1,8 +1,8 @@
-//! Where the checked-out files are.
+//! Paths in the repository.
 
 use std::path::{Path, PathBuf};
 
-/// The workspace that this program was built from.
+/// The workspace that this crate was built from.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
@@ -11,23 +11,23 @@ pub struct Workspace {
 // === impl Workspace ===
 
 impl Workspace {
-    /// Finds the workspace from where this crate was compiled.
+    /// Returns the workspace, whatever the current directory is.
     ///
-    /// `cargo xtask` and `cargo test` both rebuild the crate when the workspace has moved, so the
-    /// compiled-in path is current, whatever directory the program is started in.
+    /// The path is compiled in. `cargo xtask` and `cargo test` rebuild this crate when the
+    /// workspace has moved.
     #[must_use]
     pub fn find() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-        Self { root: root.unwrap_or_else(|| Path::new(".")).to_owned() }
+        Self { root: root.unwrap_or(Path::new(".")).to_owned() }
     }
 
-    /// Returns the workspace's root folder.
+    /// Returns the root folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the full path of a file named from the root.
+    /// Returns the absolute path of a file given relative to the root.
     #[must_use]
     pub fn path(&self, from_root: impl AsRef<Path>) -> PathBuf {
         self.root.join(from_root)

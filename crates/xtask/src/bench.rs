@@ -1,49 +1,38 @@
-//! What stagelight costs, beside others.
+//! The comparison of costs in `bench/`, a workspace of its own.
 
 use std::process::Command;
 
 use anyhow::Result;
+use testbed::Workspace;
+use testbed::command::{cargo, progress, run as run_command};
 
-use crate::command::{cargo, run};
-use crate::terminal::progress;
-use crate::workspace::Workspace;
-
-const MANIFEST: &str = "bench/Cargo.toml";
-
-/// Builds the package of comparisons, which is no member of the workspace, and runs it.
-///
-/// It prints its figures on standard output. `arguments` are its own.
-///
-/// # Errors
-///
-/// If it does not compile, or a side of the comparison fails.
-pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let package = ["--release", "--locked", "--manifest-path", MANIFEST];
-    // All its programs: the one that measures starts the one that counts allocations.
-    run(cargo().arg("build").args(package).current_dir(workspace.root()))?;
-    let program = ["--quiet", "--bin", "stagelight-bench", "--"];
-    run(cargo()
-        .arg("run")
-        .args(package)
-        .args(program)
-        .args(arguments)
-        .current_dir(workspace.root()))
+/// Builds the comparison and runs it with these arguments.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    // All programs: the one that measures starts the one that counts allocations.
+    run_command(&mut bench("build", &["--release"]))?;
+    let program = ["--release", "--quiet", "--bin", "stagelight-bench", "--"];
+    run_command(bench("run", &program).args(arguments))
 }
 
-/// Compiles our own sides of the comparison, and counts their instructions where there is a program that can.
+/// Compiles stagelight's own sides and checks the ceilings of their instructions with valgrind.
 ///
-/// The other projects' sides take minutes, and break when they do, not when we do.
-pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let ours = ["--locked", "--no-default-features", "--manifest-path", MANIFEST];
-    let cargo = |command: &str| {
-        let mut cargo = cargo();
-        cargo.arg(command).args(ours).current_dir(workspace.root());
-        cargo
-    };
-    run(cargo("clippy").args(["--", "-Dwarnings"]))?;
+/// Compiling the other projects takes minutes, and they do not break with changes here.
+pub(crate) fn check() -> Result<()> {
+    let ours = ["--release", "--no-default-features"];
+    run_command(bench("clippy", &ours).args(["--", "-Dwarnings"]))?;
     if Command::new("valgrind").arg("--version").output().is_err() {
-        progress(format_args!("instructions are NOT counted: valgrind is not installed"));
+        progress("instructions are NOT counted: valgrind is not installed");
         return Ok(());
     }
-    run(cargo("run").args(["--quiet", "--release", "--bin", "stagelight-bench", "--", "ceilings"]))
+    let program = ["--quiet", "--bin", "stagelight-bench", "--", "ceilings"];
+    run_command(bench("run", &ours).args(program))
+}
+
+fn bench(command: &str, arguments: &[&str]) -> Command {
+    let mut cargo = cargo();
+    cargo
+        .args([command, "--locked", "--manifest-path", "bench/Cargo.toml"])
+        .args(arguments)
+        .current_dir(Workspace::find().root());
+    cargo
 }

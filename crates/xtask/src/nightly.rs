@@ -1,39 +1,34 @@
-//! The nightly compiler, for what the stable one does not do.
+//! The nightly compiler, for tasks that stable cannot do.
 
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-/// Returns whether there is one, and with this component (such as `rust-src`), if any is asked for.
-pub(crate) fn has(component: Option<&str>) -> bool {
-    let listed = |arguments: &[&str]| {
-        let output = Command::new("rustup").args(arguments).stderr(Stdio::null()).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let Some(installed) = listed(&["component", "list", "--installed", "--toolchain", "nightly"])
-    else {
-        return false;
-    };
+/// Returns whether nightly is installed, with this component (such as `rust-src`) if given.
+pub(crate) fn is_installed(component: Option<&str>) -> bool {
+    let output = Command::new("rustup")
+        .args(["component", "list", "--installed", "--toolchain", "nightly"])
+        .stderr(Stdio::null())
+        .output();
+    let Some(output) = output.ok().filter(|it| it.status.success()) else { return false };
+    let installed = String::from_utf8_lossy(&output.stdout);
     component.is_none_or(|component| installed.lines().any(|it| it.starts_with(component)))
 }
 
-/// Fails with what to do when there is none, or not with this component.
-///
-/// # Errors
-///
-/// As said.
+/// Fails with the command to run if nightly is not installed, or not with this component.
 pub(crate) fn require(component: Option<&str>) -> Result<()> {
-    if has(component) {
+    if is_installed(component) {
         return Ok(());
     }
-    let more = component.map_or(String::new(), |it| format!(" --component {it}"));
-    bail!("needs a nightly compiler: `rustup toolchain install nightly{more}`")
+    let component = component.map_or(String::new(), |it| format!(" --component {it}"));
+    bail!("needs a nightly compiler: `rustup toolchain install nightly{component}`")
 }
 
-/// Returns a program to be run with the nightly toolchain, whatever ours is.
-pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+/// Returns a program that runs with the nightly toolchain.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("rustup");
-    // Cargo names itself to what it runs, and that goes before the toolchain.
+    // Cargo sets these variables for its children, and they override the toolchain.
     command.args(["run", "nightly"]).arg(program).env_remove("CARGO").env_remove("RUSTC");
     command
 }

@@ -1,4 +1,4 @@
-//! The collector's files as an operator starts them: by the commands in their heads.
+//! The collector's files as operators start them, with the commands in their heads.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use xtask::{Cache, Tools, Workspace};
+use testbed::{Tools, Workspace};
 
-/// What each file says at its top that it needs: any value will do here.
+/// The required variables that the heads of the files name. Any value is valid here.
 const NEEDED: [(&str, &str); 14] = [
     ("STAGELIGHT_TLS_CERT_FILE", "cert.pem"),
     ("STAGELIGHT_TLS_KEY_FILE", "key.pem"),
@@ -26,16 +26,12 @@ const NEEDED: [(&str, &str); 14] = [
     ("GRAFANA_CLOUD_OTLP_ENDPOINT", "https://otlp.example/otlp"),
 ];
 
-/// What is in a collector's own distribution, but not in this one.
+/// An overlay with a component that is not in this distribution.
 const ELSEWHERE: &str = "cloudwatch.yaml";
 
-fn tools() -> Tools {
-    Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
-}
-
-/// Runs the collector with nothing in its environment but this.
+/// Runs the collector with only these variables in its environment.
 fn collector(arguments: &[String], variables: &[(&str, &str)]) -> Output {
-    Command::new(tools().collector)
+    Command::new(Tools::find_or_build().unwrap().collector)
         .args(arguments)
         .current_dir(Workspace::find().root())
         .env_clear()
@@ -54,7 +50,7 @@ fn folder(path: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The bases and overlays: what the collector reads.
+/// The bases and overlays.
 fn collector_files() -> Vec<PathBuf> {
     let bases = ["all-in-one", "agent", "gateway"];
     let bases = bases.map(|it| Workspace::find().path(format!("collector/{it}.yaml")));
@@ -63,7 +59,7 @@ fn collector_files() -> Vec<PathBuf> {
     bases.into_iter().chain(overlays).filter(is_collectors).collect()
 }
 
-/// The arguments of every command that starts a collector, in files' heads and in the README.
+/// The arguments of every collector command in the files' heads and in the README.
 fn commands() -> BTreeSet<Vec<String>> {
     let mut commands = BTreeSet::new();
     let readme = Workspace::find().path("collector/README.md");
@@ -87,7 +83,7 @@ fn commands() -> BTreeSet<Vec<String>> {
     commands
 }
 
-/// Splits a line as a shell does, with double quotes only.
+/// Splits a line like a shell, with double quotes only.
 fn shell_words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for (number, part) in line.split('"').enumerate() {
@@ -116,7 +112,7 @@ fn validate(arguments: &[String]) -> Result<(), String> {
 }
 
 #[test]
-fn every_command_in_the_files_starts_a_configuration_that_is_valid() {
+fn every_documented_command_has_a_valid_configuration() {
     let commands = commands();
 
     let mut shown = BTreeMap::new();
@@ -136,7 +132,7 @@ fn every_command_in_the_files_starts_a_configuration_that_is_valid() {
 }
 
 #[test]
-fn every_overlay_says_on_which_base_it_goes_and_is_valid_there() {
+fn every_overlay_names_its_bases_and_is_valid_on_them() {
     for overlay in folder("collector/overlays") {
         let text = fs::read_to_string(&overlay).unwrap();
         if overlay.ends_with("scrape.prometheus.yaml") || overlay.ends_with(ELSEWHERE) {
@@ -160,7 +156,7 @@ fn every_overlay_says_on_which_base_it_goes_and_is_valid_there() {
 }
 
 #[test]
-fn what_needs_another_distribution_is_valid_but_for_that_component() {
+fn the_cloudwatch_overlay_is_valid_except_for_its_exporter() {
     let overlay = Workspace::find().path("collector/overlays").join(ELSEWHERE);
     let base =
         ["--config".to_owned(), "collector/all-in-one.yaml".to_owned(), "--config".to_owned()];
@@ -179,7 +175,7 @@ fn what_needs_another_distribution_is_valid_but_for_that_component() {
 }
 
 #[test]
-fn what_an_overlay_needs_is_missed_without_it() {
+fn a_missing_required_variable_is_an_error() {
     let command = ["--config", "collector/all-in-one.yaml", "--config"];
     for (overlay, variable) in [
         ("tls.yaml", "STAGELIGHT_TLS_CERT_FILE"),
@@ -199,7 +195,7 @@ fn what_an_overlay_needs_is_missed_without_it() {
 }
 
 #[test]
-fn the_collector_listens_on_loopback_only_unless_told_otherwise() {
+fn the_collector_listens_on_loopback_by_default() {
     for file in collector_files().iter().filter(|it| !it.ends_with(ELSEWHERE)) {
         let text = fs::read_to_string(file).unwrap();
         let defaults =
@@ -215,7 +211,7 @@ fn the_collector_listens_on_loopback_only_unless_told_otherwise() {
             assert!(!default.starts_with("0.0.0.0"), "{file:?}: {default}");
         }
     }
-    // And what is not a variable: the addresses that a component has by itself.
+    // Components also have default addresses.
     for base in ["all-in-one", "agent", "gateway"] {
         let arguments = ["print-config", "--config", &format!("collector/{base}.yaml")];
         let output = collector(&arguments.map(str::to_owned), &[]);
@@ -234,7 +230,7 @@ fn the_collector_listens_on_loopback_only_unless_told_otherwise() {
     }
 }
 
-/// Returns the lines of one component's settings, without their comments.
+/// Returns the lines of one component's settings, without comments.
 fn block(file: &str, component: &str) -> String {
     let text =
         fs::read_to_string(Workspace::find().path(format!("collector/{file}.yaml"))).unwrap();
@@ -246,7 +242,7 @@ fn block(file: &str, component: &str) -> String {
 }
 
 #[test]
-fn what_several_files_set_up_is_set_up_alike() {
+fn files_configure_the_same_component_alike() {
     let same = |component, files: [&str; 2]| {
         assert_eq!(block(files[0], component), block(files[1], component), "{component}");
     };

@@ -1,19 +1,15 @@
-//! The files that operators copy, as they are: without the variables that the stack sets.
+//! The shipped files unchanged, without the variables of the stack; and rules for the source files.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::thread::sleep;
-use std::time::Duration;
 
-use xtask::{Alertmanager, Cache, GatewaySource, Stack, StackOptions, Tools, Workspace};
+use testbed::clock::eventually;
+use testbed::http_client::get;
+use testbed::{Alertmanager, GatewaySource, Stack, StackOptions, Tools, Workspace};
 
-fn tools() -> Tools {
-    Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap()
-}
-
-/// Runs the program with nothing in its environment.
+/// Runs the program with an empty environment.
 fn run(program: &Path, arguments: &[&str]) -> Output {
     Command::new(program)
         .args(arguments)
@@ -26,7 +22,8 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn prometheus_accepts_its_configuration_and_targets() {
     let file = "collector/prometheus/prometheus.yaml";
-    let output = run(&tools().promtool, &["check", "config", "--lint=all", "--lint-fatal", file]);
+    let promtool = Tools::find_or_build().unwrap().promtool;
+    let output = run(&promtool, &["check", "config", "--lint=all", "--lint-fatal", file]);
 
     assert!(output.status.success(), "{output:?}");
     let targets = Workspace::find().path("collector/prometheus/targets");
@@ -34,7 +31,7 @@ fn prometheus_accepts_its_configuration_and_targets() {
 }
 
 #[test]
-fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
+fn the_servers_log_no_warning() {
     let options = StackOptions { gateway: GatewaySource::None, ..StackOptions::default() };
     let stack = Stack::start(&options).unwrap();
 
@@ -54,7 +51,7 @@ fn nothing_in_the_files_is_deprecated_or_worth_a_warning() {
 }
 
 #[test]
-fn alertmanager_starts_without_its_secrets_and_counts_what_it_cannot_tell() {
+fn alertmanager_starts_without_its_secrets_and_counts_failed_notifications() {
     let alertmanager =
         Alertmanager { config: "alertmanager.yaml".to_owned(), ..Alertmanager::default() };
     let options = StackOptions {
@@ -65,20 +62,32 @@ fn alertmanager_starts_without_its_secrets_and_counts_what_it_cannot_tell() {
     };
     let stack = Stack::start(&options).unwrap();
     let url = format!("{}/metrics", stack.addresses().alertmanager.as_deref().unwrap());
-    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().proxy(None).build());
 
-    // The watchdog's message, to the webhook whose address is not there.
+    // The watchdog's notification, to the webhook without an address.
     let failed = "alertmanager_notifications_failed_total{integration=\"webhook\"";
-    let counted = (0..600).any(|_| {
-        sleep(Duration::from_millis(50));
-        let metrics = agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
-        metrics.lines().any(|it| it.starts_with(failed) && !it.ends_with(" 0"))
+    eventually(|| {
+        let metrics = get(&url).unwrap();
+        let is_counted = |line: &str| line.starts_with(failed) && !line.ends_with(" 0");
+        if metrics.lines().any(is_counted) { Ok(()) } else { Err("no failed notification") }
     });
-    assert!(counted, "{}", stack.alertmanager().unwrap().log().unwrap());
     stack.check().unwrap();
 }
 
-/// Returns the Rust files below a folder whose text has `part`.
+#[test]
+fn the_collectors_sources_match_its_manifest() {
+    let folder = Workspace::find().path("collector/distribution");
+    let manifest = fs::read_to_string(folder.join("manifest.yaml")).unwrap();
+    let module = fs::read_to_string(folder.join("go.mod")).unwrap();
+
+    let components: Vec<_> =
+        manifest.lines().filter_map(|line| line.trim().strip_prefix("- gomod: ")).collect();
+    assert!(20 < components.len(), "{components:?}");
+    for component in components {
+        assert!(module.contains(&format!("\t{component}\n")), "{component}");
+    }
+}
+
+/// Returns the Rust files in a folder that contain `part`.
 fn rust_files_with(folder: &Path, part: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -97,7 +106,7 @@ fn rust_files_with(folder: &Path, part: &str) -> Vec<PathBuf> {
 #[test]
 fn only_the_two_forwarded_downcasts_are_unsafe() {
     let root = Workspace::find();
-    // In two parts, so that this file is not found.
+    // In two parts, so that this file does not match.
     let lint = concat!("unsafe", "_code");
     let folders = ["crates", "examples", "tests", "bench"];
     let mut found: Vec<_> =
@@ -108,7 +117,7 @@ fn only_the_two_forwarded_downcasts_are_unsafe() {
         found,
         allowed.map(|it| root.path(format!("crates/stagelight-tracing/src/{it}.rs")))
     );
-    // `downcast_raw` in each, and the blocks that forward it.
+    // `downcast_raw` in each.
     let blocks = |path: &PathBuf| fs::read_to_string(path).unwrap().matches("unsafe {").count();
     assert_eq!(found.iter().map(blocks).collect::<Vec<_>>(), [1, 2]);
 }

@@ -21,7 +21,7 @@ use tonic::{
     transport::Server,
 };
 
-use super::{Received, RequestHead, SinkAnswer};
+use super::{Received, SinkAnswer};
 
 struct Grpc(Arc<Received>);
 
@@ -31,14 +31,14 @@ pub(super) async fn serve(listener: TcpListener, received: Arc<Received>) {
     let metrics =
         MetricsServiceServer::new(Grpc(received)).accept_compressed(CompressionEncoding::Gzip);
     let server = Server::builder().add_service(traces).add_service(metrics);
-    // Ends with its runtime.
+    // Runs until its runtime ends.
     drop(server.serve_with_incoming(TcpListenerStream::new(listener)).await);
 }
 
 // === impl Grpc ===
 
 impl Grpc {
-    /// Notes the request and returns how many items to reject.
+    /// Keeps the request's head and returns the number of items to reject.
     fn receive(&self, method: &str, metadata: &MetadataMap) -> Result<i64, Status> {
         let headers = metadata.iter().filter_map(|it| match it {
             KeyAndValueRef::Ascii(name, value) => {
@@ -46,12 +46,11 @@ impl Grpc {
             }
             KeyAndValueRef::Binary(..) => None,
         });
-        let head = RequestHead { path: method.to_owned(), headers: headers.collect() };
-        self.0.heads.lock().push(head);
+        self.0.head(method, headers);
         let answer = *self.0.answer.lock();
         match answer {
             SinkAnswer::Take => Ok(0),
-            SinkAnswer::Unavailable => Err(Status::unavailable("come back later")),
+            SinkAnswer::Unavailable => Err(Status::unavailable("unavailable")),
             SinkAnswer::Refuse => Err(Status::invalid_argument("no, thank you")),
             SinkAnswer::Reject(count) => Ok(count.into()),
         }
@@ -65,7 +64,7 @@ impl TraceService for Grpc {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let rejected = self.receive("TraceService/Export", request.metadata())?;
-        self.0.traces.lock().push(request.into_inner());
+        self.0.accept_traces(request.into_inner());
         let partial_success = (0 < rejected).then(|| ExportTracePartialSuccess {
             rejected_spans: rejected,
             error_message: "too many".to_owned(),
@@ -81,7 +80,7 @@ impl MetricsService for Grpc {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         let rejected = self.receive("MetricsService/Export", request.metadata())?;
-        self.0.metrics.lock().push(request.into_inner());
+        self.0.accept_metrics(request.into_inner());
         let partial_success = (0 < rejected).then(|| ExportMetricsPartialSuccess {
             rejected_data_points: rejected,
             error_message: "too many".to_owned(),

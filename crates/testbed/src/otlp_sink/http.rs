@@ -1,11 +1,14 @@
 //! The sink's HTTP side.
 
-use std::{io::Read, sync::Arc};
+use std::{
+    io::Read,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use axum::{
     Router,
     body::Bytes,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -16,15 +19,16 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use tokio::net::TcpListener;
 
-use super::{Received, RequestHead, SinkAnswer};
+use super::{Received, SinkAnswer};
 
 pub(super) async fn serve(listener: TcpListener, received: Arc<Received>) {
-    let router = Router::new().fallback(receive).with_state(received);
-    // Ends with its runtime.
+    let router =
+        Router::new().fallback(receive).layer(DefaultBodyLimit::disable()).with_state(received);
+    // Runs until its runtime ends.
     drop(axum::serve(listener, router).await);
 }
 
-/// Takes requests on any path, so that tests can see where they were sent.
+/// Accepts requests on any path, so that tests can check the path.
 async fn receive(
     State(received): State<Arc<Received>>,
     uri: Uri,
@@ -33,21 +37,23 @@ async fn receive(
 ) -> Response {
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let pairs = headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-    let head = RequestHead { path: uri.path().to_owned(), headers: pairs.collect() };
-    received.heads.lock().push(head);
+    received.head(uri.path(), pairs);
     let answer = *received.answer.lock();
     let rejected = match answer {
         SinkAnswer::Take => 0,
         SinkAnswer::Unavailable => {
-            return (StatusCode::SERVICE_UNAVAILABLE, "come back later").into_response();
+            return (StatusCode::SERVICE_UNAVAILABLE, "unavailable").into_response();
         }
         SinkAnswer::Refuse => return (StatusCode::BAD_REQUEST, "no, thank you").into_response(),
         SinkAnswer::Reject(count) => i64::from(count),
     };
     let is_gzip = headers.get("content-encoding").is_some_and(|it| it == "gzip");
     match decode(&received, uri.path(), &body, is_gzip) {
-        Some(()) => taken(rejected),
-        None => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "cannot decode this").into_response(),
+        Some(()) => accepted(rejected),
+        None => {
+            received.decode_errors.fetch_add(1, Relaxed);
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "cannot decode this").into_response()
+        }
     }
 }
 
@@ -59,15 +65,15 @@ fn decode(received: &Received, path: &str, body: &[u8], is_gzip: bool) -> Option
         plain.extend_from_slice(body);
     }
     if path.ends_with("traces") {
-        received.traces.lock().push(Message::decode(plain.as_slice()).ok()?);
+        received.accept_traces(Message::decode(plain.as_slice()).ok()?);
     } else {
-        received.metrics.lock().push(Message::decode(plain.as_slice()).ok()?);
+        received.accept_metrics(Message::decode(plain.as_slice()).ok()?);
     }
     Some(())
 }
 
 /// The response for metrics has the same shape on the wire.
-fn taken(rejected: i64) -> Response {
+fn accepted(rejected: i64) -> Response {
     let partial_success = (0 < rejected).then(|| ExportTracePartialSuccess {
         rejected_spans: rejected,
         error_message: "too many".to_owned(),

@@ -1,4 +1,4 @@
-//! What was received as lines, to be compared with what was expected.
+//! Received items as lines, to compare with expected ones.
 
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
 
 /// Returns a line for each data point, sorted, without times: `name [unit] {a=x, b=1} kind value`.
 ///
-/// Strings stand as they are, integers too. Of a histogram the value is `count=… sum=… buckets=[…]`.
+/// Strings are unquoted. A histogram's value is `count=… sum=… buckets=[…]`.
 #[must_use]
 pub fn metric_lines(request: &ExportMetricsServiceRequest) -> Vec<String> {
     let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);

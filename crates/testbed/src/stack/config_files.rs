@@ -1,8 +1,8 @@
-//! The files that Prometheus and Alertmanager read: copies of those that operators copy.
+//! Prometheus' and Alertmanager's configuration: copies of the shipped files.
 //!
-//! What may differ between machines is in files of its own beside them (targets, secrets). So a copy
-//! differs from its original by times, if a test wants them shorter, and by where secrets and
-//! PagerDuty are.
+//! Settings that differ between machines (targets, secrets) are in files of their own. A copy
+//! differs from its original in durations, if a test wants them shorter, and in the locations of
+//! secrets and PagerDuty.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,25 +18,21 @@ use super::faster::faster;
 use super::options::{Alertmanager, GatewaySource, StackOptions};
 use super::plan::Plan;
 
-/// What the shipped file says, and is exchanged for the interval that is wanted.
+/// The shipped interval, replaced by that of the options.
 const SHIPPED_EVALUATION: &str = "evaluation_interval: 15s";
 
-/// Where the shipped file looks for secrets.
+/// The shipped folder of secrets.
 const SHIPPED_SECRETS: &str = "/etc/alertmanager/secrets/";
 
-/// Below it in the shipped file are the settings of all receivers.
+/// The start of the settings of all receivers in the shipped file.
 const GLOBAL: &str = "\nglobal:\n";
 
-/// What Prometheus is told to wait between two scrapes of what it must know but not scrape.
-const AS_GOOD_AS_NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+/// The scrape interval of targets that Prometheus must know but not scrape.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Puts Prometheus' configuration, its rules and its targets beside each other.
-pub(crate) fn write_prometheus(
-    plan: &Plan,
-    options: &StackOptions,
-    workspace: &Workspace,
-) -> Result<()> {
-    let shipped = workspace.path("collector/prometheus");
+/// Writes Prometheus' configuration, rules and targets.
+pub(super) fn write_prometheus(plan: &Plan, options: &StackOptions) -> Result<()> {
+    let shipped = Workspace::find().path("collector/prometheus");
     let folder = &plan.prometheus_dir;
     let interval = format!("evaluation_interval: {}", milliseconds(options.evaluation_interval));
     copy(&shipped.join("prometheus.yaml"), &folder.join("prometheus.yaml"), |text| {
@@ -56,21 +52,19 @@ pub(crate) fn write_prometheus(
     write_targets(plan, options)
 }
 
-/// Puts one of the shipped configurations where Alertmanager's templates and secrets can be beside
-/// it.
-pub(crate) fn write_alertmanager(
+/// Writes one of the shipped Alertmanager configurations with its templates and secrets.
+pub(super) fn write_alertmanager(
     plan: &Plan,
     options: &StackOptions,
-    wanted: &Alertmanager,
-    workspace: &Workspace,
+    settings: &Alertmanager,
 ) -> Result<()> {
-    let shipped = workspace.path("collector/alertmanager");
+    let shipped = Workspace::find().path("collector/alertmanager");
     let folder = &plan.alertmanager_dir;
     let secrets = folder.join("secrets");
-    copy(&shipped.join(&wanted.config), &folder.join("alertmanager.yaml"), |text| {
+    copy(&shipped.join(&settings.config), &folder.join("alertmanager.yaml"), |text| {
         let mut text = at_speed(text, options)?;
         text = text.replace(SHIPPED_SECRETS, &format!("{}/", secrets.display()));
-        match &wanted.pagerduty_url {
+        match &settings.pagerduty_url {
             Some(url) => replace(&text, GLOBAL, &format!("{GLOBAL}  pagerduty_url: {url}\n")),
             None => Ok(text),
         }
@@ -81,19 +75,19 @@ pub(crate) fn write_alertmanager(
         copy(&entry, &copied, |text| Ok(text.to_owned()))?;
     }
     fs::create_dir_all(&secrets)?;
-    for (name, secret) in &wanted.secrets {
+    for (name, secret) in &settings.secrets {
         fs::write(secrets.join(name), secret)?;
     }
     Ok(())
 }
 
-/// Writes whom Prometheus asks for metrics and tells of alerts.
+/// Writes the targets that Prometheus scrapes, and the Alertmanager that it notifies.
 ///
-/// A target may ask for an interval of its own, so nothing in Prometheus' file has to differ.
+/// A target can set its own scrape interval, so Prometheus' file does not need to differ.
 fn write_targets(plan: &Plan, options: &StackOptions) -> Result<()> {
     let targets = plan.prometheus_dir.join("targets");
     fs::create_dir_all(&targets)?;
-    let interval = milliseconds(options.scrape_interval.unwrap_or(AS_GOOD_AS_NEVER));
+    let interval = milliseconds(options.scrape_interval.unwrap_or(NEVER));
     let group = |job: &str, address: SocketAddr| {
         serde_json::json!({
             "targets": [address.to_string()],
@@ -122,7 +116,7 @@ fn write_targets(plan: &Plan, options: &StackOptions) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file, changed on the way.
+/// Copies a file with `change` applied.
 fn copy(from: &Path, to: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
     let text =
         fs::read_to_string(from).with_context(|| format!("cannot read {}", from.display()))?;
@@ -131,7 +125,7 @@ fn copy(from: &Path, to: &Path, change: impl FnOnce(&str) -> Result<String>) -> 
     fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// Lists the files in a folder by name; none if there is no such folder.
+/// Returns the files in a folder by name; none if the folder is missing.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -145,9 +139,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Exchanges a part that has to be there: else the file has changed, and this did nothing.
+/// Replaces `from`, which must be present.
 fn replace(text: &str, from: &str, to: &str) -> Result<String> {
-    ensure!(text.contains(from), "there is no {from:?} in it");
+    ensure!(text.contains(from), "it does not contain {from:?}");
     Ok(text.replace(from, to))
 }
 

@@ -1,4 +1,4 @@
-//! Collectors as a deployment has them: several, each with files, variables and ports of its own.
+//! Several collectors as in a deployment, each with its own files, variables and ports.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::cache::Cache;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
@@ -16,17 +15,16 @@ use super::ports::Ports;
 use super::recipes::{environment, url};
 use super::server::{Launcher, Ready, Recipe, Server};
 
-/// What several collectors share: a folder for their data and logs. Dropping it removes the folder.
+/// The folder of several collectors' data and logs. Dropping it removes the folder.
 #[derive(Debug)]
 pub struct Fleet {
     tools: Tools,
-    workspace: Workspace,
     launcher: Arc<Launcher>,
     // Last, because the collectors write into it.
     data: TempDir,
 }
 
-/// A collector that is to be started. It has its ports already, so that others can be told of it.
+/// A collector to be started. Its ports are reserved, so that others can be configured with them.
 #[derive(Debug)]
 pub struct PlannedCollector<'a> {
     fleet: &'a Fleet,
@@ -37,68 +35,67 @@ pub struct PlannedCollector<'a> {
     ports: Ports,
 }
 
-/// A collector that runs. Dropping it stops it.
+/// A running collector. Dropping it stops the collector.
 #[derive(Debug)]
 pub struct Collector<'a> {
     server: Server,
     addresses: CollectorAddresses,
-    /// Keeps others away from the ports.
+    /// Keeps the ports reserved.
     _ports: Ports,
-    /// Whose folder the collector writes into.
+    /// Keeps the folder that the collector writes into.
     _fleet: &'a Fleet,
 }
 
-/// Where a collector listens and writes. Which of them are in use is up to its files.
+/// The addresses and files of a collector. Its configuration decides which are in use.
 #[derive(Clone, Debug)]
 pub struct CollectorAddresses {
     /// OTLP/gRPC.
     pub otlp_grpc: SocketAddr,
     /// OTLP/HTTP.
     pub otlp_http: SocketAddr,
-    /// A gateway's door for traces that have been brought to the right gateway.
+    /// A gateway's receiver for traces that are routed by trace id.
     pub traces_by_id: SocketAddr,
-    /// The services' metrics, for Prometheus to ask for.
+    /// The services' metrics, for Prometheus to scrape.
     pub scrape: SocketAddr,
     /// The collector's own metrics.
     pub metrics: SocketAddr,
-    /// Answers 200 when it is up.
+    /// Answers 200 when the collector is up.
     pub health: SocketAddr,
-    /// Where `file/traces` writes: one OTLP export in JSON per line.
+    /// The file of the exporter `file/traces`: one OTLP export in JSON per line.
     pub traces_file: PathBuf,
-    /// Where queues are kept.
+    /// The folder of persistent queues.
     pub data_dir: PathBuf,
 }
 
 // === impl Fleet ===
 
 impl Fleet {
-    /// Builds the collector if there is none yet, and makes the folder.
+    /// Builds the collector if necessary, and creates the folder.
     ///
     /// # Errors
     ///
-    /// When the collector cannot be built or the folder cannot be made.
+    /// If the collector cannot be built or the folder cannot be created.
     pub fn new() -> Result<Self> {
-        let workspace = Workspace::find();
-        let tools = Tools::find_or_build(&workspace, &Cache::of_user()?)?;
+        let tools = Tools::find_or_build()?;
         let data = tempfile::Builder::new()
             .prefix("stagelight-fleet-")
             .tempdir()
-            .context("cannot make a folder for the collectors' data")?;
+            .context("cannot create a folder for the collectors' data")?;
         let launcher = Arc::new(Launcher::new(&data.path().join("logs"))?);
-        Ok(Self { tools, workspace, launcher, data })
+        Ok(Self { tools, launcher, data })
     }
 
-    /// Returns the folder, for files that collectors are to read.
+    /// Returns the folder, for files that collectors read.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.data.path()
     }
 
-    /// Plans a collector. The name is its log's, too, and has to be a new one.
+    /// Plans a collector. Its name, also that of its log, must be unique in the fleet.
     ///
     /// # Errors
     ///
-    /// When no port is free.
+    /// If no port is free.
     pub fn collector(&self, name: &'static str) -> Result<PlannedCollector<'_>> {
         let mut ports = Ports::reserve()?;
         let addresses = CollectorAddresses {
@@ -126,28 +123,28 @@ impl Fleet {
 // === impl PlannedCollector ===
 
 impl<'a> PlannedCollector<'a> {
-    /// Returns where it is going to be.
+    /// Returns the addresses that it will have.
     #[must_use]
     pub fn addresses(&self) -> &CollectorAddresses {
         &self.addresses
     }
 
-    /// Adds a configuration file, by its path below `collector/`; later files win.
+    /// Adds a configuration file by its path in `collector/`. Later files override earlier ones.
     #[must_use]
     pub fn with_file(mut self, file: &str) -> Self {
-        let path = self.fleet.workspace.path("collector").join(file);
+        let path = Workspace::find().path("collector").join(file);
         self.arguments.push(format!("--config={}", path.display()).into());
         self
     }
 
-    /// Adds configuration that is in no file.
+    /// Adds inline configuration.
     #[must_use]
     pub fn with_yaml(mut self, yaml: &str) -> Self {
         self.arguments.push(format!("--config=yaml:{yaml}").into());
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
@@ -158,8 +155,8 @@ impl<'a> PlannedCollector<'a> {
     ///
     /// # Errors
     ///
-    /// When it cannot be started, ends, or is not up within a minute. The message ends with what
-    /// it logged last.
+    /// If it cannot be started, ends, or is not up within a minute. The message ends with the last
+    /// lines of its log.
     pub fn start(self) -> Result<Collector<'a>> {
         let recipe = Recipe {
             name: self.name,
@@ -177,7 +174,7 @@ impl<'a> PlannedCollector<'a> {
 // === impl Collector ===
 
 impl Collector<'_> {
-    /// Returns where it is.
+    /// Returns its addresses.
     #[must_use]
     pub fn addresses(&self) -> &CollectorAddresses {
         &self.addresses
@@ -193,7 +190,7 @@ impl Collector<'_> {
 // === impl CollectorAddresses ===
 
 impl CollectorAddresses {
-    /// Returns the variables that the shipped files take these from.
+    /// Returns the environment variables that the shipped files read.
     fn environment(&self) -> Vec<(String, OsString)> {
         let mut environment = environment(&[
             ("STAGELIGHT_OTLP_GRPC_ADDRESS", &self.otlp_grpc.to_string()),

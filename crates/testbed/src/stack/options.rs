@@ -1,6 +1,6 @@
-//! What a stack can be told before it starts.
+//! The options of a stack.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,85 +10,82 @@ use serde::Deserialize;
 use crate::command::{cargo, describe, output};
 use crate::workspace::Workspace;
 
-/// How a stack is to be. [`default`](Self::default) is what `cargo xtask stack` starts.
+/// The options of a stack. The defaults are those of `cargo xtask stack`.
 #[derive(Clone, Debug)]
 pub struct StackOptions {
-    /// Where the gateway comes from. Defaults to a release build.
+    /// The gateway's executable. Defaults to a release build.
     pub gateway: GatewaySource,
-    /// Decides every random choice of the upstream. Defaults to 1.
+    /// Seed of the upstream's random choices. Defaults to 1.
     pub seed: u64,
-    /// How often the gateway exports. Defaults to 1 s.
+    /// The gateway's export interval. Defaults to 1 s.
     pub export_interval: Duration,
-    /// How often Prometheus asks for `/metrics`; `None` for never. Defaults to 1 s.
+    /// Prometheus' scrape interval; `None` turns scraping off. Defaults to 1 s.
     pub scrape_interval: Option<Duration>,
-    /// Whether Prometheus evaluates the shipped rules. Defaults to yes.
+    /// Whether Prometheus evaluates the shipped rules. Defaults to `true`.
     pub rules: bool,
-    /// How often Prometheus evaluates rule groups that have no interval of their own. Defaults to
-    /// 1 s; the shipped file says 15 s.
+    /// Interval of rule groups that do not set one. Defaults to 1 s; the shipped file has 15 s.
     pub evaluation_interval: Duration,
-    /// How much faster than shipped alerts come and go. Defaults to 1, as shipped.
+    /// Divisor of the durations of alerting. Defaults to 1, as shipped.
     ///
-    /// Every duration in the stack's copies of the rules (`[5m]`, `for`, `keep_firing_for`,
-    /// `offset`, a group's `interval`) and of Alertmanager's file (`group_wait`, `group_interval`,
-    /// `repeat_interval`) is divided by it, down to one second at the least. Numbers that an
-    /// expression compares seconds with stay as they are.
+    /// It applies to the stack's copies of the rules (`[5m]`, `for`, `keep_firing_for`, `offset`,
+    /// a group's `interval`) and of Alertmanager's file (`group_wait`, `group_interval`,
+    /// `repeat_interval`), down to one second. Thresholds in seconds do not change.
     pub alert_speed: u32,
-    /// What notifies of alerts; `None` for nothing. Defaults to Alertmanager as on a laptop.
+    /// Alertmanager's settings; `None` starts none. Defaults to those for a laptop.
     pub alertmanager: Option<Alertmanager>,
-    /// Whether Prometheus takes OTLP, without which nothing pushed arrives. Defaults to yes.
+    /// Whether Prometheus accepts OTLP; without it nothing pushed arrives. Defaults to `true`.
     pub otlp_receiver: bool,
-    /// Whether Prometheus keeps exemplars. Defaults to yes.
+    /// Whether Prometheus stores exemplars. Defaults to `true`.
     pub exemplar_storage: bool,
-    /// More arguments for Prometheus.
+    /// Further arguments of Prometheus.
     pub prometheus_args: Vec<String>,
-    /// More jobs for Prometheus: the text of a file in the folder `scrape/` beside its own.
+    /// Further scrape jobs: the text of a file in Prometheus' folder `scrape/`.
     pub scrape_jobs: Option<String>,
-    /// Where the servers' logs go. Defaults to a folder that is removed at the end.
+    /// The folder of the servers' logs. Defaults to one that is removed at the end.
     pub log_dir: Option<PathBuf>,
-    /// More arguments for `llm-gateway serve`.
+    /// Further arguments of `llm-gateway serve`.
     pub gateway_args: Vec<String>,
-    /// More environment for `llm-gateway serve`; it wins over what the stack sets.
+    /// Environment of `llm-gateway serve`; overrides the stack's.
     pub gateway_env: Vec<(String, String)>,
-    /// More arguments for `llm-gateway upstream`.
+    /// Further arguments of `llm-gateway upstream`.
     pub upstream_args: Vec<String>,
-    /// More arguments for the collector: another `--config` adds to the first, and wins over it.
+    /// Further arguments of the collector. Another `--config` is merged over the first.
     pub collector_args: Vec<String>,
 }
 
-/// Which of the shipped configurations Alertmanager gets, and what it needs for it.
+/// One of the shipped Alertmanager configurations, with its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alertmanager {
-    /// A file in `collector/alertmanager`. Defaults to `alertmanager-local.yaml`, which notifies
-    /// nobody.
+    /// A file in `collector/alertmanager`. Defaults to `alertmanager-local.yaml`, which has no
+    /// receivers.
     pub config: String,
-    /// Contents of the secret files by name, put where the configuration looks for them.
+    /// The contents of the secret files, by name.
     pub secrets: Vec<(String, String)>,
-    /// Where PagerDuty is; `None` for where it really is. Slack's and the webhook's addresses are
-    /// secrets already.
+    /// PagerDuty's URL; `None` for the real one. Slack's and the webhook's are among the secrets.
     pub pagerduty_url: Option<String>,
 }
 
-/// Where the gateway's executable comes from.
+/// The source of the gateway's executable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GatewaySource {
     /// No gateway and no upstream: collector and Prometheus only.
     None,
-    /// Built by Cargo from `examples/llm-gateway` if it is not up to date.
+    /// Built by Cargo from `examples/llm-gateway`.
     Build(Profile),
-    /// An executable that is there already.
+    /// An existing executable.
     Program(PathBuf),
 }
 
-/// How Cargo builds.
+/// Cargo's profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Builds fast.
+    /// `dev`, which compiles fast.
     Dev,
-    /// Runs fast.
+    /// `release`, which runs fast.
     Release,
 }
 
-/// What we read of a line that Cargo prints about what it has built.
+/// The part of Cargo's JSON messages that is read here.
 #[derive(Deserialize)]
 struct Artifact {
     executable: Option<PathBuf>,
@@ -135,34 +132,33 @@ impl Default for Alertmanager {
 // === impl GatewaySource ===
 
 impl GatewaySource {
-    /// The variable with which `cargo xtask ci` hands its own build of the gateway to the tests.
-    pub(crate) const VARIABLE: &str = "STAGELIGHT_GATEWAY_PROGRAM";
+    /// The variable in which `cargo xtask ci` passes its own build of the gateway to the tests.
+    pub const VARIABLE: &str = "STAGELIGHT_GATEWAY_PROGRAM";
 
-    /// Uses the executable that `STAGELIGHT_GATEWAY_PROGRAM` names, or else builds one.
+    /// Returns the executable in `STAGELIGHT_GATEWAY_PROGRAM`, or a build if it is not set.
     ///
-    /// For tests: with the variable set, a run that has built everything already builds nothing
-    /// again with other features.
+    /// With the variable set, a CI run does not build the gateway again with other features.
     #[must_use]
     pub fn from_env_or_build(profile: Profile) -> Self {
         std::env::var_os(Self::VARIABLE)
             .map_or(Self::Build(profile), |program| Self::Program(program.into()))
     }
 
-    /// Builds now what there is to build, so that starting the stack takes no time.
+    /// Builds the executable now, so that starting a stack does not.
     ///
     /// # Errors
     ///
-    /// When the build fails.
-    pub fn build(self, workspace: &Workspace) -> Result<Self> {
-        Ok(self.find_or_build(workspace)?.map_or(Self::None, Self::Program))
+    /// If the build fails.
+    pub fn build(self) -> Result<Self> {
+        Ok(self.find_or_build()?.map_or(Self::None, Self::Program))
     }
 
     /// Returns the executable, or `None` for no gateway.
-    pub(crate) fn find_or_build(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
+    pub(super) fn find_or_build(&self) -> Result<Option<PathBuf>> {
         match self {
             Self::None => Ok(None),
             Self::Program(program) => Ok(Some(program.clone())),
-            Self::Build(profile) => profile.build_gateway(workspace.root()).map(Some),
+            Self::Build(profile) => profile.build_gateway().map(Some),
         }
     }
 }
@@ -170,12 +166,12 @@ impl GatewaySource {
 // === impl Profile ===
 
 impl Profile {
-    fn build_gateway(self, root: &Path) -> Result<PathBuf> {
+    fn build_gateway(self) -> Result<PathBuf> {
         let mut build = cargo();
         build
             .args(["build", "--package", "llm-gateway", "--bin", "llm-gateway"])
             .args(["--quiet", "--message-format", "json-render-diagnostics"])
-            .current_dir(root)
+            .current_dir(Workspace::find().root())
             .stdin(Stdio::null());
         if self == Self::Release {
             build.arg("--release");
@@ -186,6 +182,6 @@ impl Profile {
             .filter_map(|line| serde_json::from_str::<Artifact>(line).ok()?.executable);
         executables
             .next_back()
-            .with_context(|| format!("`{}` has built no executable", describe(&build)))
+            .with_context(|| format!("`{}` built no executable", describe(&build)))
     }
 }

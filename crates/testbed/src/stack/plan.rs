@@ -1,4 +1,4 @@
-//! Every port and path of one stack, decided before anything starts.
+//! The ports and paths of one stack, chosen before anything starts.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,32 +7,32 @@ use anyhow::Result;
 
 use super::ports::Ports;
 
-/// Where each server listens and writes.
+/// The addresses and folders of each server.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) gateway: SocketAddr,
-    pub(crate) gateway_metrics: SocketAddr,
-    pub(crate) upstream: SocketAddr,
-    pub(crate) prometheus: SocketAddr,
-    pub(crate) alertmanager: SocketAddr,
-    pub(crate) otlp_grpc: SocketAddr,
-    pub(crate) otlp_http: SocketAddr,
-    pub(crate) collector_health: SocketAddr,
-    pub(crate) collector_metrics: SocketAddr,
-    pub(crate) prometheus_dir: PathBuf,
-    pub(crate) alertmanager_dir: PathBuf,
-    pub(crate) collector_dir: PathBuf,
-    pub(crate) traces_file: PathBuf,
-    pub(crate) log_dir: PathBuf,
-    /// Keeps other stacks away from the ports.
+pub(super) struct Plan {
+    pub(super) gateway: SocketAddr,
+    pub(super) gateway_metrics: SocketAddr,
+    pub(super) upstream: SocketAddr,
+    pub(super) prometheus: SocketAddr,
+    pub(super) alertmanager: SocketAddr,
+    pub(super) otlp_grpc: SocketAddr,
+    pub(super) otlp_http: SocketAddr,
+    pub(super) collector_health: SocketAddr,
+    pub(super) collector_metrics: SocketAddr,
+    pub(super) prometheus_dir: PathBuf,
+    pub(super) alertmanager_dir: PathBuf,
+    pub(super) collector_dir: PathBuf,
+    pub(super) traces_file: PathBuf,
+    pub(super) log_dir: PathBuf,
+    /// Keeps the ports reserved.
     _ports: Ports,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// Chooses ports, and paths in `data`; logs go there too unless told otherwise.
-    pub(crate) fn new(data: &Path, log_dir: Option<&Path>) -> Result<Self> {
+    /// Chooses ports, and paths in `data`; logs go to `log_dir` if it is given.
+    pub(super) fn new(data: &Path, log_dir: Option<&Path>) -> Result<Self> {
         let mut ports = Ports::reserve()?;
         Ok(Self {
             gateway: ports.take()?,

@@ -1,4 +1,4 @@
-//! A child process and everything it starts.
+//! A child process and its descendants.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
@@ -14,21 +14,25 @@ use super::reaper::Reaper;
 
 /// A child in a process group of its own. Dropping it kills the group.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     reaper: Arc<Reaper>,
     status: Option<ExitStatus>,
-    /// Whether the whole group is gone. Its number may be somebody else's by now.
+    /// Whether the whole group has ended. Another process may have its number by now.
     gone: bool,
 }
 
 // === impl Process ===
 
 impl Process {
-    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
     /// Starts the command as the leader of a new process group.
-    pub(crate) fn start(command: &mut Command, reaper: &Arc<Reaper>) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be started.
+    pub fn start(command: &mut Command, reaper: &Arc<Reaper>) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
             .process_group(0)
@@ -39,30 +43,31 @@ impl Process {
         Ok(process)
     }
 
-    /// Returns the process' number, which is also its group's.
-    pub(crate) fn id(&self) -> u32 {
+    /// Returns the number of the process and of its group.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns how the process ended, if it has.
-    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+    /// Returns the exit status if the process has ended.
+    pub fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
         }
         self.status
     }
 
-    /// Waits for the process to end, for some time.
-    pub(crate) fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
+    /// Waits for the process to end; returns `None` after `timeout`.
+    pub fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let waiting = Stopwatch::start();
-        while self.status().is_none() && waiting.elapsed() < at_most {
-            std::thread::sleep(Self::LOOK_EVERY);
+        while self.status().is_none() && waiting.elapsed() < timeout {
+            std::thread::sleep(Self::POLL_INTERVAL);
         }
         self.status
     }
 
-    /// Asks the group to end, and kills what has not ended in time.
-    pub(crate) fn end(&mut self, grace: Duration) {
+    /// Sends SIGTERM to the group, and SIGKILL to all that is left of it after `grace`.
+    pub fn end(&mut self, grace: Duration) {
         if self.status().is_none() {
             self.signal(Signal::TERM);
             self.wait(grace);
@@ -70,12 +75,19 @@ impl Process {
         self.kill();
     }
 
-    /// Kills the group and returns when the process is gone.
-    pub(crate) fn kill(&mut self) {
+    /// Returns the exit status as a shell gives it: the exit code, or 128 plus the signal.
+    #[must_use]
+    pub fn shell_status(status: ExitStatus) -> u8 {
+        let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+        status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
+    }
+
+    /// Kills the group and returns when the process has ended.
+    fn kill(&mut self) {
         if self.gone {
             return;
         }
-        // The group may have members left when its leader has ended.
+        // Other members of the group may outlive its leader.
         self.signal(Signal::KILL);
         if self.status().is_none() {
             self.status = self.child.wait().ok();
@@ -85,8 +97,8 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        // Not finding the group means that there is nothing to end.
         if let Some(group) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            // An error means that the group has ended.
             kill_process_group(group, signal).ok();
         }
     }
@@ -98,11 +110,53 @@ impl Drop for Process {
     }
 }
 
-/// Returns what a shell would say: the exit code, or 128 and the signal's number.
-pub(crate) fn shell_status(status: ExitStatus) -> u8 {
-    let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Runs a script up to its first line of output; returns the rest of the output as well.
+    fn start(script: &str) -> (Process, impl Read + use<>) {
+        let reaper = Arc::new(Reaper::start().unwrap());
+        let mut shell = Command::new("sh");
+        let mut process =
+            Process::start(shell.args(["-c", script]).stdout(Stdio::piped()), &reaper).unwrap();
+        let mut output = BufReader::new(process.child.stdout.take().unwrap());
+        output.read_line(&mut String::new()).unwrap();
+        (process, output)
+    }
+
+    #[track_caller]
+    fn check_end(script: &str, grace: Duration, expected: u8) {
+        let (mut process, _output) = start(script);
+        assert!(process.wait(Duration::from_millis(1)).is_none());
+
+        process.end(grace);
+
+        assert_eq!(Process::shell_status(process.status().unwrap()), expected);
+    }
+
+    #[test]
+    fn a_process_that_ignores_sigterm_is_killed_after_the_grace() {
+        check_end("trap 'exit 5' TERM; echo; while :; do sleep 0.01; done", LONG, 5);
+        let grace = Duration::from_millis(50);
+        check_end("trap '' TERM; echo; while :; do sleep 0.01; done", grace, 128 + 9);
+    }
+
+    #[test]
+    fn descendants_end_with_the_process() {
+        // The pipe closes only when the background child has ended as well.
+        let (mut process, mut output) = start("sleep 1000 & echo; exit 0");
+        process.wait(LONG).unwrap();
+        process.end(LONG);
+        assert_eq!(output.read(&mut [0]).unwrap(), 0);
+
+        let (process, mut output) = start("echo; sleep 1000");
+        drop(process);
+        assert_eq!(output.read(&mut [0]).unwrap(), 0);
+    }
+}

@@ -1,4 +1,4 @@
-//! How each server is started: the files it reads, its arguments and its environment.
+//! How each server is started: its files, arguments and environment.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use super::plan::Plan;
 use super::server::{Ready, Recipe};
 
 /// The key that the gateway accepts.
-pub(crate) const API_KEY: &str = "sk-stagelight-stack";
+pub const API_KEY: &str = "sk-stagelight-stack";
 
-/// The simulated provider of models.
-pub(crate) fn upstream(plan: &Plan, options: &StackOptions, program: &Path) -> Recipe {
+/// The simulated model provider.
+pub(super) fn upstream(plan: &Plan, options: &StackOptions, program: &Path) -> Recipe {
     let seed = options.seed.to_string();
     let listen = plan.upstream.to_string();
     let mut arguments = words(&["upstream", "--listen", &listen, "--seed", &seed]);
@@ -30,12 +30,7 @@ pub(crate) fn upstream(plan: &Plan, options: &StackOptions, program: &Path) -> R
 }
 
 /// The service under observation.
-pub(crate) fn gateway(
-    plan: &Plan,
-    options: &StackOptions,
-    program: &Path,
-    workspace: &Workspace,
-) -> Recipe {
+pub(super) fn gateway(plan: &Plan, options: &StackOptions, program: &Path) -> Recipe {
     let mut arguments = words(&[
         "serve",
         "--listen",
@@ -46,7 +41,7 @@ pub(crate) fn gateway(
         &url(plan.upstream),
         "--config",
     ]);
-    arguments.push(workspace.path("examples/llm-gateway/gateway.toml").into());
+    arguments.push(Workspace::find().path("examples/llm-gateway/gateway.toml").into());
     arguments.extend(options.gateway_args.iter().map(OsString::from));
     let interval = options.export_interval.as_millis().to_string();
     let mut environment = environment(&[
@@ -67,15 +62,15 @@ pub(crate) fn gateway(
     }
 }
 
-/// Prometheus, with the two switches that its configuration needs unless a test takes them away.
-pub(crate) fn prometheus(plan: &Plan, options: &StackOptions, tools: &Tools) -> Recipe {
+/// Prometheus, with the two switches that its configuration needs unless a test turns them off.
+pub(super) fn prometheus(plan: &Plan, options: &StackOptions, tools: &Tools) -> Recipe {
     let config = plan.prometheus_dir.join("prometheus.yaml");
     let storage = plan.prometheus_dir.join("data");
     let mut arguments = words(&[
         &format!("--config.file={}", config.display()),
         &format!("--storage.tsdb.path={}", storage.display()),
         &format!("--web.listen-address={}", plan.prometheus),
-        // The targets are scraped from the first second on, not after five.
+        // The default of 5 s would delay the first scrape.
         "--scrape.discovery-reload-interval=1s",
     ]);
     let switches = [
@@ -93,8 +88,8 @@ pub(crate) fn prometheus(plan: &Plan, options: &StackOptions, tools: &Tools) -> 
     }
 }
 
-/// Alertmanager, alone: without an address for other Alertmanagers, which would not be loopback.
-pub(crate) fn alertmanager(plan: &Plan, tools: &Tools) -> Recipe {
+/// Alertmanager without clustering, whose address would not be on loopback.
+pub(super) fn alertmanager(plan: &Plan, tools: &Tools) -> Recipe {
     let config = plan.alertmanager_dir.join("alertmanager.yaml");
     let storage = plan.alertmanager_dir.join("data");
     Recipe {
@@ -111,13 +106,8 @@ pub(crate) fn alertmanager(plan: &Plan, tools: &Tools) -> Recipe {
     }
 }
 
-/// The collector on the file that operators copy; only its variables are ours, and what a test adds.
-pub(crate) fn collector(
-    plan: &Plan,
-    options: &StackOptions,
-    tools: &Tools,
-    workspace: &Workspace,
-) -> Recipe {
+/// The collector with the shipped configuration, variables of the stack and a test's additions.
+pub(super) fn collector(plan: &Plan, options: &StackOptions, tools: &Tools) -> Recipe {
     let mut environment = environment(&[
         ("STAGELIGHT_OTLP_GRPC_ADDRESS", &plan.otlp_grpc.to_string()),
         ("STAGELIGHT_OTLP_HTTP_ADDRESS", &plan.otlp_http.to_string()),
@@ -126,13 +116,13 @@ pub(crate) fn collector(
         ("STAGELIGHT_COLLECTOR_METRICS_HOST", &plan.collector_metrics.ip().to_string()),
         ("STAGELIGHT_COLLECTOR_METRICS_PORT", &plan.collector_metrics.port().to_string()),
         ("STAGELIGHT_TRACES_EXPORTER", "file/traces"),
-        // Whoever looks at a stack for a minute wants rates.
+        // Rates of the host's metrics within seconds.
         ("STAGELIGHT_HOST_INTERVAL", "1s"),
     ]);
     environment.push(("STAGELIGHT_TRACES_FILE".to_owned(), plan.traces_file.clone().into()));
     environment
         .push(("STAGELIGHT_COLLECTOR_DATA_DIR".to_owned(), plan.collector_dir.clone().into()));
-    let config = workspace.path("collector/all-in-one.yaml");
+    let config = Workspace::find().path("collector/all-in-one.yaml");
     let mut arguments = words(&[&format!("--config={}", config.display())]);
     arguments.extend(options.collector_args.iter().map(OsString::from));
     Recipe {
@@ -144,8 +134,8 @@ pub(crate) fn collector(
     }
 }
 
-/// Spells the address of a server as a URL without a path.
-pub(crate) fn url(address: SocketAddr) -> String {
+/// Returns the URL of a server, without a path.
+pub(super) fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
@@ -153,8 +143,8 @@ fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-/// What every server gets: nothing on loopback goes through a proxy.
-pub(crate) fn environment(variables: &[(&str, &str)]) -> Vec<(String, OsString)> {
+/// Returns a server's environment: `variables`, and no proxy for loopback.
+pub(super) fn environment(variables: &[(&str, &str)]) -> Vec<(String, OsString)> {
     let direct = [("NO_PROXY", "127.0.0.1,localhost"), ("no_proxy", "127.0.0.1,localhost")];
     let variables = direct.iter().chain(variables);
     variables.map(|&(name, value)| (name.to_owned(), value.into())).collect()

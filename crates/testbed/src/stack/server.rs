@@ -1,4 +1,4 @@
-//! One server of the stack: how it is started, how one knows that it is ready, and how it ends.
+//! One server of the stack: its start, its readiness check and its end.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -10,33 +10,34 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::clock::Stopwatch;
+use crate::http_client;
 
 use super::process::Process;
 use super::reaper::Reaper;
 
-/// What all servers of a stack share.
+/// The parts that all servers of a stack share.
 #[derive(Debug)]
-pub(crate) struct Launcher {
+pub(super) struct Launcher {
     reaper: Arc<Reaper>,
     log_dir: PathBuf,
 }
 
-/// How to start a server, any number of times.
+/// How to start a server, once or again.
 #[derive(Debug)]
-pub(crate) struct Recipe {
-    pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Vec<(String, OsString)>,
-    pub(crate) ready: Ready,
+pub(super) struct Recipe {
+    pub(super) name: &'static str,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) environment: Vec<(String, OsString)>,
+    pub(super) ready: Ready,
 }
 
 /// How a server shows that it is ready.
 #[derive(Debug)]
-pub(crate) enum Ready {
-    /// It answers 200 at this address.
+pub(super) enum Ready {
+    /// It answers 200 at this URL.
     Answers(String),
-    /// It prints a line on standard output.
+    /// It prints a line to standard output.
     Prints,
 }
 
@@ -47,20 +48,20 @@ pub(crate) enum Ready {
 pub struct Server {
     recipe: Recipe,
     launcher: Arc<Launcher>,
-    /// `None` after it was told to end.
+    /// `None` after the server was stopped.
     process: Mutex<Option<Process>>,
 }
 
 // === impl Launcher ===
 
 impl Launcher {
-    pub(crate) fn new(log_dir: &Path) -> Result<Self> {
+    pub(super) fn new(log_dir: &Path) -> Result<Self> {
         fs::create_dir_all(log_dir)
-            .with_context(|| format!("cannot make {}", log_dir.display()))?;
+            .with_context(|| format!("cannot create {}", log_dir.display()))?;
         Ok(Self { reaper: Arc::new(Reaper::start()?), log_dir: log_dir.to_owned() })
     }
 
-    pub(crate) fn reaper(&self) -> &Arc<Reaper> {
+    pub(super) fn reaper(&self) -> &Arc<Reaper> {
         &self.reaper
     }
 }
@@ -68,16 +69,16 @@ impl Launcher {
 // === impl Server ===
 
 impl Server {
-    /// How long a server may take to be ready. They take a second or two; a loaded machine more.
+    /// Time limit for the start. It takes a second or two, more on a loaded machine.
     const READY_WITHIN: Duration = Duration::from_secs(60);
-    /// How long it may take to end: longer than any flush on shutdown.
+    /// Time limit for the shutdown, longer than any final flush.
     const GRACE: Duration = Duration::from_secs(15);
-    const LOOK_EVERY: Duration = Duration::from_millis(20);
-    /// How much of a log an error shows.
+    const POLL_INTERVAL: Duration = Duration::from_millis(20);
+    /// Number of log lines in an error.
     const LAST_LINES: usize = 20;
 
-    /// Starts the server without waiting for it.
-    pub(crate) fn start(launcher: &Arc<Launcher>, recipe: Recipe) -> Result<Self> {
+    /// Starts the server and returns before it is ready.
+    pub(super) fn start(launcher: &Arc<Launcher>, recipe: Recipe) -> Result<Self> {
         let server = Self { recipe, launcher: Arc::clone(launcher), process: Mutex::new(None) };
         server.spawn(&mut server.process(), &[])?;
         Ok(server)
@@ -89,19 +90,19 @@ impl Server {
         self.recipe.name
     }
 
-    /// Returns the process' number while it runs.
+    /// Returns the process id while the server runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.process().as_ref().map(Process::id)
     }
 
-    /// Kills the server as `kill -9` does, and returns when it is gone.
+    /// Kills the server with SIGKILL and returns when it has ended.
     pub fn kill_hard(&self) {
         // Dropping a process kills it.
         drop(self.process().take());
     }
 
-    /// Asks the server to end and returns when it has; kills it after 15 s.
+    /// Sends SIGTERM, kills the server after 15 s, and returns when it has ended.
     pub fn stop(&self) {
         let process = self.process().take();
         if let Some(mut process) = process {
@@ -111,31 +112,31 @@ impl Server {
 
     /// Starts the server again on the same ports and data, and waits until it is ready.
     ///
-    /// A server that still runs is stopped first.
+    /// A running server is stopped first.
     ///
     /// # Errors
     ///
-    /// When it cannot be started or is not ready within a minute.
+    /// If it cannot be started or is not ready within a minute.
     pub fn restart(&self) -> Result<()> {
         self.restart_with(&[])
     }
 
-    /// Starts the server again as [`restart`](Self::restart) does, with more arguments this once.
+    /// Starts the server again like [`restart`](Self::restart), with further arguments this time.
     ///
     /// # Errors
     ///
-    /// When it cannot be started or is not ready within a minute.
+    /// If it cannot be started or is not ready within a minute.
     pub fn restart_with(&self, arguments: &[&str]) -> Result<()> {
         self.stop();
         self.spawn(&mut self.process(), arguments)?;
         self.wait_until_ready()
     }
 
-    /// Fails if the server has ended and nobody told it to.
+    /// Fails if the server has ended by itself.
     ///
     /// # Errors
     ///
-    /// Says how it ended and what it logged last.
+    /// Contains the exit status and the last lines of the log.
     pub fn check(&self) -> Result<()> {
         let status = self.process().as_mut().and_then(Process::status);
         match status {
@@ -144,19 +145,19 @@ impl Server {
         }
     }
 
-    /// Reads what the server has logged, in all its runs.
+    /// Returns the log of all runs.
     ///
     /// # Errors
     ///
-    /// When the log cannot be read.
+    /// If the log cannot be read.
     pub fn log(&self) -> Result<String> {
         let path = self.file("log");
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Returns when the server is ready.
-    pub(crate) fn wait_until_ready(&self) -> Result<()> {
+    /// Waits until the server is ready.
+    pub(super) fn wait_until_ready(&self) -> Result<()> {
         let waiting = Stopwatch::start();
         while !self.is_ready() {
             self.check()?;
@@ -168,14 +169,14 @@ impl Server {
                     self.last_lines()
                 );
             }
-            std::thread::sleep(Self::LOOK_EVERY);
+            std::thread::sleep(Self::POLL_INTERVAL);
         }
         Ok(())
     }
 
     fn is_ready(&self) -> bool {
         match &self.recipe.ready {
-            Ready::Answers(url) => answers(url),
+            Ready::Answers(url) => http_client::get(url).is_ok(),
             Ready::Prints => {
                 fs::read(self.file("out")).is_ok_and(|printed| printed.contains(&b'\n'))
             }
@@ -188,7 +189,7 @@ impl Server {
             .append(true)
             .open(self.file("log"))
             .with_context(|| format!("cannot write {}", self.file("log").display()))?;
-        // Anew each time: a line from an earlier run does not mean that this one is ready.
+        // Truncated: a line of an earlier run does not mean that this one is ready.
         let out = File::create(self.file("out"))
             .with_context(|| format!("cannot write {}", self.file("out").display()))?;
         let mut command = Command::new(&self.recipe.program);
@@ -222,13 +223,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Asks once, without the proxy that the environment may name: everything here is on loopback.
-fn answers(url: &str) -> bool {
-    let settings = ureq::Agent::config_builder()
-        .proxy(None)
-        .timeout_global(Some(Duration::from_secs(1)))
-        .build();
-    ureq::Agent::new_with_config(settings).get(url).call().is_ok()
 }

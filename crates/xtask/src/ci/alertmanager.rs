@@ -1,4 +1,4 @@
-//! Alertmanager's files are valid, and of every shipped alert those are told who should be.
+//! Checks that Alertmanager's configurations are valid and route every shipped alert.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use regex_lite::Regex;
+use testbed::command::{output, progress, run};
+use testbed::{Tools, Workspace};
 
-use crate::cache::Cache;
-use crate::command::{output, run};
-use crate::terminal::progress;
-use crate::tools::Tools;
-use crate::workspace::Workspace;
-
-/// The files, from the workspace's root.
 const CONFIGURATIONS: [&str; 2] =
     ["collector/alertmanager/alertmanager.yaml", "collector/alertmanager/alertmanager-local.yaml"];
-
-/// Where the shipped alerts are.
 const RULES: &str = "collector/prometheus/rules";
 
-/// Labels of alerts that the shipped rules do not have, but an operator's may: none gets lost.
+/// Labels that only an operator's own rules have. None of these alerts may be lost.
 const OTHERS: [&[&str]; 4] = [
     &[],
     &["alertname=NoSeverity", "team=payments"],
@@ -28,35 +21,40 @@ const OTHERS: [&[&str]; 4] = [
     &["alertname=OtherTeam", "severity=critical", "team=payments"],
 ];
 
-/// Checks all of it.
-pub(super) fn check(workspace: &Workspace) -> Result<()> {
-    let amtool = Amtool::find_or_build(workspace)?;
-    let alerts = alerts(&workspace.path(RULES))?;
+/// Alertmanager's own checker.
+#[derive(Debug)]
+struct Amtool {
+    program: PathBuf,
+}
+
+pub(super) fn check() -> Result<()> {
+    let amtool = Amtool::find_or_build()?;
+    let alerts = alerts()?;
     for file in CONFIGURATIONS {
-        let file = workspace.path(file);
+        let file = Workspace::find().path(file);
         amtool.check_config(&file)?;
         check_routes(&amtool, &file, &alerts)?;
     }
     Ok(())
 }
 
-/// Fails unless of each alert those are told who should be.
+/// Fails unless every alert is routed to the expected receivers.
 fn check_routes(amtool: &Amtool, config: &Path, alerts: &[Vec<String>]) -> Result<()> {
     let others = OTHERS.iter().map(|it| it.iter().map(|&it| it.to_owned()).collect());
     let all: Vec<Vec<String>> = alerts.iter().cloned().chain(others).collect();
     for labels in &all {
-        let (told, expected) = (amtool.told(config, labels)?, expected(labels));
+        let (receivers, expected) = (amtool.receivers(config, labels)?, expected(labels));
         ensure!(
-            told == expected,
-            "{}: of an alert with the labels {labels:?} are told {told:?} instead of {expected:?}",
+            receivers == expected,
+            "{}: an alert with the labels {labels:?} goes to {receivers:?} instead of {expected:?}",
             config.display(),
         );
     }
-    progress(format_args!("{}: {} alerts find their receivers", config.display(), all.len()));
+    progress(format_args!("{}: {} alerts are routed", config.display(), all.len()));
     Ok(())
 }
 
-/// Returns who should be told of an alert with these labels.
+/// Returns the receivers that an alert with these labels should have.
 fn expected(labels: &[String]) -> &'static str {
     let has = |label: &str| labels.iter().any(|it| it == label);
     if has("alertname=Watchdog") {
@@ -68,19 +66,19 @@ fn expected(labels: &[String]) -> &'static str {
     }
 }
 
-/// Reads the labels of all alerts in a folder, as `name=value`.
+/// Returns the labels of all shipped alerts, as `name=value`.
 ///
-/// A line of labels in the other of YAML's two styles is an error, rather than an alert unseen.
-fn alerts(rules: &Path) -> Result<Vec<Vec<String>>> {
+/// Labels in YAML's block style are an error, so that no alert is overlooked.
+fn alerts() -> Result<Vec<Vec<String>>> {
+    let rules = Workspace::find().path(RULES);
     let alert = Regex::new(r"(?m)^ *- alert: (\w+)$")?;
     let labels = Regex::new(r"(?m)^        labels: \{(.*)\}$")?;
     let mut alerts = Vec::new();
-    for entry in fs::read_dir(rules).with_context(|| format!("cannot read {}", rules.display()))? {
+    for entry in fs::read_dir(&rules).with_context(|| format!("cannot read {}", rules.display()))? {
         let file = entry?.path();
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let starts: Vec<_> = alert.captures_iter(&text).collect();
-        for found in starts {
+        for found in alert.captures_iter(&text) {
             let name = &found[1];
             let rest = &text[found.get(0).map_or(0, |it| it.end())..];
             let rule = alert.find(rest).map_or(rest, |next| &rest[..next.start()]);
@@ -92,21 +90,15 @@ fn alerts(rules: &Path) -> Result<Vec<Vec<String>>> {
             alerts.push(all);
         }
     }
+    ensure!(!alerts.is_empty(), "no alerts in {}", rules.display());
     Ok(alerts)
-}
-
-/// Alertmanager's own checker.
-#[derive(Debug)]
-struct Amtool {
-    program: PathBuf,
 }
 
 // === impl Amtool ===
 
 impl Amtool {
-    fn find_or_build(workspace: &Workspace) -> Result<Self> {
-        let tools = Tools::find_or_build(workspace, &Cache::of_user()?)?;
-        Ok(Self { program: tools.amtool })
+    fn find_or_build() -> Result<Self> {
+        Ok(Self { program: Tools::find_or_build()?.amtool })
     }
 
     fn check_config(&self, config: &Path) -> Result<()> {
@@ -114,7 +106,7 @@ impl Amtool {
     }
 
     /// Returns the receivers of an alert with these labels, as `first,second`.
-    fn told(&self, config: &Path, labels: &[String]) -> Result<String> {
+    fn receivers(&self, config: &Path, labels: &[String]) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.args(["config", "routes", "test"]).arg("--config.file").arg(config).args(labels);
         Ok(output(&mut command)?.trim().to_owned())

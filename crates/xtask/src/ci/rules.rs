@@ -1,68 +1,40 @@
-//! Holds Prometheus' rules to their syntax, to their tests and to good habits. Asks no server.
+//! Checks, tests and lints Prometheus' rules. Needs no server.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use testbed::command::run;
+use testbed::{Tools, Workspace};
 
-use crate::cache::Cache;
-use crate::command::run;
-use crate::tools::{Tools, pint};
-use crate::workspace::Workspace;
+use crate::tools;
 
-/// The rules, from the root.
 const RULES: &str = "collector/prometheus/rules";
-/// What they do on made-up series, from the root.
 const TESTS: &str = "collector/prometheus/tests";
-/// What pint asks of them, from the root.
 const PINT_CONFIG: &str = "collector/prometheus/pint.hcl";
 
-/// Checks, tests and lints all rules.
-pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let cache = Cache::of_user()?;
-    let tools = Tools::find_or_build(workspace, &cache)?;
-    let rules = yaml_files(workspace, RULES)?;
-    let tests = yaml_files(workspace, TESTS)?;
-
-    run(Command::new(&tools.promtool)
+pub(super) fn check() -> Result<()> {
+    let promtool = Tools::find_or_build()?.promtool;
+    run(Command::new(&promtool)
         .args(["check", "rules", "--lint=all", "--lint-fatal"])
-        .args(&rules))?;
-    run(Command::new(&tools.promtool).args(["test", "rules"]).args(&tests))?;
+        .args(yaml_files(RULES)?))?;
+    run(Command::new(&promtool).args(["test", "rules"]).args(yaml_files(TESTS)?))?;
 
-    run(Command::new(pint::find_or_build(workspace, &cache)?)
+    run(Command::new(tools::PINT.find_or_build()?.join("pint"))
         .args(["--offline", "--no-color", "--log-level=warn", "--config", PINT_CONFIG])
         .args(["lint", "--min-severity=info", "--fail-on=info", RULES])
-        .current_dir(workspace.root()))
+        .current_dir(Workspace::find().root()))
 }
 
-/// Lists a folder's YAML files by name.
-///
-/// # Errors
-///
-/// Also when there is none: a check of nothing passes.
-fn yaml_files(workspace: &Workspace, folder: &str) -> Result<Vec<PathBuf>> {
-    let entries =
-        workspace.path(folder).read_dir().with_context(|| format!("cannot list {folder}"))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|it| it == "yaml") {
-            files.push(path);
-        }
-    }
-    anyhow::ensure!(!files.is_empty(), "there is no YAML file in {folder}");
+/// Lists a folder's YAML files by name; an error if there is none.
+fn yaml_files(folder: &str) -> Result<Vec<PathBuf>> {
+    let entries = Workspace::find()
+        .path(folder)
+        .read_dir()
+        .with_context(|| format!("cannot list {folder}"))?;
+    let mut files = entries.map(|it| Ok(it?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|it| it.extension().is_some_and(|it| it == "yaml"));
+    ensure!(!files.is_empty(), "no YAML file in {folder}");
     files.sort();
     Ok(files)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_without_yaml_files_is_an_error_not_a_passed_check() {
-        let error = yaml_files(&Workspace::find(), "crates/xtask/src").unwrap_err().to_string();
-
-        assert_eq!(error, "there is no YAML file in crates/xtask/src");
-    }
 }

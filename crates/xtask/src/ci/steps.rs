@@ -1,35 +1,35 @@
-//! The table of steps, and the few that are more than one command.
+//! The table of steps.
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use testbed::command::{cargo, output, progress, run};
+use testbed::{GatewaySource, Tools, Workspace};
 
-use crate::bench;
-use crate::cache::Cache;
-use crate::command::{cargo, output, run};
-use crate::fuzz;
-use crate::model::model;
-use crate::soak;
-use crate::stack::GatewaySource;
-use crate::terminal::progress;
-use crate::tools::{Tools, cargo_deny};
-use crate::workspace::Workspace;
+use crate::{bench, fuzz, tasks, tools};
 
 use super::{alertmanager, dashboards, deploy, rules};
 
-/// One thing that has to hold.
+/// A step of CI.
 #[derive(Debug)]
-pub(crate) struct Step {
-    /// How it is called on the command line and in the table.
-    pub(crate) name: &'static str,
-    /// What it shows, in a few words.
-    pub(crate) what: &'static str,
-    pub(crate) action: Action,
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) action: Action,
 }
 
-/// The published crates that have features, with their features.
+/// The work of a step.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    Task(fn() -> Result<()>),
+}
+
+/// The published crates with features, and the sets of features to check.
 const FEATURES: &[(&str, &[&str])] = &[
     ("stagelight-http", &["axum", "reqwest", "timeout"]),
     ("stagelight-live", &["axum"]),
@@ -37,133 +37,69 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("stagelight", &["axum", "reqwest", "otlp-grpc", "otlp-http"]),
 ];
 
-/// How a step is done.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Cargo with these arguments.
-    Cargo(&'static [&'static str]),
-    /// More than that.
-    Task(fn(&Workspace) -> Result<()>),
-}
+const CLIPPY: &[&str] =
+    &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-Dwarnings"];
+const BUILD: &[&str] = &["build", "--locked", "--workspace", "--all-targets", "--all-features"];
 
-/// Everything, in the order in which a mistake is found soonest.
-pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        what: "the code is formatted",
-        action: Action::Cargo(&["fmt", "--all", "--check"]),
-    },
-    Step {
-        name: "clippy",
-        what: "no warning from the compiler or clippy, MSRV included",
-        action: Action::Cargo(&[
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--",
-            "-Dwarnings",
-        ]),
-    },
-    Step {
-        name: "build",
-        what: "every library, program, example, test and benchmark compiles",
-        action: Action::Cargo(&[
-            "build",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-        ]),
-    },
-    Step {
-        name: "features",
-        what: "the published crates compile with no feature and with each alone",
-        action: Action::Task(features),
-    },
-    Step {
-        name: "bench",
-        what: "our sides of the cost comparison compile, and take no more instructions than they may",
-        action: Action::Task(bench::check),
-    },
-    Step { name: "doc", what: "the documentation has no warning", action: Action::Task(doc) },
-    Step {
-        name: "tools",
-        what: "collector, Prometheus and Alertmanager build from their pins",
-        action: Action::Task(tools),
-    },
-    Step {
-        name: "alertmanager",
-        what: "Alertmanager's files are valid, and of every alert the right ones are told",
-        action: Action::Task(alertmanager::check),
-    },
-    Step {
-        name: "deploy",
-        what: "Compose file and Kubernetes manifests load, name what exists, ask for no more than they need",
-        action: Action::Task(deploy::check),
-    },
-    Step {
-        name: "dashboards",
-        what: "the dashboards are what Grafana's own schema allows",
-        action: Action::Task(dashboards::check),
-    },
-    Step {
-        name: "rules",
-        what: "Prometheus' rules load, do what their tests say, and follow good habits",
-        action: Action::Task(rules::check),
-    },
-    Step {
-        name: "test",
-        what: "unit, documentation, compile-fail and end-to-end tests pass",
-        action: Action::Task(test),
-    },
-    Step {
-        name: "model",
-        what: "no schedule of threads breaks what core's data rest on",
-        action: Action::Task(model),
-    },
-    Step {
-        name: "fuzz",
-        what: "inputs made up by libFuzzer break nothing, where there is a nightly compiler",
-        action: Action::Task(fuzz::check),
-    },
-    Step {
-        name: "soak",
-        what: "under full load a service counts exactly what its clients saw, in flat memory",
-        action: Action::Task(soak::check),
-    },
-    Step {
-        name: "deny",
-        what: "licences, sources, duplicate versions and advisories are in order",
-        action: Action::Task(deny),
-    },
+/// All steps, ordered so that mistakes are found early.
+pub(super) const STEPS: &[Step] = &[
+    step("fmt", "code is formatted", Action::Cargo(&["fmt", "--all", "--check"])),
+    step("clippy", "no warnings of compiler and clippy, MSRV included", Action::Cargo(CLIPPY)),
+    step("build", "all libraries, programs, examples and tests compile", Action::Cargo(BUILD)),
+    step(
+        "features",
+        "published crates compile without features and with each one",
+        Action::Task(features),
+    ),
+    step("bench", "benchmarks compile and stay within their ceilings", Action::Task(bench::check)),
+    step("doc", "documentation has no warnings", Action::Task(doc)),
+    step("tools", "collector, Prometheus and Alertmanager build from pins", Action::Task(tools)),
+    step(
+        "alertmanager",
+        "Alertmanager configurations are valid and route every alert",
+        Action::Task(alertmanager::check),
+    ),
+    step(
+        "deploy",
+        "Compose file and Kubernetes manifests are valid and least-privileged",
+        Action::Task(deploy::check),
+    ),
+    step("dashboards", "dashboards match Grafana's schema", Action::Task(dashboards::check)),
+    step("rules", "Prometheus rules load, pass their tests and lint", Action::Task(rules::check)),
+    step("test", "unit, doc, compile-fail and end-to-end tests pass", Action::Task(test)),
+    step("model", "loom models hold for all schedules", Action::Task(tasks::model)),
+    step("fuzz", "short fuzzing finds nothing, if nightly is installed", Action::Task(fuzz::check)),
+    step("soak", "counts are exact and memory is flat under full load", Action::Task(soak)),
+    step("deny", "licences, sources, duplicates and advisories pass", Action::Task(deny)),
 ];
 
-/// What we read of `cargo metadata`.
-#[derive(Deserialize)]
-struct Metadata {
-    target_directory: PathBuf,
+const fn step(name: &'static str, description: &'static str, action: Action) -> Step {
+    Step { name, description, action }
 }
 
 // === impl Action ===
 
 impl Action {
-    pub(crate) fn run(&self, workspace: &Workspace) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         match self {
-            Self::Cargo(arguments) => run(cargo().args(*arguments).current_dir(workspace.root())),
-            Self::Task(task) => task(workspace),
+            Self::Cargo(arguments) => in_workspace(cargo().args(*arguments)),
+            Self::Task(task) => task(),
         }
     }
 }
 
-/// Checks what no other step compiles: the others have all features on.
-fn features(workspace: &Workspace) -> Result<()> {
+fn in_workspace(command: &mut Command) -> Result<()> {
+    run(command.current_dir(Workspace::find().root()))
+}
+
+/// Checks the sets of features that other steps, with all features, do not compile.
+fn features() -> Result<()> {
     let check = |package: &str, features: &str| {
-        run(cargo()
-            .args(["clippy", "--locked", "--no-default-features", "--package", package])
-            .args(["--features", features, "--", "-Dwarnings"])
-            .current_dir(workspace.root()))
+        in_workspace(
+            cargo()
+                .args(["clippy", "--locked", "--no-default-features", "--package", package])
+                .args(["--features", features, "--", "-Dwarnings"]),
+        )
     };
     FEATURES.iter().try_for_each(|(package, features)| {
         check(package, "")?;
@@ -171,50 +107,63 @@ fn features(workspace: &Workspace) -> Result<()> {
     })
 }
 
-fn doc(workspace: &Workspace) -> Result<()> {
-    run(cargo()
-        .args(["doc", "--locked", "--workspace", "--no-deps", "--all-features"])
-        .current_dir(workspace.root())
-        .env("RUSTDOCFLAGS", "-Dwarnings"))
+fn doc() -> Result<()> {
+    in_workspace(
+        cargo()
+            .args(["doc", "--locked", "--workspace", "--no-deps", "--all-features"])
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
+    )
 }
 
-fn tools(workspace: &Workspace) -> Result<()> {
-    Tools::find_or_build(workspace, &Cache::of_user()?).map(drop)
+fn tools() -> Result<()> {
+    Tools::find_or_build().map(drop)
 }
 
-/// Runs all tests, with the gateway that the build step has made.
-fn test(workspace: &Workspace) -> Result<()> {
+/// Runs all tests, with the gateway of the step `build`.
+fn test() -> Result<()> {
+    /// The part of `cargo metadata` that is read here.
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+
     let metadata = output(
         cargo()
             .args(["metadata", "--no-deps", "--format-version", "1"])
-            .current_dir(workspace.root()),
+            .current_dir(Workspace::find().root()),
     )?;
     let metadata: Metadata =
-        serde_json::from_str(&metadata).context("cannot read what `cargo metadata` printed")?;
-    run(cargo()
-        .args(["test", "--locked", "--workspace", "--all-features"])
-        .current_dir(workspace.root())
-        .env(GatewaySource::VARIABLE, metadata.target_directory.join("debug/llm-gateway")))
+        serde_json::from_str(&metadata).context("cannot parse the output of `cargo metadata`")?;
+    let gateway = metadata.target_directory.join("debug/llm-gateway");
+    // End-to-end tests mostly wait for servers.
+    let threads = 2 * available_parallelism().map_or(1, Into::into);
+    in_workspace(
+        cargo()
+            .args(["test", "--locked", "--workspace", "--all-features"])
+            .env(GatewaySource::VARIABLE, gateway)
+            .env("RUST_TEST_THREADS", threads.to_string()),
+    )
 }
 
-/// Checks what can be checked here: the database of advisories is a Git repository, which not every
-/// network lets through.
-fn deny(workspace: &Workspace) -> Result<()> {
-    let program = cargo_deny::find_or_build(&Cache::of_user()?)?;
+/// Runs the soak test for two minutes, the time of a million paths on two processors.
+fn soak() -> Result<()> {
+    tasks::soak(&["--minutes=2".to_owned()])
+}
+
+/// Runs cargo-deny. Advisories are checked only where their Git repository can be reached.
+fn deny() -> Result<()> {
+    let program = tools::cargo_deny()?;
     let deny = |arguments: &[&str]| {
-        run(Command::new(&program)
-            .args(["--workspace", "--locked", "--config", ".deny.toml"])
-            .args(arguments)
-            .current_dir(workspace.root()))
+        in_workspace(
+            Command::new(&program)
+                .args(["--workspace", "--locked", "--config", ".deny.toml"])
+                .args(arguments),
+        )
     };
     deny(&["check", "bans", "licenses", "sources"])?;
-    match deny(&["fetch", "db"]) {
-        Ok(()) => deny(&["check", "advisories"]),
-        Err(error) => {
-            progress(format_args!(
-                "advisories are NOT checked, their database is not to be had: {error:#}"
-            ));
-            Ok(())
-        }
+    if let Err(error) = deny(&["fetch", "db"]) {
+        progress(format_args!("advisories are NOT checked, no database: {error:#}"));
+        return Ok(());
     }
+    deny(&["check", "advisories"])
 }

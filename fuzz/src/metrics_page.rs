@@ -1,21 +1,21 @@
-//! Values of attributes on the metrics page: one a line, and before them an `Accept` header.
+//! Attribute values on the metrics page: an `Accept` header, then the values, separated by NUL.
 
 use stagelight_core::{Clock, Engine, catalog, catalog::Label};
 use stagelight_live::prometheus::{Format, MetricsPage};
 
-/// The longest value that is kept, in bytes.
-const LONGEST: usize = 256;
-/// More values would only be `other`.
-const MOST: usize = 20;
+/// The longest value that is not replaced, in bytes.
+const MAX_LENGTH: usize = 256;
+/// Number of values used; further ones would become `other`.
+const MAX_VALUES: usize = 20;
 
-/// Shows any values, in any format that is asked for: each stands on one line, and can be read back.
+/// Renders any values in any requested format: each is on one line and can be parsed back.
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut parts = text.split('\0');
     let format = Format::for_accept(parts.next().unwrap_or_default());
     let (clock, _) = Clock::manual();
     let engine = Engine::with_clock(clock);
-    let values: Vec<_> = parts.take(MOST).filter(|it| !it.is_empty()).collect();
+    let values: Vec<_> = parts.take(MAX_VALUES).filter(|it| !it.is_empty()).collect();
     for value in &values {
         engine.record(&catalog::REQUEST, &[value, "ok"], &[(0, 1)]);
     }
@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
         .collect();
     let mut expected: Vec<_> = values
         .into_iter()
-        .map(|it| if it.len() <= LONGEST { it.to_owned() } else { "other".to_owned() })
+        .map(|it| if it.len() <= MAX_LENGTH { it.to_owned() } else { "other".to_owned() })
         .collect();
     for list in [&mut shown, &mut expected] {
         list.sort();
@@ -38,7 +38,7 @@ pub fn check(data: &[u8]) {
     assert!(expected.len() <= Label::Endpoint.cap());
 }
 
-/// Reads a value up to the quote that ends it; `None` if what follows is not the rest of such a line.
+/// Unescapes a value up to its closing quote; `None` if the rest of the line is unexpected.
 fn unquote(text: &str) -> Option<String> {
     let mut value = String::new();
     let mut rest = text.chars();

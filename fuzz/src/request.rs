@@ -10,11 +10,12 @@ use stagelight_core::{Clock, Engine, Snapshot, catalog::Label};
 use stagelight_http::{HttpLayer, RequestId};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::canary::{self, CANARY};
+use crate::secret::{self, SECRET};
 
 const ID: &str = "x-request-id";
 
-/// Serves any request: its id comes back if it is harmless and is replaced if not, and nothing of it becomes a metric's attribute.
+/// Serves any request: returns its id if valid and a new one if not; no part of the request becomes
+/// an attribute of a metric.
 pub fn check(data: &[u8]) {
     let Some(request) = request(data) else { return };
     let given = request.headers().get(ID).cloned();
@@ -28,20 +29,20 @@ pub fn check(data: &[u8]) {
     });
     let service = HttpLayer::new(&engine).response_time_header().layer(handler);
     let response = service.oneshot(request).now_or_never();
-    let Some(Ok(response)) = response else { panic!("no answer at once: {response:?}") };
+    let Some(Ok(response)) = response else { panic!("no immediate response: {response:?}") };
 
-    let answered = response.headers().get(ID).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    assert!(is_harmless(answered.as_bytes()), "{answered:?}");
-    let told = response.extensions().get::<Option<RequestId>>().cloned().flatten();
-    assert_eq!(told.map(|it| it.to_string()).as_deref(), Some(answered));
+    let returned = response.headers().get(ID).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    assert!(is_valid_id(returned.as_bytes()), "{returned:?}");
+    let id = response.extensions().get::<Option<RequestId>>().cloned().flatten();
+    assert_eq!(id.map(|it| it.to_string()).as_deref(), Some(returned));
     match given {
-        Some(given) if is_harmless(given.as_bytes()) => assert_eq!(given, answered),
-        _ => assert!(answered.len() == 32 && answered.bytes().all(|it| it.is_ascii_hexdigit())),
+        Some(given) if is_valid_id(given.as_bytes()) => assert_eq!(given, returned),
+        _ => assert!(returned.len() == 32 && returned.bytes().all(|it| it.is_ascii_hexdigit())),
     }
     check_attributes(&engine.snapshot());
 }
 
-/// Makes a request of lines; `None` if a server would not.
+/// Parses a request from lines; `None` if a server would reject it.
 fn request(data: &[u8]) -> Option<Request<Empty<Bytes>>> {
     let mut lines = data.split(|&it| it == b'\n');
     let mut line = lines.next()?.splitn(2, |&it| it == b' ');
@@ -59,8 +60,8 @@ fn request(data: &[u8]) -> Option<Request<Empty<Bytes>>> {
     Some(request)
 }
 
-/// As the documentation of `RequestId` has it.
-fn is_harmless(id: &[u8]) -> bool {
+/// The rule in the documentation of `RequestId`.
+fn is_valid_id(id: &[u8]) -> bool {
     let is_known = |it: &u8| it.is_ascii_alphanumeric() || b"-_.:/+=@".contains(it);
     (1..=128).contains(&id.len()) && id.iter().all(is_known)
 }
@@ -68,14 +69,14 @@ fn is_harmless(id: &[u8]) -> bool {
 fn check_attributes(snapshot: &Snapshot) {
     for series in &snapshot.series {
         for (label, value) in series.family.labels.iter().zip(&series.values) {
-            canary::check_not_in(value);
+            secret::check_absent(value);
             let allowed: &[&str] = match label {
                 Label::Endpoint => &["unmatched"],
                 Label::HttpRoute => &[""],
                 Label::UrlScheme => &["http", "https"],
                 _ => continue,
             };
-            assert!(allowed.contains(&&**value), "{label:?} {value:?}, {CANARY}");
+            assert!(allowed.contains(&&**value), "{label:?} {value:?}, {SECRET}");
         }
     }
 }

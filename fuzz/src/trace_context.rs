@@ -1,4 +1,4 @@
-//! What a caller says of its trace: three lines, `traceparent`, `tracestate` and `baggage`.
+//! A caller's trace context in three lines: `traceparent`, `tracestate` and `baggage`.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -11,17 +11,17 @@ use tracing_subscriber::{Registry, layer::SubscriberExt};
 
 const NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
-/// The longest text that each header may grow to by being passed on, as a multiple of what came.
+/// The longest propagated header: this multiple of the received one, plus 256 bytes.
 const GROWTH: usize = 3;
 const ROOM: usize = 256;
 
-struct Bench {
+struct Fixture {
     engine: Engine,
     dispatch: Dispatch,
     _pipeline: Pipeline,
 }
 
-static BENCH: LazyLock<Bench> = LazyLock::new(|| {
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let config = Config::from_env(&Environment::from_pairs([("OTEL_TRACES_SAMPLER_ARG", "0.5")]))
         .with_traces_exporter(Exporter::None)
         .with_metrics_exporter(Exporter::None);
@@ -30,13 +30,14 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let (layer, gate) = pipeline.request_traces::<Registry>();
     let layer = StageLayer::new(&engine).with_span_recorder(layer, gate);
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
-    Bench { engine, dispatch, _pipeline: pipeline }
+    Fixture { engine, dispatch, _pipeline: pipeline }
 });
 
-/// Continues any trace: a good one with its id, and for any other a good one is made. What is sent on is well-formed, and not much longer.
+/// Continues any trace context: keeps the id of a valid one, replaces an invalid one. The propagated
+/// headers are well-formed and of limited length.
 pub fn check(data: &[u8]) {
     let lines: Vec<_> = data.splitn(3, |&it| it == b'\n').collect();
-    // What no server lets in does not come, and what is no text is read as absent, as the layer does.
+    // Servers reject invalid header values, and the layer ignores those that are not text.
     let values: Vec<(&str, HeaderValue)> = NAMES
         .into_iter()
         .zip(&lines)
@@ -45,8 +46,8 @@ pub fn check(data: &[u8]) {
     let given: BTreeMap<&str, &str> =
         values.iter().filter_map(|(name, value)| Some((*name, value.to_str().ok()?))).collect();
     let caller = |name: &str| given.get(name).map(|&it| it.to_owned());
-    let sent = dispatcher::with_default(&BENCH.dispatch, || {
-        let engine = &BENCH.engine;
+    let sent = dispatcher::with_default(&FIXTURE.dispatch, || {
+        let engine = &FIXTURE.engine;
         let mut request = engine.start_request("/x");
         let span = request.link_from(&caller, || info_span!("request", stagelight.endpoint = "/x"));
         let mut sent = BTreeMap::new();
@@ -57,15 +58,20 @@ pub fn check(data: &[u8]) {
     });
 
     let traceparent = sent.get("traceparent").map_or("", String::as_str);
-    let trace = trace_of(traceparent).unwrap_or_else(|| panic!("{traceparent:?} is sent on"));
+    let trace =
+        trace_of(traceparent).unwrap_or_else(|| panic!("invalid traceparent {traceparent:?}"));
     if let Some(given) = given.get("traceparent").and_then(|it| trace_of(it)) {
         assert_eq!(trace, given, "the trace is not continued");
     }
     for (name, value) in &sent {
         let is_text = value.bytes().all(|it| (b' '..=b'~').contains(&it) || it == b'\t');
         assert!(is_text, "{name}: {value:?}");
-        let came = given.get(name.as_str()).map_or(0, |it| it.len());
-        assert!(value.len() <= GROWTH * came + ROOM, "{name}: {} after {came}", value.len());
+        let received = given.get(name.as_str()).map_or(0, |it| it.len());
+        assert!(
+            value.len() <= GROWTH * received + ROOM,
+            "{name}: {} after {received}",
+            value.len()
+        );
     }
 }
 
@@ -75,7 +81,7 @@ fn inject(propagator: &dyn Propagator, span: &tracing::Span, sent: &mut BTreeMap
     });
 }
 
-/// Returns the trace's id of a `traceparent` of version 00, by the letter of the recommendation.
+/// Returns the trace id of a valid version-00 `traceparent`.
 fn trace_of(text: &str) -> Option<&str> {
     let parts: Vec<_> = text.split('-').collect();
     let [version, trace, span, flags] = parts[..] else { return None };
@@ -83,6 +89,6 @@ fn trace_of(text: &str) -> Option<&str> {
         text.len() == length && text.bytes().all(|it| b"0123456789abcdef".contains(&it))
     };
     let is_set = |text: &str| text.bytes().any(|it| it != b'0');
-    let is_good = version == "00" && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
-    (is_good && is_set(trace) && is_set(span)).then_some(trace)
+    let is_valid = version == "00" && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+    (is_valid && is_set(trace) && is_set(span)).then_some(trace)
 }

@@ -1,4 +1,4 @@
-//! What once was worth keeping still holds.
+//! Replays the corpus.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -9,13 +9,13 @@ fn folder(target: &str) -> PathBuf {
 }
 
 #[test]
-fn every_input_of_the_corpus_holds() {
+fn every_input_passes() {
     for (name, target) in TARGETS {
         let files: Vec<_> = fs::read_dir(folder(name)).unwrap().map(|it| it.unwrap()).collect();
-        assert!(5 <= files.len(), "{name} has hardly anything to begin with");
+        assert!(5 <= files.len(), "{name} has too few inputs");
         for file in files {
             let input = fs::read(file.path()).unwrap();
-            // Tells which, should it panic.
+            // Names the input of a panic.
             println!("{name}: {}", file.path().display());
             target(&input);
         }
@@ -30,15 +30,15 @@ fn every_folder_has_a_target() {
 }
 
 #[test]
-fn inputs_cut_short_and_with_a_bit_turned_hold_too() {
+fn truncated_inputs_and_flipped_bits_pass() {
     for (name, target) in TARGETS {
         for file in fs::read_dir(folder(name)).unwrap() {
             let input = fs::read(file.unwrap().path()).unwrap();
             for at in 0..input.len().min(200) {
                 target(&input[..at]);
-                let mut turned = input.clone();
-                turned[at] ^= 1 << (at % 8);
-                target(&turned);
+                let mut flipped = input.clone();
+                flipped[at] ^= 1 << (at % 8);
+                target(&flipped);
             }
         }
     }

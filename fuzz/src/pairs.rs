@@ -1,10 +1,10 @@
-//! Lists of pairs, and the small values beside them.
+//! Lists of pairs, and the other values of settings.
 
 use std::fmt::Write as _;
 
 use stagelight_otel::env::{parse_bool, parse_count, parse_millis, parse_pairs, parse_switch};
 
-/// Parses any text as every kind of value: what is understood means the same when it is written again.
+/// Parses any text as every kind of value. A parsed value survives being written and parsed again.
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(pairs) = parse_pairs(&text) {
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Writes pairs with every byte encoded.
+/// Writes pairs with every byte percent-encoded.
 fn write(pairs: &[(String, String)]) -> String {
     let encode = |text: &str| {
         text.bytes().fold(String::new(), |mut all, it| {
