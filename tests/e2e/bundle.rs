@@ -1,202 +1,200 @@
-//! Every query that operators are given, executed on a real Prometheus behind the real example under load.
+//! Every shipped query, executed on a real Prometheus behind the example gateway under load.
 //!
-//! One stack serves all checks: a load of every kind runs on it, a new version is deployed in the middle of that, and
-//! everything is looked at while it goes on, until there is nothing to complain about or the time is over.
+//! One stack serves all checks. It runs a mixed load, a new version is deployed during the load, and
+//! all queries are repeated until none has a problem or the time is over.
 
 mod load;
-mod answer;
+mod response;
 mod promql;
 mod dimension;
 mod dashboards;
 mod variables;
 mod exceptions;
-mod defects;
-mod proof;
+mod checker;
 mod panels;
 mod rules;
-mod mutants;
 mod pictures;
 
 use std::{thread, time::Duration};
 
 use serde_json::json;
-use xtask::{Cache, StackOptions, Tools, Workspace};
+use testbed::{
+    StackOptions, Tools,
+    clock::{Stopwatch, unix_seconds},
+};
 
 use crate::{
-    bench::{Bench, options},
-    clock::{now, unix_seconds},
+    alert_receiver::AlertReceiver,
+    fixture::{Fixture, options},
     queries::CONTRACT,
-    receiver::Receiver,
 };
 
 use self::{
-    answer::Span,
+    checker::Checker,
     dashboards::Dashboard,
     dimension::Recorded,
-    load::{Load, TIMEOUT, Trouble},
-    proof::Proof,
+    load::{GATEWAY_TIMEOUT, Load, Trouble},
+    response::Span,
     variables::Choice,
 };
 
-/// How long the first version serves, so that there is something to compare the second one with.
+/// How long the first version runs, for comparison with the second.
 const BEFORE: Duration = Duration::from_secs(10);
-/// How long the service is without its collector.
+/// How long the service runs without its collector.
 const OUTAGE: Duration = Duration::from_secs(4);
-/// How long a query may take to have something to show. What is recorded of whole hours only, has to wait for a full minute.
-const PATIENCE: Duration = Duration::from_secs(180);
-/// How much faster than shipped rules look back and alerts come: what takes an hour takes a minute.
+/// Time limit for all queries to succeed. Rules on whole hours need a full minute.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// Divisor of the durations in rules: an hour becomes a minute.
 const ALERT_SPEED: u32 = 60;
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The dashboards that ask for services' histograms.
-const OF_SERVICES: [&str; 3] =
+/// The dashboards that query services' histograms.
+const WITH_HISTOGRAMS: [&str; 3] =
     ["stagelight-service-overview", "stagelight-stage-breakdown", "stagelight-streaming"];
-/// Where `cargo xtask pictures` wants what pictures are drawn from.
+/// The file for the data of `cargo xtask pictures`.
 const PICTURES: &str = "STAGELIGHT_PICTURES_DATA";
-/// How long each of the two versions serves for a picture.
-const POSING: Duration = Duration::from_secs(210);
-/// How long rates take to have their window full: a picture begins after that.
+/// How long each of the two versions runs for a picture.
+const PICTURE_TIME: Duration = Duration::from_secs(210);
+/// Seconds until the windows of rates are full, when pictures begin.
 const FULL: f64 = 60.0;
 
-/// A stack under load, on which a second version has replaced the first, and telemetry was lost for some seconds.
-struct Scene {
-    // Fields are dropped in this order: the load ends before what it asks.
+/// A stack under load after an outage of the collector and a deployment.
+struct LoadedStack {
+    // Fields are dropped in this order: the load ends before the servers.
     _load: Load,
-    bench: Bench,
+    fixture: Fixture,
     started: f64,
 }
 
 #[test]
-fn every_query_of_the_bundle_shows_on_a_stack_under_load_what_it_is_there_for() {
-    let scene = Scene::set(BEFORE, Trouble::Much, ALERT_SPEED);
+fn every_shipped_query_has_results_on_a_stack_under_load() {
+    let stack = LoadedStack::start(BEFORE, Trouble::Much, ALERT_SPEED);
     let dashboards: Vec<_> = [contract()].into_iter().chain(Dashboard::shipped()).collect();
 
-    let proof = until_clean(|| scene.look(&dashboards, Choice::All));
-    until_clean(|| scene.look(&dashboards, Choice::One));
+    retry(|| stack.check(&dashboards, Choice::All));
+    retry(|| stack.check(&dashboards, Choice::One));
 
-    mutants::check(&proof, &dashboards);
-    scene.bench.stack.check().unwrap();
+    stack.fixture.stack.check().unwrap();
 }
 
 #[test]
-fn the_dashboards_of_services_show_native_histograms_as_they_show_classic_ones() {
-    let mut options = version(&Receiver::start(), "1.0.0", &[]);
+fn dashboards_work_with_native_histograms() {
+    let mut options = version(&AlertReceiver::start(), "1.0.0", &[]);
     options.alert_speed = ALERT_SPEED;
     options.gateway_env.push((
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION".to_owned(),
         "base2_exponential_bucket_histogram".to_owned(),
     ));
-    // Asked for, the gateway shows classic ones.
+    // The gateway's own page has classic histograms.
     options.scrape_interval = None;
-    let bench = Bench::start(&options);
+    let fixture = Fixture::start(&options);
     let started = unix_seconds();
-    let _load = Load::start(&bench.caller, Trouble::Much);
+    let _load = Load::start(&fixture.client, Trouble::Much);
     let mut dashboards = Dashboard::shipped();
-    dashboards.retain(|it| OF_SERVICES.contains(&it.uid.as_str()));
-    assert_eq!(dashboards.len(), OF_SERVICES.len());
+    dashboards.retain(|it| WITH_HISTOGRAMS.contains(&it.uid.as_str()));
+    assert_eq!(dashboards.len(), WITH_HISTOGRAMS.len());
     thread::sleep(BEFORE);
 
-    until_clean(|| {
+    retry(|| {
         let span = Span { from: started, to: unix_seconds() - 1.0 };
-        let proof = Proof::new(&bench.prometheus, span, Recorded::new());
+        let checker = Checker::new(&fixture.prometheus, span, Recorded::new());
         for dashboard in &dashboards {
-            panels::check(&proof, dashboard, Choice::All);
+            panels::check(&checker, dashboard, Choice::All);
         }
-        proof
+        checker
     });
 
     let classic = "count({__name__=~\".+_bucket\", job=\"llm-gateway\"})";
-    assert_eq!(bench.prometheus.number(classic), None);
+    assert_eq!(fixture.prometheus.number(classic), None);
 }
 
 #[test]
-fn whatever_is_listed_as_absent_has_a_name_that_its_program_knows() {
-    let tools = Tools::find_or_build(&Workspace::find(), &Cache::of_user().unwrap()).unwrap();
-    exceptions::check(&tools);
+fn every_exception_names_a_metric_of_its_program() {
+    exceptions::check(&Tools::find_or_build().unwrap());
 }
 
 #[test]
 #[ignore = "takes minutes; `cargo xtask pictures` runs it"]
 fn what_pictures_are_drawn_from_is_written() {
     let file = std::env::var_os(PICTURES).expect(PICTURES);
-    let scene = Scene::set(POSING, Trouble::Little, ALERT_SPEED / 6);
-    thread::sleep(POSING);
-    let span = Span { from: scene.started + FULL, ..scene.span() };
-    pictures::write(file.as_ref(), &scene.bench.prometheus, span);
+    let stack = LoadedStack::start(PICTURE_TIME, Trouble::Little, ALERT_SPEED / 6);
+    thread::sleep(PICTURE_TIME);
+    let span = Span { from: stack.started + FULL, ..stack.span() };
+    pictures::write(file.as_ref(), &stack.fixture.prometheus, span);
 }
 
-// === impl Scene ===
+// === impl LoadedStack ===
 
-impl Scene {
-    /// Lets the first version serve for some time before the second one comes.
-    fn set(before: Duration, trouble: Trouble, alert_speed: u32) -> Self {
-        let receiver = Receiver::start();
+impl LoadedStack {
+    /// Runs the first version for `before`, then breaks telemetry, then deploys the second version.
+    fn start(before: Duration, trouble: Trouble, alert_speed: u32) -> Self {
+        let receiver = AlertReceiver::start();
         let options = |number: &str, arguments: &[&str]| StackOptions {
             alert_speed,
             ..version(&receiver, number, arguments)
         };
-        let mut bench = Bench::start(&options("1.0.0", &[]));
+        let mut fixture = Fixture::start(&options("1.0.0", &[]));
         let started = unix_seconds();
-        let load = Load::start(&bench.caller, trouble);
+        let load = Load::start(&fixture.client, trouble);
         thread::sleep(before);
-        break_the_way(&bench);
-        bench
+        lose_telemetry(&fixture);
+        fixture
             .stack
             .redeploy_gateway(&options("1.1.0", &["--slow=request_preparation=30ms"]))
             .unwrap();
-        Self { _load: load, bench, started }
+        Self { _load: load, fixture, started }
     }
 
-    /// Returns the time that there is something of.
+    /// Returns the time range with data.
     fn span(&self) -> Span {
         Span { from: self.started, to: unix_seconds() - 1.0 }
     }
 
-    /// Executes everything once, with this chosen of the variables.
-    fn look(&self, dashboards: &[Dashboard], choice: Choice) -> Proof<'_> {
-        let prometheus = &self.bench.prometheus;
+    /// Checks all rules and dashboards once, with this choice of variables.
+    fn check(&self, dashboards: &[Dashboard], choice: Choice) -> Checker<'_> {
+        let prometheus = &self.fixture.prometheus;
         let rules = rules::all(prometheus);
         let recorded = rules::recorded(prometheus, &rules);
-        let proof = Proof::new(prometheus, self.span(), recorded);
-        rules::check(&proof, &rules);
+        let checker = Checker::new(prometheus, self.span(), recorded);
+        rules::check(&checker, &rules);
         for dashboard in dashboards {
-            panels::check(&proof, dashboard, choice);
+            panels::check(&checker, dashboard, choice);
         }
-        proof.defects.add_unused_exceptions();
-        proof
+        checker.add_unused_exceptions();
+        checker
     }
 }
 
-/// Looks until there is nothing wrong any more, or for too long.
-fn until_clean<'a>(look: impl Fn() -> Proof<'a>) -> Proof<'a> {
-    let looking = now();
+/// Repeats the checks until there is no problem; panics with the problems after the time limit.
+fn retry<'a>(check: impl Fn() -> Checker<'a>) {
+    let waiting = Stopwatch::start();
     loop {
-        let proof = look();
-        if proof.defects.is_empty() {
-            return proof;
+        let checker = check();
+        if !checker.has_problems() {
+            return;
         }
-        assert!(looking.elapsed() < PATIENCE, "{}", proof.defects);
-        thread::sleep(LOOK_EVERY);
+        assert!(waiting.elapsed() < TIMEOUT, "{checker}");
+        thread::sleep(RETRY_INTERVAL);
     }
 }
 
-/// Makes what is only counted when telemetry is lost: by a service without its collector, and by a Prometheus that gets what
-/// it cannot read.
-fn break_the_way(bench: &Bench) {
-    bench.stack.collector().stop();
+/// Causes the errors that are counted when telemetry is lost: exports without a collector, and
+/// requests that Prometheus cannot decode.
+fn lose_telemetry(fixture: &Fixture) {
+    fixture.stack.collector().stop();
     for _ in 0..3 {
-        bench.prometheus.push_nonsense();
+        fixture.prometheus.push_invalid();
         thread::sleep(OUTAGE / 3);
     }
-    bench.stack.collector().restart().unwrap();
-    // The service has to tell of it before it is replaced.
+    fixture.stack.collector().restart().unwrap();
+    // The service exports the counts before it is replaced.
     thread::sleep(OUTAGE / 2);
 }
 
-/// Returns the options for one version of the gateway, with more arguments for it.
-fn version(receiver: &Receiver, version: &str, arguments: &[&str]) -> StackOptions {
+/// Returns the options of one version of the gateway.
+fn version(receiver: &AlertReceiver, version: &str, arguments: &[&str]) -> StackOptions {
     let mut options = StackOptions {
-        // Windows of five minutes are of five seconds.
+        // Windows of five minutes become five seconds.
         scrape_interval: Some(Duration::from_millis(500)),
         rules: true,
         alertmanager: Some(receiver.alertmanager()),
@@ -204,16 +202,16 @@ fn version(receiver: &Receiver, version: &str, arguments: &[&str]) -> StackOptio
     };
     let resource = format!("service.version={version},deployment.environment.name=proof");
     options.gateway_env.push(("OTEL_RESOURCE_ATTRIBUTES".to_owned(), resource));
-    // So little patience, and so little room for spans, that an outage of seconds loses some.
+    // Limits so low that an outage of seconds loses spans.
     options.gateway_env.push(("OTEL_BSP_MAX_QUEUE_SIZE".to_owned(), "128".to_owned()));
     options.gateway_env.push(("OTEL_BSP_MAX_EXPORT_BATCH_SIZE".to_owned(), "64".to_owned()));
     options.gateway_env.push(("OTEL_EXPORTER_OTLP_TIMEOUT".to_owned(), "1000".to_owned()));
-    options.gateway_args.push(format!("--timeout={TIMEOUT}"));
+    options.gateway_args.push(format!("--timeout={GATEWAY_TIMEOUT}"));
     options.gateway_args.extend(arguments.iter().map(|it| (*it).to_owned()));
     options
 }
 
-/// Returns a dashboard of the five queries that people already ask.
+/// Returns a dashboard of the contract's five queries.
 fn contract() -> Dashboard {
     let panels = CONTRACT.iter().map(|(query, unit)| {
         json!({

@@ -1,10 +1,10 @@
-//! The collector's files beyond the one that the stack runs on: agents, gateways and overlays.
+//! The collector's other configurations: agents, gateways and overlays.
 
 mod host;
 mod telemetry;
 mod certificates;
-mod tier;
+mod gateway;
 mod losses;
-mod doors;
+mod receivers;
 mod redaction;
-mod exits;
+mod exporters;

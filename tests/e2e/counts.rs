@@ -1,4 +1,4 @@
-//! After requests of known shape, Prometheus shows exactly those: by OTLP, and by scrape.
+//! Prometheus has the exact counts of known requests, pushed and scraped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,32 +7,32 @@ use std::{
 };
 
 use stagelight_core::catalog::{self, Instrument, Metric};
-use xtask::StackOptions;
+use testbed::StackOptions;
 
 use crate::{
-    bench::{Bench, OTLP, SCRAPE, options},
+    fixture::{Fixture, OTLP, SCRAPE, options},
     known_requests::{self, Counts},
     prometheus::{Labels, Sample},
 };
 
-/// What was seen of one run, of which each test looks at a part.
+/// The results of one run, of which each test checks a part.
 static RUN: LazyLock<Run> = LazyLock::new(Run::new);
 
 /// All series of the gateway, after the known requests.
 struct Run {
     requests: u64,
     expected: Counts,
-    otlp: Way,
-    scrape: Way,
+    otlp: Ingested,
+    scrape: Ingested,
 }
 
-/// The series that came in one way.
-struct Way {
+/// The series ingested over OTLP or by scraping.
+struct Ingested {
     job: &'static str,
     samples: Vec<Sample>,
-    /// The labels that each series has besides its own.
+    /// The labels of the resource.
     resource_labels: &'static [&'static str],
-    /// What Prometheus writes after a bucket's bound that is a whole number.
+    /// The suffix of integral bucket bounds.
     whole: &'static str,
 }
 
@@ -40,7 +40,7 @@ struct Way {
 
 impl Run {
     fn new() -> Self {
-        let bench = Bench::start(&StackOptions {
+        let fixture = Fixture::start(&StackOptions {
             scrape_interval: Some(Duration::from_secs(1)),
             gateway_args: vec!["--timeout".to_owned(), "1s".to_owned()],
             ..options()
@@ -48,24 +48,24 @@ impl Run {
         let known = known_requests::all();
         let requests = known_requests::total(&known);
         for _ in 0..3 {
-            assert_eq!(bench.caller.get("/healthz").status, 200);
+            assert_eq!(fixture.client.get("/healthz").status, 200);
         }
 
-        known_requests::send(&known, &bench.caller);
+        known_requests::send(&known, &fixture.client);
 
-        let upstream = bench.stack.addresses().upstream.as_ref().unwrap();
+        let upstream = fixture.stack.addresses().upstream.as_ref().unwrap();
         let port = upstream.rsplit_once(':').unwrap().1;
         let samples = |job| {
-            bench.settle(job);
-            bench.prometheus.query(&format!("{{job={job:?}}}"))
+            fixture.settle(job);
+            fixture.prometheus.query(&format!("{{job={job:?}}}"))
         };
         Self {
             requests,
             expected: known_requests::expected(&known, port),
-            otlp: Way {
+            otlp: Ingested {
                 job: OTLP,
                 samples: samples(OTLP),
-                // The collector knows the machine.
+                // The collector adds the host.
                 resource_labels: &[
                     "host_name",
                     "instance",
@@ -75,7 +75,7 @@ impl Run {
                 ],
                 whole: "",
             },
-            scrape: Way {
+            scrape: Ingested {
                 job: SCRAPE,
                 samples: samples(SCRAPE),
                 resource_labels: &["instance", "job"],
@@ -84,20 +84,20 @@ impl Run {
         }
     }
 
-    fn ways(&self) -> [&Way; 2] {
+    fn both(&self) -> [&Ingested; 2] {
         [&self.otlp, &self.scrape]
     }
 }
 
-// === impl Way ===
+// === impl Ingested ===
 
-impl Way {
-    /// Returns the series with this name: their own labels, and their value.
+impl Ingested {
+    /// Returns the values of the series with this name by their own labels.
     fn series(&self, name: &str) -> BTreeMap<Labels, f64> {
         let found = self.samples.iter().filter(|it| it.name == name);
         let series: BTreeMap<_, _> =
             found.clone().map(|it| (self.own_labels(it), it.value)).collect();
-        assert_eq!(series.len(), found.count(), "{name} has series that differ in nothing of ours");
+        assert_eq!(series.len(), found.count(), "series of {name} differ only in resource labels");
         series
     }
 
@@ -109,7 +109,7 @@ impl Way {
         labels
     }
 
-    /// Returns the sum over all series with this name in which one label has this value.
+    /// Returns the sum of the series with this name and label.
     fn sum(&self, name: &str, label: &str, value: &str) -> f64 {
         let fits = |it: &&Sample| it.name == name && it.label(label) == value;
         self.samples.iter().filter(fits).map(|it| it.value).sum()
@@ -117,8 +117,8 @@ impl Way {
 }
 
 #[test]
-fn each_series_has_its_labels_and_counts_each_request_once() {
-    for way in RUN.ways() {
+fn series_have_exact_labels_and_counts() {
+    for way in RUN.both() {
         for (&metric, expected) in &RUN.expected {
             let is_counter = metric.ends_with("_total");
             let name = if is_counter { metric.to_owned() } else { format!("{metric}_count") };
@@ -131,7 +131,7 @@ fn each_series_has_its_labels_and_counts_each_request_once() {
 }
 
 #[test]
-fn each_histogram_has_the_buckets_of_the_contract_to_the_letter() {
+fn histograms_have_the_contracts_buckets() {
     let stage = "0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10";
     let backend = "0.1 0.5 1 1.5 2 2.5 3 5 10";
     let contract = [
@@ -146,7 +146,7 @@ fn each_histogram_has_the_buckets_of_the_contract_to_the_letter() {
             "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10",
         ),
     ];
-    for way in RUN.ways() {
+    for way in RUN.both() {
         for (metric, bounds) in contract {
             let spell = |it: &str| {
                 if it.contains('.') { it.to_owned() } else { format!("{it}{}", way.whole) }
@@ -157,9 +157,9 @@ fn each_histogram_has_the_buckets_of_the_contract_to_the_letter() {
     }
 }
 
-/// Checks that each series has these buckets and `+Inf`, that they grow, and end at the count.
+/// Checks that each series has these buckets and `+Inf`, cumulative and up to the count.
 #[track_caller]
-fn check_buckets(way: &Way, metric: &str, bounds: &[String]) {
+fn check_buckets(way: &Ingested, metric: &str, bounds: &[String]) {
     let counts = way.series(&format!("{metric}_count"));
     let mut buckets = way.series(&format!("{metric}_bucket"));
     assert_eq!(buckets.len(), counts.len() * (bounds.len() + 1), "{metric}: {:#?}", buckets.keys());
@@ -178,8 +178,8 @@ fn check_buckets(way: &Way, metric: &str, bounds: &[String]) {
 }
 
 #[test]
-fn shares_and_unattributed_are_the_requests_time() {
-    for way in RUN.ways() {
+fn shares_and_unattributed_add_up_to_the_duration() {
+    for way in RUN.both() {
         for endpoint in ["/v1/chat/completions", "/v1/models", "unmatched"] {
             let shares = way.sum("request_stage_share_seconds_sum", "endpoint", endpoint);
             let requests = way.sum("request_duration_seconds_sum", "endpoint", endpoint);
@@ -191,7 +191,7 @@ fn shares_and_unattributed_are_the_requests_time() {
 
 #[test]
 fn percentages_are_of_groups_and_add_up_to_100() {
-    for way in RUN.ways() {
+    for way in RUN.both() {
         let series = way.series("stage_percentage");
         let mut totals = BTreeMap::<_, f64>::new();
         let mut parts = BTreeMap::<_, BTreeSet<_>>::new();
@@ -214,7 +214,7 @@ fn percentages_are_of_groups_and_add_up_to_100() {
 
 #[test]
 fn no_request_is_left_active() {
-    for way in RUN.ways() {
+    for way in RUN.both() {
         let series = way.series("http_server_active_requests");
         let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let of = |method| [label("http_request_method", method), label("url_scheme", "http")];
@@ -224,8 +224,8 @@ fn no_request_is_left_active() {
 }
 
 #[test]
-fn the_whole_is_the_number_of_requests_sent() {
-    for way in RUN.ways() {
+fn all_requests_are_counted() {
+    for way in RUN.both() {
         for metric in ["request_duration_seconds", "http_server_request_duration_seconds"] {
             let count: f64 = way.series(&format!("{metric}_count")).values().sum();
             assert_eq!(count, RUN.requests as f64, "{metric} of {}", way.job);
@@ -239,9 +239,9 @@ fn every_metric_is_in_the_catalogue() {
     for metric in catalog::ALL.iter().flat_map(|it| it.metrics) {
         known.extend(prometheus_names(metric));
     }
-    // Of Prometheus about a target and a resource, of the exporter about itself, and the gateway's own.
+    // Prometheus' own, the exporter's own and the gateway's own metrics.
     let others = ["up", "scrape_", "target_info", "otel_sdk_", "gateway_tokens_total"];
-    for way in RUN.ways() {
+    for way in RUN.both() {
         let names: BTreeSet<_> = way.samples.iter().map(|it| it.name.as_str()).collect();
         let is_other = |it: &str| others.iter().any(|other| it.starts_with(other));
         let foreign: Vec<_> =
@@ -262,19 +262,19 @@ fn prometheus_names(metric: &Metric) -> Vec<String> {
 
 #[test]
 fn nothing_is_dropped() {
-    for way in RUN.ways() {
+    for way in RUN.both() {
         assert_eq!(way.series("stagelight_dropped_total"), BTreeMap::new());
     }
 }
 
 #[test]
-fn the_services_own_counter_arrives_beside_them_with_the_same_resource() {
+fn the_services_own_counter_has_the_same_resource() {
     let tokens = RUN.otlp.series("gateway_tokens_total");
     let of = |provider: &str, model: &str, kind: &str| {
         let labels = [("provider", provider), ("model", model), ("type", kind)];
         Labels::from(labels.map(|(name, value)| (name.to_owned(), value.to_owned())))
     };
-    // Whole replies tell their usage: three words asked, three tokens answered, each.
+    // Responses that are not streamed report usage: three prompt and three completion tokens each.
     let expected = [
         (of("northwind", "northwind-mini", "prompt"), 9.0),
         (of("northwind", "northwind-mini", "completion"), 9.0),

@@ -1,4 +1,4 @@
-//! `stagelight demo` exports what it prints.
+//! `stagelight demo` exports the counts that it prints.
 
 use std::{
     collections::BTreeMap,
@@ -7,12 +7,12 @@ use std::{
 };
 
 use serde_json::Value;
-use xtask::{GatewaySource, Stack, StackOptions, Workspace};
+use testbed::{GatewaySource, Stack, StackOptions, Workspace};
 
 use crate::prometheus::Prometheus;
 
 #[test]
-fn the_demos_document_counts_what_prometheus_then_shows() {
+fn the_demos_json_matches_its_metrics_in_prometheus() {
     let options = StackOptions { gateway: GatewaySource::None, ..StackOptions::default() };
     let stack = Stack::start(&options).unwrap();
     let prometheus = Prometheus::new(&stack.addresses().prometheus);
@@ -38,7 +38,7 @@ fn the_demos_document_counts_what_prometheus_then_shows() {
     check_sums(&prometheus, endpoints);
 }
 
-/// Checks that the shares and what is unattributed are the whole.
+/// Checks that shares and unattributed time add up to the duration.
 #[track_caller]
 fn check_arithmetic(endpoint: &Value) {
     let stages = endpoint["stages"].as_array().unwrap();
@@ -48,12 +48,12 @@ fn check_arithmetic(endpoint: &Value) {
     assert!((sum - whole).abs() < 1e-9, "{sum} is not {whole}: {endpoint:#}");
 }
 
-/// Adds what Prometheus has to show for an endpoint: selectors with their value.
+/// Adds the expected values of an endpoint's selectors.
 fn expect_counts(endpoint: &Value, expected: &mut BTreeMap<String, f64>) {
     let name = &endpoint["endpoint"];
     let labels = format!("job=\"stagelight-demo\",endpoint={name}");
     for (outcome, count) in endpoint["outcomes"].as_object().unwrap() {
-        // What never happened has no series.
+        // An outcome that did not occur has no series.
         if *count != 0 {
             let selector =
                 format!("request_duration_seconds_count{{{labels},outcome={outcome:?}}}");
@@ -73,7 +73,7 @@ fn expect_counts(endpoint: &Value, expected: &mut BTreeMap<String, f64>) {
     }
 }
 
-/// Checks that the times that are printed are those that were exported.
+/// Checks that printed and exported durations are equal.
 #[track_caller]
 fn check_sums(prometheus: &Prometheus, endpoints: &[Value]) {
     for endpoint in endpoints {
@@ -87,11 +87,10 @@ fn check_sums(prometheus: &Prometheus, endpoints: &[Value]) {
 
 #[track_caller]
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-/// Returns the command's executable: the one beside the gateway's that the tests were given, or one
-/// built now.
+/// Returns the `stagelight` executable: the one beside the gateway that CI has built, or a new build.
 pub(crate) fn program() -> PathBuf {
     let gateway = std::env::var_os("STAGELIGHT_GATEWAY_PROGRAM");
     let beside = gateway.map(|it| Path::new(&it).with_file_name("stagelight"));

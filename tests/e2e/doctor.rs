@@ -1,23 +1,23 @@
 //! `stagelight doctor` names the link that was broken, and no other.
 //!
-//! Grafana itself is not to be had here: a scripted server speaks those parts of its API that are asked for, and asks the real
+//! Grafana itself is not to be had here: a fake server speaks those parts of its API that are asked for, and asks the real
 //! Prometheus as Grafana's proxy does.
 
-mod patient;
+mod fault_injection;
 mod readme;
-mod scripted;
+mod fake_server;
 
 use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;
-use xtask::StackOptions;
+use testbed::StackOptions;
 
 use crate::{
-    bench::{self, Bench, OTLP},
-    caller::Chat,
+    client::Chat,
+    fixture::{self, Fixture, OTLP},
 };
-use patient::{Patient, Said};
-use scripted::{Scripted, TOKEN};
+use fake_server::{FakeServer, TOKEN};
+use fault_injection::{Doctor, Report};
 
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -41,7 +41,7 @@ fn options() -> StackOptions {
     let mut options = StackOptions {
         rules: true,
         alertmanager: StackOptions::default().alertmanager,
-        ..bench::options()
+        ..fixture::options()
     };
     set(&mut options, "OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
     options
@@ -52,76 +52,76 @@ fn set(options: &mut StackOptions, name: &str, value: &str) {
 }
 
 /// Sends a few requests, so that there is something to export.
-fn send(bench: &Bench) {
+fn send(fixture: &Fixture) {
     for _ in 0..3 {
         let chat = Chat::streamed("northwind-mini", "ttft=0s,tokens=3,token-interval=2ms");
-        assert_eq!(bench.caller.chat(&chat).status, 200);
+        assert_eq!(fixture.client.chat(&chat).status, 200);
     }
 }
 
 /// Writes a file that changes the collector's configuration, and starts it anew with it.
-fn change_collector(bench: &Bench, folder: &Path, overlay: &str) {
+fn change_collector(fixture: &Fixture, folder: &Path, overlay: &str) {
     let path = folder.join("overlay.yaml");
     fs::write(&path, overlay).unwrap();
     let config = format!("--config={}", path.display());
-    bench.stack.collector().restart_with(&[&config]).unwrap();
+    fixture.stack.collector().restart_with(&[&config]).unwrap();
 }
 
 /// Returns a folder that is this test's own.
-fn folder(bench: &Bench) -> &Path {
-    &bench.stack.addresses().log_dir
+fn folder(fixture: &Fixture) -> &Path {
+    &fixture.stack.addresses().log_dir
 }
 
 #[test]
 fn what_breaks_before_prometheus_is_named() {
     let usual = options();
-    let mut bench = Bench::start(&usual);
-    send(&bench);
-    bench.settle(OTLP);
-    let patient = Patient::new(&bench);
+    let mut fixture = Fixture::start(&usual);
+    send(&fixture);
+    fixture.settle(OTLP);
+    let doctor = Doctor::new(&fixture);
 
     // Nothing.
-    let report = patient.is_well(&[]);
+    let report = doctor.finds_no_error(&[]);
     assert!(report.ok.iter().eq(ALL.iter()), "{report:?}");
-    let grpc = bench.stack.addresses().collector_grpc.clone();
-    patient.is_well(&["--collector", &grpc]);
+    let grpc = fixture.stack.addresses().collector_grpc.clone();
+    doctor.finds_no_error(&["--collector", &grpc]);
 
-    wrong_port(&mut bench, &usual, &patient);
-    wrong_token(&mut bench, &usual, &patient);
-    bench.stack.collector().restart().unwrap();
+    wrong_port(&mut fixture, &usual, &doctor);
+    wrong_token(&mut fixture, &usual, &doctor);
+    fixture.stack.collector().restart().unwrap();
 
     // The export of metrics.
-    redeploy(&mut bench, &usual, &[("OTEL_METRICS_EXPORTER", "none")]);
-    let finding = patient.breaks_only("export", &[]);
+    redeploy(&mut fixture, &usual, &[("OTEL_METRICS_EXPORTER", "none")]);
+    let finding = doctor.finds_only("export", &[]);
     assert!(finding.fix.contains("OTEL_METRICS_EXPORTER"), "{finding:?}");
 
     // The histograms' kind.
     let kind = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
-    redeploy(&mut bench, &usual, &[(kind, "base2_exponential_bucket_histogram")]);
-    let finding = patient.breaks_only("contract", &[]);
+    redeploy(&mut fixture, &usual, &[(kind, "base2_exponential_bucket_histogram")]);
+    let finding = doctor.finds_only("contract", &[]);
     assert!(finding.fix.contains(kind), "{finding:?}");
 
     // The collector.
-    redeploy(&mut bench, &usual, &[]);
-    patient.is_well(&[]);
-    bench.stack.collector().stop();
-    let finding = patient.breaks_only("collector", &[]);
+    redeploy(&mut fixture, &usual, &[]);
+    doctor.finds_no_error(&[]);
+    fixture.stack.collector().stop();
+    let finding = doctor.finds_only("collector", &[]);
     assert!(finding.seen.ends_with("(connection refused)"), "{finding:?}");
-    bench.stack.collector().restart().unwrap();
-    patient.is_well(&[]);
+    fixture.stack.collector().restart().unwrap();
+    doctor.finds_no_error(&[]);
 
-    slow(&bench, &patient);
+    slow(&fixture, &doctor);
 
     // The service.
-    bench.stack.gateway().unwrap().stop();
-    patient.breaks_only("service", &[]);
+    fixture.stack.gateway().unwrap().stop();
+    doctor.finds_only("service", &[]);
 }
 
-/// Sends a request that is slow in both ways: nothing breaks, and it is said.
+/// Sends a request that is slow in both ways: nothing breaks, and it is report.
 #[track_caller]
-fn slow(bench: &Bench, patient: &Patient) {
+fn slow(fixture: &Fixture, doctor: &Doctor) {
     let chat = Chat::streamed("northwind-mini", "ttft=3500ms,tokens=4,token-interval=700ms");
-    assert!(bench.caller.chat(&chat).is_whole);
+    assert!(fixture.client.chat(&chat).is_complete);
 
     let slow = [
         "northwind: p95 of the time to first byte is 4.",
@@ -130,54 +130,54 @@ fn slow(bench: &Bench, patient: &Patient) {
         "(HighStreamingDuration above 1.5 s)",
         "% of it waits for the provider",
     ];
-    patient.is_well_and_says(&slow, &[]);
+    doctor.finds_no_error_and_prints(&slow, &[]);
 }
 
 /// Starts the gateway anew with these variables, and sends it requests.
-fn redeploy(bench: &mut Bench, usual: &StackOptions, environment: &[(&str, &str)]) {
+fn redeploy(fixture: &mut Fixture, usual: &StackOptions, environment: &[(&str, &str)]) {
     let mut options = usual.clone();
     for (name, value) in environment {
         set(&mut options, name, value);
     }
-    bench.stack.redeploy_gateway(&options).unwrap();
-    send(bench);
+    fixture.stack.redeploy_gateway(&options).unwrap();
+    send(fixture);
 }
 
 #[track_caller]
-fn wrong_port(bench: &mut Bench, usual: &StackOptions, patient: &Patient) {
-    redeploy(bench, usual, &[("OTEL_EXPORTER_OTLP_ENDPOINT", NOWHERE)]);
+fn wrong_port(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
+    redeploy(fixture, usual, &[("OTEL_EXPORTER_OTLP_ENDPOINT", NOWHERE)]);
 
-    let finding = patient.breaks_only("export", &[]);
+    let finding = doctor.finds_only("export", &[]);
 
     assert!(finding.seen.contains("127.0.0.1:9 by grpc: connection"), "{finding:?}");
-    let right = &bench.stack.addresses().collector_http;
+    let right = &fixture.stack.addresses().collector_http;
     let fix = format!("OTEL_EXPORTER_OTLP_ENDPOINT={right} and OTEL_EXPORTER_OTLP_PROTOCOL=http/");
     assert!(finding.fix.contains(&fix), "{finding:?}");
 }
 
 #[track_caller]
-fn wrong_token(bench: &mut Bench, usual: &StackOptions, patient: &Patient) {
+fn wrong_token(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
     const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
     const RIGHT: &str = "authorization=Bearer%20the-right-token";
-    let tokens = folder(bench).join("tokens");
+    let tokens = folder(fixture).join("tokens");
     fs::write(&tokens, "the-right-token\n").unwrap();
     let door = BEARER.replace("TOKENS", &tokens.display().to_string());
-    change_collector(bench, folder(bench), &door);
-    redeploy(bench, usual, &[(HEADERS, "authorization=Bearer%20a-wrong-token")]);
+    change_collector(fixture, folder(fixture), &door);
+    redeploy(fixture, usual, &[(HEADERS, "authorization=Bearer%20a-wrong-token")]);
 
-    let with_token = patient.clone().with_env(HEADERS, RIGHT);
-    let finding = with_token.breaks_only("export", &[]);
+    let with_token = doctor.clone().with_env(HEADERS, RIGHT);
+    let finding = with_token.finds_only("export", &[]);
     assert!(finding.seen.ends_with(": Unauthenticated"), "{finding:?}");
     assert!(finding.why.contains("accepts the one that we have"), "{finding:?}");
     readme::shows(&with_token);
-    let finding = patient.breaks_only("export", &[]);
+    let finding = doctor.finds_only("export", &[]);
     assert!(finding.why.contains("the service's is missing or wrong"), "{finding:?}");
 
     // With the right one, it is only the doctor who has none.
-    redeploy(bench, usual, &[(HEADERS, RIGHT)]);
-    let report = patient.is_well(&[]);
+    redeploy(fixture, usual, &[(HEADERS, RIGHT)]);
+    let report = doctor.finds_no_error(&[]);
     assert!(report.text.contains("our own probe"), "{}", report.text);
-    let report = with_token.is_well(&[]);
+    let report = with_token.finds_no_error(&[]);
     assert!(!report.text.contains("right-token"), "{}", report.text);
 }
 
@@ -199,81 +199,82 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     let mut options = options();
     // Both can be added when it is started again, and not taken away.
     (options.otlp_receiver, options.exemplar_storage) = (false, false);
-    let bench = Bench::start(&options);
-    send(&bench);
-    let patient = Patient::new(&bench);
-    let (prometheus, collector) = (bench.stack.prometheus(), bench.stack.collector());
+    let fixture = Fixture::start(&options);
+    send(&fixture);
+    let doctor = Doctor::new(&fixture);
+    let (prometheus, collector) = (fixture.stack.prometheus(), fixture.stack.collector());
     let (otlp, exemplars) = ("--web.enable-otlp-receiver", "--enable-feature=exemplar-storage");
-    let addresses = bench.stack.addresses();
+    let addresses = fixture.stack.addresses();
 
     // The OTLP receiver.
-    let finding = patient.breaks_only("prometheus", &["--skip", "exemplars"]);
+    let finding = doctor.finds_only("prometheus", &["--skip", "exemplars"]);
     assert!(finding.fix.contains(otlp), "{finding:?}");
 
     // The storage of exemplars.
     prometheus.restart_with(&[otlp]).unwrap();
-    let finding = patient.breaks_only("exemplars", &[]);
+    let finding = doctor.finds_only("exemplars", &[]);
     assert!(finding.fix.contains(exemplars), "{finding:?}");
 
     // Prometheus, and a queue that is full before long.
     let short = "exporters: {otlp_http/prometheus: {sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}}}\n";
-    change_collector(&bench, folder(&bench), short);
+    change_collector(&fixture, folder(&fixture), short);
     prometheus.stop();
-    let refuses = |said: &Said| {
-        ["export", "collector"].iter().all(|it| said.not_judged.contains(&(*it).to_owned()))
+    let refuses = |report: &Report| {
+        ["export", "collector"].iter().all(|it| report.skipped.contains(&(*it).to_owned()))
     };
-    patient.breaks_until("prometheus", &[], refuses);
+    doctor.finds_only_until("prometheus", &[], refuses);
     prometheus.restart_with(&[otlp, exemplars]).unwrap();
-    send(&bench);
-    let report = patient.is_well(&[]);
+    send(&fixture);
+    let report = doctor.finds_no_error(&[]);
     assert!(report.ok.iter().eq(ALL.iter()), "{report:?}");
 
     // Where the collector sends to.
     let queue = "sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}";
     let nowhere =
         format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{NOWHERE}\", {queue}}}}}\n");
-    change_collector(&bench, folder(&bench), &nowhere);
-    let is_full = |said: &Said| said.text.contains("exporter otlp_http/prometheus: its queue has");
-    let finding = patient.breaks_until("delivery", &[], is_full);
+    change_collector(&fixture, folder(&fixture), &nowhere);
+    let is_full =
+        |report: &Report| report.text.contains("exporter otlp_http/prometheus: its queue has");
+    let finding = doctor.finds_only_until("delivery", &[], is_full);
     assert!(finding.seen.contains(" of 3000, and refused "), "{finding:?}");
 
     // That somebody else takes what is sent.
-    let scripted = Scripted::start(addresses);
+    let fake = FakeServer::start(addresses);
     let elsewhere =
-        format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{}\"}}}}\n", scripted.sink());
-    change_collector(&bench, folder(&bench), &elsewhere);
-    let finding = patient.breaks_only("prometheus", &[]);
+        format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{}\"}}}}\n", fake.sink());
+    change_collector(&fixture, folder(&fixture), &elsewhere);
+    let finding = doctor.finds_only("prometheus", &[]);
     assert!(finding.seen.starts_with("the newest sample of job llm-gateway is"), "{finding:?}");
 
     // One metric's name.
-    change_collector(&bench, folder(&bench), RENAMES);
-    let finding = patient.breaks_only("contract", &[]);
+    change_collector(&fixture, folder(&fixture), RENAMES);
+    let finding = doctor.finds_only("contract", &[]);
     assert!(finding.seen.ends_with("are not in Prometheus: backend_ttfb_seconds"), "{finding:?}");
     collector.restart().unwrap();
-    patient.is_well(&[]);
+    doctor.finds_no_error(&[]);
 
     // Alertmanager.
-    let alertmanager = bench.stack.alertmanager().unwrap();
+    let alertmanager = fixture.stack.alertmanager().unwrap();
     alertmanager.stop();
-    patient.breaks_only("alertmanager", &[]);
+    doctor.finds_only("alertmanager", &[]);
     alertmanager.restart().unwrap();
 
     // A clock.
-    let slow = scripted.slow_clock();
-    let finding = patient.breaks_only("clocks", &["--service", &slow]);
+    let slow = fake.slow_clock();
+    let finding = doctor.finds_only("clocks", &["--service", &slow]);
     assert!(finding.seen.contains("the clock of the service is 360"), "{finding:?}");
 
     // One that is asked by the first, which does one thing at a time.
-    grafana(&patient, &scripted, &Scripted::start(addresses));
+    grafana(&doctor, &fake, &FakeServer::start(addresses));
 
     // All names.
-    let config = patient.prometheus_file();
+    let config = doctor.prometheus_file();
     let text = fs::read_to_string(&config).unwrap();
     let changed = text.replace("UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes");
     assert_ne!(text, changed);
     fs::write(&config, changed).unwrap();
     prometheus.restart_with(&[otlp, exemplars]).unwrap();
-    let finding = patient.breaks_only("contract", &[]);
+    let finding = doctor.finds_only("contract", &[]);
     assert!(finding.why.contains("NoUTF8EscapingWithSuffixes"), "{finding:?}");
 }
 
@@ -291,30 +292,30 @@ service:
 
 /// Checks Grafana with a chain that works.
 #[track_caller]
-fn grafana(patient: &Patient, scripted: &Scripted, other: &Scripted) {
-    let url = scripted.grafana();
-    let with_token = patient.clone().with_env("STAGELIGHT_DOCTOR_GRAFANA_TOKEN", TOKEN);
+fn grafana(doctor: &Doctor, fake: &FakeServer, other: &FakeServer) {
+    let url = fake.grafana();
+    let with_token = doctor.clone().with_env("STAGELIGHT_DOCTOR_GRAFANA_TOKEN", TOKEN);
 
-    let report = with_token.is_well(&["--grafana", &url]);
+    let report = with_token.finds_no_error(&["--grafana", &url]);
     assert!(report.ok.iter().any(|it| it == "grafana"), "{report:?}");
     assert!(!report.text.contains(TOKEN), "{}", report.text);
 
-    let finding = patient.breaks_only("grafana", &["--grafana", &url]);
+    let finding = doctor.finds_only("grafana", &["--grafana", &url]);
     assert!(finding.fix.contains("STAGELIGHT_DOCTOR_GRAFANA_TOKEN"), "{finding:?}");
 
-    scripted.set_source(NOWHERE);
-    let finding = with_token.breaks_only("grafana", &["--grafana", &url]);
+    fake.set_source(NOWHERE);
+    let finding = with_token.finds_only("grafana", &["--grafana", &url]);
     assert!(finding.seen.contains(NOWHERE), "{finding:?}");
 
-    scripted.set_source(&other.other_prometheus());
-    let finding = with_token.breaks_only("grafana", &["--grafana", &url]);
+    fake.set_source(&other.other_prometheus());
+    let finding = with_token.finds_only("grafana", &["--grafana", &url]);
     assert!(finding.why.contains("another Prometheus"), "{finding:?}");
 }
 
 #[test]
 fn nothing_is_well_when_nobody_answers_and_a_password_in_an_address_is_refused() {
     let doctor = |args: &[&str]| {
-        let output = std::process::Command::new(patient::program())
+        let output = std::process::Command::new(fault_injection::program())
             .args(["doctor", "--watch", "0s", "--format", "json"])
             .args(args)
             .output()
@@ -336,10 +337,10 @@ fn nothing_is_well_when_nobody_answers_and_a_password_in_an_address_is_refused()
     assert_eq!(status_of("contract"), "not_judged");
 
     let (status, output) = doctor(&["--prometheus", "http://ada:pass@127.0.0.1"]);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
     assert!(
-        status == Some(2) && said.contains("command line") && !said.contains("pass@"),
-        "{said}"
+        status == Some(2) && report.contains("command line") && !report.contains("pass@"),
+        "{report}"
     );
 }
 

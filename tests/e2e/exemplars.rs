@@ -1,36 +1,36 @@
-//! Exemplars in Prometheus name traces that were exported, however the metrics got there.
+//! Exemplars in Prometheus refer to exported traces, for pushed and for scraped metrics.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use xtask::StackOptions;
+use testbed::StackOptions;
 
 use crate::{
-    bench::{Bench, OTLP, SCRAPE, options},
-    caller::Chat,
-    clock::eventually,
+    client::Chat,
+    fixture::{Fixture, OTLP, SCRAPE, options},
     prometheus::Exemplar,
     spans::{self, Span},
 };
+use testbed::clock::eventually;
 
 const REQUESTS: usize = 12;
 
 #[test]
-fn every_exemplar_names_a_span_that_was_exported_and_a_request_that_is_marked() {
-    let bench = Bench::start(&StackOptions {
+fn every_exemplar_refers_to_an_exported_span_of_a_marked_request() {
+    let fixture = Fixture::start(&StackOptions {
         scrape_interval: Some(Duration::from_millis(500)),
         ..options()
     });
-    // The page keeps exemplars for those who have asked for them once.
-    bench.prometheus.wait_for(&format!("up{{job={SCRAPE:?}}}"), 1.0);
-    // Only some, so that values of the others are there to be mistaken for theirs.
+    // The page has exemplars from its first scrape on.
+    fixture.prometheus.wait_for(&format!("up{{job={SCRAPE:?}}}"), 1.0);
+    // Some requests are not sampled: their values must not become exemplars.
     for number in 0..REQUESTS {
         let chat = Chat::streamed("northwind-mini", "ttft=30ms,tokens=3");
         let flags = if number % 3 == 0 { "00" } else { "01" };
         let trace = format!("00-0af7651916cd43dd8448eb211c80{number:04}-b7ad6b7169203331-{flags}");
-        bench.caller.chat_in_trace(&chat, &trace);
+        fixture.client.chat_in_trace(&chat, &trace);
     }
-    bench.settle(OTLP);
-    bench.settle(SCRAPE);
+    fixture.settle(OTLP);
+    fixture.settle(SCRAPE);
 
     for job in [OTLP, SCRAPE] {
         for metric in [
@@ -43,19 +43,19 @@ fn every_exemplar_names_a_span_that_was_exported_and_a_request_that_is_marked() 
         ] {
             let selector = format!("{metric}_bucket{{job={job:?}}}");
             let exemplars = eventually(|| {
-                let found = bench.prometheus.exemplars(&selector);
+                let found = fixture.prometheus.exemplars(&selector);
                 if found.is_empty() {
                     Err(format!("no exemplars of {selector}"))
                 } else {
                     Ok(found)
                 }
             });
-            check(&bench, &selector, &exemplars);
+            check(&fixture, &selector, &exemplars);
         }
     }
 }
 
-/// Keeps what exemplars name, and nothing else.
+/// Keeps only traces with exemplars.
 const TAIL_SAMPLING: &str = "
 processors:
   tail_sampling:
@@ -71,27 +71,27 @@ service:
 ";
 
 #[test]
-fn tail_sampling_keeps_every_trace_that_an_exemplar_names_and_few_others() {
+fn tail_sampling_can_keep_exactly_the_traces_with_exemplars() {
     const MANY: usize = 250;
-    let bench = Bench::start(&StackOptions {
+    let fixture = Fixture::start(&StackOptions {
         collector_args: vec![format!("--config=yaml:{TAIL_SAMPLING}")],
-        // One or two intervals for all: the longer it is, the fewer values are kept.
+        // One or two intervals in total, because each has its own exemplars.
         export_interval: Duration::from_secs(5),
         ..options()
     });
     for _ in 0..MANY {
-        bench.caller.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
+        fixture.client.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
     }
     let all = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");
-    bench.prometheus.wait_for(&all, 250.0);
+    fixture.prometheus.wait_for(&all, 250.0);
 
     for metric in ["request_duration_seconds", "request_stage_duration_seconds"] {
         let selector = format!("{metric}_bucket{{job={OTLP:?}}}");
-        let exemplars = bench.prometheus.exemplars(&selector);
+        let exemplars = fixture.prometheus.exemplars(&selector);
         assert!(!exemplars.is_empty(), "{selector}");
-        check(&bench, &selector, &exemplars);
+        check(&fixture, &selector, &exemplars);
     }
-    let spans = spans::all(&bench.stack);
+    let spans = spans::all(&fixture.stack);
     let kept: BTreeSet<_> = spans.iter().map(|it| &it.trace_id).collect();
     assert!(kept.len() < MANY, "all {MANY} traces were kept");
     for trace in kept {
@@ -100,11 +100,11 @@ fn tail_sampling_keeps_every_trace_that_an_exemplar_names_and_few_others() {
     }
 }
 
-/// Checks that exemplars' spans are among the exported ones.
+/// Checks that the exemplars' spans are exported.
 #[track_caller]
-fn check(bench: &Bench, selector: &str, exemplars: &[Exemplar]) {
+fn check(fixture: &Fixture, selector: &str, exemplars: &[Exemplar]) {
     eventually(|| {
-        let spans = spans::all(&bench.stack);
+        let spans = spans::all(&fixture.stack);
         let is_marked = |it: &&Span| it.attribute("stagelight.exemplar") == "true";
         let marked: BTreeSet<_> =
             spans.iter().filter(is_marked).map(|it| it.trace_id.clone()).collect();

@@ -1,31 +1,39 @@
-//! A stack with what is needed to test it.
+//! A running stack with its clients.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use xtask::{GatewaySource, Profile, Stack, StackOptions, Workspace};
+use testbed::{GatewaySource, Profile, Stack, StackOptions};
 
-use crate::{caller::Caller, clock::unix_seconds, prometheus::Prometheus};
+use crate::{client::Client, prometheus::Prometheus};
+use testbed::clock::unix_seconds;
 
-/// The gateway's job when its metrics come by OTLP: its service name.
+/// The gateway's job for metrics over OTLP: its service name.
 pub(crate) const OTLP: &str = "llm-gateway";
-/// The gateway's job when Prometheus asks for `/metrics`.
+/// The gateway's job for scraped metrics.
 pub(crate) const SCRAPE: &str = "llm-gateway-scrape";
 
 /// The gateway's executable, built once for all tests.
-static GATEWAY: LazyLock<GatewaySource> = LazyLock::new(|| {
-    GatewaySource::from_env_or_build(Profile::Dev).build(&Workspace::find()).unwrap()
-});
+static GATEWAY: LazyLock<GatewaySource> =
+    LazyLock::new(|| GatewaySource::from_env_or_build(Profile::Dev).build().unwrap());
 
-/// Running servers, a caller and a view of Prometheus. Dropping it stops the servers.
+/// Sets a flag when it is dropped, so that a failed assertion ends the threads that poll the flag.
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+/// Running servers, with clients of the gateway and of Prometheus. Dropping it stops the servers.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) prometheus: Prometheus,
-    pub(crate) caller: Caller,
+    pub(crate) client: Client,
 }
 
-/// Returns what most tests start: everything is exported several times a second, and nobody looks
-/// whether it is worth an alert.
+/// Returns the options of most tests: exports twice a second, no scraping, no rules and no alerts.
 pub(crate) fn options() -> StackOptions {
     StackOptions {
         gateway: GATEWAY.clone(),
@@ -38,27 +46,35 @@ pub(crate) fn options() -> StackOptions {
     }
 }
 
-// === impl Bench ===
+// === impl SetOnDrop ===
 
-impl Bench {
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+// === impl Fixture ===
+
+impl Fixture {
     pub(crate) fn start(options: &StackOptions) -> Self {
         let stack = Stack::start(options).unwrap();
         let addresses = stack.addresses();
         let prometheus = Prometheus::new(&addresses.prometheus);
         let key = addresses.api_key.as_deref().unwrap();
-        let caller = Caller::new(addresses.gateway.as_deref().unwrap(), key);
-        Self { stack, prometheus, caller }
+        let client = Client::new(addresses.gateway.as_deref().unwrap(), key);
+        Self { stack, prometheus, client }
     }
 
-    /// Waits until Prometheus shows the gateway as it was some time after this call.
+    /// Waits until Prometheus has samples from at least 0.5 s after this call.
     ///
-    /// A caller has its answer a moment before the gateway has recorded it.
+    /// The gateway records a request shortly after the client has its response.
     #[track_caller]
     pub(crate) fn settle(&self, job: &str) {
         self.prometheus.wait_until_after(job, unix_seconds() + 0.5);
     }
 
-    /// Returns what the gateway has logged since the log was `from` bytes long.
+    /// Returns the gateway's log from byte `from` on.
     pub(crate) fn gateway_log(&self, from: usize) -> String {
         self.stack.gateway().unwrap().log().unwrap().split_off(from)
     }

@@ -1,11 +1,11 @@
-//! Requests of known shape, and what has to be counted of them.
+//! Known requests and their expected counts.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::{
-    caller::{Answer, Caller, Chat},
+    client::{Chat, Client, ClientResponse},
     prometheus::Labels,
 };
 
@@ -18,20 +18,20 @@ const PREPARATION: &str = "request_preparation";
 const FETCH: &str = "backend_fetch";
 const STREAM: &str = "stream_processing";
 
-/// What every stream that is sent has a value of.
+/// The metrics of every response stream.
 const STREAMS: [&str; 3] = [
     "streaming_response_chunks",
     "streaming_response_wait_upstream_seconds",
     "streaming_response_wait_client_seconds",
 ];
-/// What every stream that is read has a value of.
+/// The metrics of every backend stream.
 const STREAMS_OF_BACKENDS: [&str; 3] = [
     "streaming_backend_chunks",
     "streaming_backend_wait_upstream_seconds",
     "streaming_backend_wait_client_seconds",
 ];
 
-/// Requests that are alike.
+/// Equal requests.
 #[derive(Debug)]
 pub(crate) struct Known {
     times: u64,
@@ -43,11 +43,11 @@ pub(crate) struct Known {
     outcome: &'static str,
     /// `error.type` of the request as a whole.
     error: Option<&'static str>,
-    /// The stages it passes.
+    /// The stages that it enters.
     stages: &'static [&'static str],
     /// The stage that fails, and its `error.type`.
     stage_error: Option<(&'static str, &'static str)>,
-    /// What the gateway's own call ends with, if it makes one.
+    /// The gateway's backend call, if it makes one.
     call: Option<Call>,
 }
 
@@ -55,14 +55,14 @@ pub(crate) struct Known {
 #[derive(Debug)]
 enum Send {
     Chat(Chat),
-    /// Reads so many lines, and goes away.
-    ChatAndLeave(Chat, usize),
+    /// Reads this many lines, then disconnects.
+    ChatAndCancel(Chat, usize),
     Body(Value),
     Get(&'static str),
     WithWrongKey,
 }
 
-/// A call to a provider.
+/// A backend call.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     provider: &'static str,
@@ -72,10 +72,10 @@ struct Call {
     error: Option<&'static str>,
 }
 
-/// What Prometheus has to show: for each metric, each series' count.
+/// The expected count of each series, by metric.
 pub(crate) type Counts = BTreeMap<&'static str, BTreeMap<Labels, u64>>;
 
-/// Requests that end in every way there is, in all stages, on two providers with three models.
+/// Requests with every outcome, in all stages, on two providers with three models.
 pub(crate) fn all() -> Vec<Known> {
     answered().into_iter().chain(refused()).chain(failed()).collect()
 }
@@ -96,27 +96,27 @@ fn refused() -> Vec<Known> {
     let without_messages = Send::Body(json!({"model": "halcyon-chat", "messages": []}));
     let too_large = Send::Body(json!({"model": "x".repeat(2 << 20)}));
     let unknown_model = Send::Chat(Chat::whole("no-such-model", ""));
-    let all_of_ours = &[AUTH, PARSING, PREPARATION];
+    let all_own_stages = &[AUTH, PARSING, PREPARATION];
     vec![
         Known::get(1, "/v1/nothing", 404, None, &[]),
         Known::get(1, CHAT, 405, Some(CHAT), &[]),
         Known::refused(3, 401, Send::WithWrongKey, &[AUTH], "invalid_api_key"),
         Known::refused(2, 400, without_messages, &[AUTH, PARSING], "invalid_value"),
-        Known::refused(1, 404, unknown_model, all_of_ours, "model_not_found"),
+        Known::refused(1, 404, unknown_model, all_own_stages, "model_not_found"),
         Known::refused(1, 413, too_large, &[AUTH, PARSING], "request_too_large"),
     ]
 }
 
 fn failed() -> Vec<Known> {
     vec![
-        // A provider's 429 is passed on, with its body.
+        // The gateway forwards a provider's 429.
         Known {
             status: 429,
             stage_error: Some((FETCH, "429")),
             call: Some(Call::failed("northwind-mini", Some(429), "429")),
             ..Known::ok(1, "northwind", Chat::whole("northwind-mini", "ttft=0s,error=429"))
         },
-        // Its failure becomes ours.
+        // A provider's 500 becomes a 502.
         Known {
             status: 502,
             outcome: "error",
@@ -125,7 +125,7 @@ fn failed() -> Vec<Known> {
             call: Some(Call::failed("northwind-large", Some(500), "500")),
             ..Known::ok(2, "northwind", Chat::whole("northwind-large", "ttft=0s,error=500"))
         },
-        // The gateway waits for a second.
+        // The gateway's timeout is a second.
         Known {
             status: 504,
             outcome: "timeout",
@@ -135,7 +135,7 @@ fn failed() -> Vec<Known> {
             call: Some(Call::failed("northwind-large", None, "timeout")),
             ..Known::ok(1, "northwind", Chat::whole("northwind-large", "ttft=5s"))
         },
-        // The provider hangs up in mid-stream.
+        // The provider disconnects during the stream.
         Known {
             outcome: "error",
             error: Some("body"),
@@ -148,20 +148,20 @@ fn failed() -> Vec<Known> {
 }
 
 /// Sends all of them, one after the other.
-pub(crate) fn send(known: &[Known], caller: &Caller) {
+pub(crate) fn send(known: &[Known], client: &Client) {
     for it in known {
         for _ in 0..it.times {
-            it.send(caller);
+            it.send(client);
         }
     }
 }
 
-/// Returns how many requests there are.
+/// Returns the number of requests.
 pub(crate) fn total(known: &[Known]) -> u64 {
     known.iter().map(|it| it.times).sum()
 }
 
-/// Returns what has to be shown for them; `upstream_port` is where the provider listens.
+/// Returns the expected counts; `upstream_port` is the provider's port.
 pub(crate) fn expected(known: &[Known], upstream_port: &str) -> Counts {
     let mut counts = Counts::new();
     for it in known {
@@ -189,13 +189,13 @@ impl Known {
         }
     }
 
-    /// One whose caller goes away in the middle.
+    /// A request whose client disconnects during the stream.
     fn left(times: u64, chat: Chat) -> Self {
         let ok = Self::ok(times, "northwind", chat.clone());
-        Self { outcome: "cancelled", send: Send::ChatAndLeave(chat, 10), ..ok }
+        Self { outcome: "cancelled", send: Send::ChatAndCancel(chat, 10), ..ok }
     }
 
-    /// One that is refused by its last stage.
+    /// A request that its last stage rejects.
     fn refused(
         times: u64,
         status: u16,
@@ -229,24 +229,24 @@ impl Known {
         }
     }
 
-    /// Returns whether it is answered bit by bit.
+    /// Returns whether the response is streamed.
     fn is_stream(&self) -> bool {
-        matches!(&self.send, Send::Chat(chat) | Send::ChatAndLeave(chat, _) if chat.is_stream)
+        matches!(&self.send, Send::Chat(chat) | Send::ChatAndCancel(chat, _) if chat.is_stream)
     }
 
-    fn send(&self, caller: &Caller) {
-        let answer: Answer = match &self.send {
-            Send::Chat(chat) => caller.chat(chat),
-            Send::Body(body) => caller.post(body),
-            Send::Get(path) => caller.get(path),
-            Send::WithWrongKey => caller.with_key("wrong").post(&json!({})),
-            Send::ChatAndLeave(chat, lines) => {
-                caller.chat_and_leave(chat, *lines);
+    fn send(&self, client: &Client) {
+        let answer: ClientResponse = match &self.send {
+            Send::Chat(chat) => client.chat(chat),
+            Send::Body(body) => client.post(body),
+            Send::Get(path) => client.get(path),
+            Send::WithWrongKey => client.with_key("wrong").post(&json!({})),
+            Send::ChatAndCancel(chat, lines) => {
+                client.chat_and_cancel(chat, *lines);
                 return;
             }
         };
         assert_eq!(answer.status, self.status, "{self:?}: {answer:?}");
-        assert_eq!(answer.is_whole, self.error != Some("body"), "{self:?}: {answer:?}");
+        assert_eq!(answer.is_complete, self.error != Some("body"), "{self:?}: {answer:?}");
     }
 
     fn count(&self, counts: &mut Counts, upstream_port: &str) {
@@ -326,7 +326,7 @@ impl Call {
             ("server_port", upstream_port),
             ("http_response_status_code", status),
             ("error_type", self.error.unwrap_or_default()),
-            // Known from the response.
+            // Taken from the response.
             ("network_protocol_version", if self.status.is_some() { "1.1" } else { "" }),
         ]
     }

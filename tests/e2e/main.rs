@@ -1,15 +1,14 @@
 //! The whole chain on real servers: gateway → collector → Prometheus → Alertmanager.
 //!
-//! Every test starts what it needs on ports of its own, waits for what it expects instead of for
-//! some time, and shows what it saw last if that does not come.
+//! Every test starts its own servers on its own ports, polls for the expected state instead of
+//! sleeping, and shows the last state if it times out.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod clock;
 mod prometheus;
-mod caller;
-mod bench;
+mod client;
+mod fixture;
 mod spans;
-mod receiver;
+mod alert_receiver;
 mod known_requests;
 
 mod counts;

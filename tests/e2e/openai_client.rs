@@ -1,16 +1,16 @@
-//! The official client of OpenAI, for Python, against the gateway.
+//! OpenAI's Python client against the gateway.
 
 use std::process::Command;
 
-use xtask::{StackOptions, Workspace, python_env};
+use testbed::{StackOptions, Workspace, python_env};
 
-use crate::bench::{Bench, options};
+use crate::fixture::{Fixture, options};
 
 #[test]
-fn the_official_client_streams_and_fails_as_it_would_elsewhere() {
+fn openais_client_works_against_the_gateway() {
     let gateway_args = vec!["--timeout".to_owned(), "2s".to_owned()];
-    let bench = Bench::start(&StackOptions { gateway_args, ..options() });
-    let addresses = bench.stack.addresses();
+    let fixture = Fixture::start(&StackOptions { gateway_args, ..options() });
+    let addresses = fixture.stack.addresses();
 
     let output = Command::new(python_env().unwrap())
         .arg(Workspace::find().path("examples/llm-gateway/tests/openai_client.py"))
@@ -21,8 +21,8 @@ fn the_official_client_streams_and_fails_as_it_would_elsewhere() {
         .output()
         .unwrap();
 
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{errors}");
-    assert!(said.contains("checks hold"), "{said}");
+    assert!(output.status.success(), "{printed}\n{errors}");
+    assert!(printed.contains("checks hold"), "{printed}");
 }

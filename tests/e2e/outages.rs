@@ -1,4 +1,4 @@
-//! Nothing is lost, and nothing gets slow, when the collector is away.
+//! An outage of the collector loses no counts and does not slow the gateway.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -6,39 +6,39 @@ use std::{
     time::Duration,
 };
 
-use xtask::StackOptions;
+use testbed::StackOptions;
 
 use crate::{
-    bench::{Bench, OTLP, options},
-    caller::{Caller, Chat},
-    clock::{EndOnDrop, eventually, now},
+    client::{Chat, Client},
+    fixture::{Fixture, OTLP, SetOnDrop, options},
     spans,
 };
+use testbed::clock::{Stopwatch, eventually};
 
 const LOST: &str = "telemetry export failed";
 const FOUND: &str = "telemetry export recovered";
 
-/// A request that takes no time worth speaking of.
+/// A fast request.
 fn quick() -> Chat {
     Chat::streamed("northwind-mini", "ttft=0s,tokens=3,token-interval=2ms")
 }
 
-fn send_quick(caller: &Caller, times: usize) {
+fn send_quick(client: &Client, times: usize) {
     for _ in 0..times {
-        let answer = caller.chat(&quick());
-        assert!(answer.status == 200 && answer.is_whole, "{answer:?}");
+        let answer = client.chat(&quick());
+        assert!(answer.status == 200 && answer.is_complete, "{answer:?}");
     }
 }
 
 #[test]
 fn counts_are_exact_when_the_collector_is_killed_and_started_again_under_load() {
-    let bench = Bench::start(&options());
+    let fixture = Fixture::start(&options());
     let (streamed, whole) = (AtomicU64::new(0), AtomicU64::new(0));
     let is_over = AtomicBool::new(false);
     let send = |chat: Chat, sent: &AtomicU64| {
         while !is_over.load(SeqCst) {
-            let answer = bench.caller.chat(&chat);
-            assert!(answer.status == 200 && answer.is_whole, "{answer:?}");
+            let answer = fixture.client.chat(&chat);
+            assert!(answer.status == 200 && answer.is_complete, "{answer:?}");
             sent.fetch_add(1, SeqCst);
         }
     };
@@ -51,30 +51,30 @@ fn counts_are_exact_when_the_collector_is_killed_and_started_again_under_load() 
     thread::scope(|scope| {
         scope.spawn(|| send(quick(), &streamed));
         scope.spawn(|| send(Chat { is_stream: false, ..quick() }, &whole));
-        // Or else a failure in here would wait for them for ever.
-        let _end = EndOnDrop(&is_over);
+        // A failure below must end the threads.
+        let _end = SetOnDrop(&is_over);
 
-        // Some of it has been through the collector before, some comes while it is away.
-        bench.settle(OTLP);
-        bench.stack.collector().kill_hard();
-        let log = bench.gateway_log(0).len();
+        // Some requests are exported before the outage, some during it.
+        fixture.settle(OTLP);
+        fixture.stack.collector().kill_hard();
+        let log = fixture.gateway_log(0).len();
         sent_more(20);
-        eventually(|| contains(&bench.gateway_log(log), LOST));
-        bench.stack.collector().restart().unwrap();
+        eventually(|| contains(&fixture.gateway_log(log), LOST));
+        fixture.stack.collector().restart().unwrap();
         sent_more(20);
-        eventually(|| contains(&bench.gateway_log(log), FOUND));
+        eventually(|| contains(&fixture.gateway_log(log), FOUND));
     });
 
-    bench.settle(OTLP);
-    check_counts(&bench, (streamed.load(SeqCst) + whole.load(SeqCst)) as f64);
-    // Whole replies tell what they used, and the gateway counts it with an instrument of its own.
+    fixture.settle(OTLP);
+    check_counts(&fixture, (streamed.load(SeqCst) + whole.load(SeqCst)) as f64);
+    // Responses that are not streamed report usage, which the gateway counts with its own instrument.
     let prompts = "sum(gateway_tokens_total{type=\"prompt\"})";
-    assert_eq!(bench.prometheus.number(prompts), Some(whole.load(SeqCst) as f64 * 3.0));
+    assert_eq!(fixture.prometheus.number(prompts), Some(whole.load(SeqCst) as f64 * 3.0));
 }
 
-/// Checks that everything has been counted so many times.
+/// Checks that every metric has this count.
 #[track_caller]
-fn check_counts(bench: &Bench, expected: f64) {
+fn check_counts(fixture: &Fixture, expected: f64) {
     for metric in [
         "request_duration_seconds_count",
         "http_server_request_duration_seconds_count",
@@ -86,73 +86,74 @@ fn check_counts(bench: &Bench, expected: f64) {
         "request_stage_share_seconds_count{stage=\"unattributed\"}",
     ] {
         let query = format!("sum({metric})");
-        assert_eq!(bench.prometheus.number(&query), Some(expected), "{query}");
+        assert_eq!(fixture.prometheus.number(&query), Some(expected), "{query}");
     }
 }
 
 #[test]
-fn what_was_measured_last_is_delivered_when_the_gateway_is_told_to_end() {
-    let bench = Bench::start(&exported_at_the_end());
+fn shutdown_exports_the_last_measurements() {
+    let fixture = Fixture::start(&exported_at_the_end());
 
-    send_quick(&bench.caller, 5);
-    assert_eq!(bench.prometheus.query("request_duration_seconds_count"), []);
-    bench.stack.gateway().unwrap().stop();
+    send_quick(&fixture.client, 5);
+    assert_eq!(fixture.prometheus.query("request_duration_seconds_count"), []);
+    fixture.stack.gateway().unwrap().stop();
 
-    bench.prometheus.wait_for("request_duration_seconds_count", 5.0);
-    assert_eq!(bench.prometheus.number("streaming_duration_seconds_count"), Some(5.0));
-    let requests = || spans::all(&bench.stack).iter().filter(|it| it.kind == spans::SERVER).count();
+    fixture.prometheus.wait_for("request_duration_seconds_count", 5.0);
+    assert_eq!(fixture.prometheus.number("streaming_duration_seconds_count"), Some(5.0));
+    let requests =
+        || spans::all(&fixture.stack).iter().filter(|it| it.kind == spans::SERVER).count();
     eventually(|| if requests() == 5 { Ok(()) } else { Err(requests()) });
 }
 
 #[test]
-fn a_gateway_without_a_collector_serves_as_ever_and_says_once_what_is_wrong() {
-    let bench = Bench::start(&options());
-    let gateway = bench.stack.gateway().unwrap();
-    let with_collector = seconds_for(&bench, 20);
+fn without_a_collector_the_gateway_is_as_fast_and_logs_once() {
+    let fixture = Fixture::start(&options());
+    let gateway = fixture.stack.gateway().unwrap();
+    let with_collector = seconds_for(&fixture, 20);
     gateway.stop();
-    bench.stack.collector().stop();
-    let log = bench.gateway_log(0).len();
+    fixture.stack.collector().stop();
+    let log = fixture.gateway_log(0).len();
 
-    let starting = now();
+    let starting = Stopwatch::start();
     gateway.restart().unwrap();
     assert!(starting.elapsed() < Duration::from_secs(5), "{:?}", starting.elapsed());
     eventually(|| {
-        send_quick(&bench.caller, 1);
-        contains(&bench.gateway_log(log), LOST)
+        send_quick(&fixture.client, 1);
+        contains(&fixture.gateway_log(log), LOST)
     });
-    // Time for several more failures to export.
-    let without_collector = (0..5).map(|_| seconds_for(&bench, 20)).fold(f64::MAX, f64::min);
+    // Covers several failed exports.
+    let without_collector = (0..5).map(|_| seconds_for(&fixture, 20)).fold(f64::MAX, f64::min);
     assert!(
         without_collector < with_collector * 2.0 + 0.1,
         "{with_collector} s with a collector, {without_collector} s without"
     );
 
-    bench.stack.collector().restart().unwrap();
-    eventually(|| contains(&bench.gateway_log(log), FOUND));
-    let said = bench.gateway_log(log);
+    fixture.stack.collector().restart().unwrap();
+    eventually(|| contains(&fixture.gateway_log(log), FOUND));
+    let said = fixture.gateway_log(log);
     assert_eq!((said.matches(LOST).count(), said.matches(FOUND).count()), (1, 1), "{said}");
     assert_eq!(said.matches(" WARN ").count(), 1, "{said}");
 }
 
 #[test]
-fn a_gateway_without_a_collector_ends_within_the_shutdown_timeout() {
+fn without_a_collector_the_gateway_ends_within_the_shutdown_timeout() {
     let mut options = exported_at_the_end();
     options.gateway_env.push(("STAGELIGHT_SHUTDOWN_TIMEOUT".to_owned(), "1000".to_owned()));
-    let bench = Bench::start(&options);
-    send_quick(&bench.caller, 3);
-    bench.stack.collector().kill_hard();
+    let fixture = Fixture::start(&options);
+    send_quick(&fixture.client, 3);
+    fixture.stack.collector().kill_hard();
 
-    let ending = now();
-    bench.stack.gateway().unwrap().stop();
+    let ending = Stopwatch::start();
+    fixture.stack.gateway().unwrap().stop();
 
     assert!(ending.elapsed() < Duration::from_secs(3), "{:?}", ending.elapsed());
-    let said = bench.gateway_log(0);
-    // A request's own, and one for each stage.
+    let said = fixture.gateway_log(0);
+    // The request span and one for each stage.
     assert!(said.contains("not delivered: 18 spans"), "{said}");
     assert!(said.contains("last metrics export"), "{said}");
 }
 
-/// Intervals so long that nothing is exported before the end.
+/// Intervals so long that nothing is exported before the shutdown.
 fn exported_at_the_end() -> StackOptions {
     StackOptions {
         export_interval: Duration::from_secs(3600),
@@ -161,10 +162,10 @@ fn exported_at_the_end() -> StackOptions {
     }
 }
 
-/// Returns how long some requests take, one after the other.
-fn seconds_for(bench: &Bench, requests: usize) -> f64 {
-    let started = now();
-    send_quick(&bench.caller, requests);
+/// Returns the duration of sequential requests, in seconds.
+fn seconds_for(fixture: &Fixture, requests: usize) -> f64 {
+    let started = Stopwatch::start();
+    send_quick(&fixture.client, requests);
     started.elapsed().as_secs_f64()
 }
 

@@ -1,34 +1,32 @@
-//! A small client of Prometheus' API.
+//! A client of Prometheus' API.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    caller::agent,
-    clock::{eventually, unix_seconds},
-};
+use testbed::clock::{eventually, unix_seconds};
+use testbed::http_client::agent;
 
 /// The labels of a series, without its name.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// Prometheus, by its address.
+/// A client of one Prometheus.
 #[derive(Debug)]
 pub(crate) struct Prometheus {
     url: String,
     agent: ureq::Agent,
 }
 
-/// One row of an instant query's answer.
+/// One row of an instant query's response.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// The metric's name; empty if the query took it away.
+    /// The metric's name; empty if the query removed it.
     pub(crate) name: String,
     pub(crate) labels: Labels,
     pub(crate) value: f64,
 }
 
-/// An exemplar, of whatever series.
+/// An exemplar of any series.
 #[derive(Clone, Debug)]
 pub(crate) struct Exemplar {
     pub(crate) trace_id: String,
@@ -44,33 +42,33 @@ impl Prometheus {
 
     /// Runs an instant query.
     pub(crate) fn query(&self, query: &str) -> Vec<Sample> {
-        let answer = self.ask("query", &[("query", query)]);
+        let answer = self.get("query", &[("query", query)]);
         let rows = answer["result"].as_array();
         rows.unwrap_or_else(|| panic!("{query}: {answer}")).iter().map(Sample::read).collect()
     }
 
-    /// Returns the exemplars of the last minutes of what a selector selects.
+    /// Returns the exemplars of the last minutes of the selected series.
     pub(crate) fn exemplars(&self, selector: &str) -> Vec<Exemplar> {
         let (start, end) = (unix_seconds() - 600.0, unix_seconds() + 60.0);
         let (start, end) = (start.to_string(), end.to_string());
         let answer =
-            self.ask("query_exemplars", &[("query", selector), ("start", &start), ("end", &end)]);
+            self.get("query_exemplars", &[("query", selector), ("start", &start), ("end", &end)]);
         let series = answer.as_array().unwrap_or_else(|| panic!("{selector}: {answer}"));
         let exemplars = series.iter().flat_map(|it| it["exemplars"].as_array().unwrap());
         exemplars.map(Exemplar::read).collect()
     }
 
-    /// Returns the data of an answer.
-    fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
-        self.try_ask(what, parameters).unwrap_or_else(|error| panic!("{parameters:?}: {error}"))
+    /// Returns the data of a response.
+    fn get(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
+        self.try_get(what, parameters).unwrap_or_else(|error| panic!("{parameters:?}: {error}"))
     }
 
-    /// Returns the data of an answer.
+    /// Returns the data of a response.
     ///
     /// # Errors
     ///
-    /// What Prometheus says is wrong with the request.
-    pub(crate) fn try_ask(&self, what: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+    /// Returns Prometheus' error.
+    pub(crate) fn try_get(&self, what: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
         let answer = self
             .agent
             .get(format!("{}/api/v1/{what}", self.url))
@@ -86,21 +84,21 @@ impl Prometheus {
         }
     }
 
-    /// Pushes what Prometheus cannot read.
-    pub(crate) fn push_nonsense(&self) {
+    /// Pushes a request that Prometheus cannot decode.
+    pub(crate) fn push_invalid(&self) {
         let request = self.agent.post(format!("{}/api/v1/otlp/v1/metrics", self.url));
-        let answer = request.header("content-type", "application/x-protobuf").send("nonsense");
+        let answer = request.header("content-type", "application/x-protobuf").send("not protobuf");
         assert!(!answer.unwrap().status().is_success());
     }
 
-    /// Runs a query that gives one number, or none yet.
+    /// Runs a query with at most one row and returns its value.
     pub(crate) fn number(&self, query: &str) -> Option<f64> {
         let rows = self.query(query);
         assert!(rows.len() < 2, "{query}: {rows:#?}");
         rows.first().map(|it| it.value)
     }
 
-    /// Waits until a query gives this number.
+    /// Waits until a query returns this number.
     #[track_caller]
     pub(crate) fn wait_for(&self, query: &str, expected: f64) {
         eventually(|| match self.number(query) {
@@ -109,9 +107,9 @@ impl Prometheus {
         });
     }
 
-    /// Waits until the newest samples of this job were taken after `moment`, in seconds since 1970.
+    /// Waits until the newest samples of a job are from after `moment`, in seconds since 1970.
     ///
-    /// All samples of an export, and all of a scrape, are of one moment.
+    /// All samples of one export or one scrape have the same timestamp.
     #[track_caller]
     pub(crate) fn wait_until_after(&self, job: &str, moment: f64) {
         let query = format!("min(timestamp(http_server_active_requests{{job={job:?}}}))");
@@ -143,7 +141,7 @@ impl Sample {
         Self { name, labels, value }
     }
 
-    /// Returns a label's value; empty if there is no such label.
+    /// Returns a label's value, empty if the series does not have the label.
     pub(crate) fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }

@@ -1,16 +1,16 @@
-//! The README says what is so.
+//! The README's snippets match the code.
 
 use std::{collections::BTreeSet, fs};
 
 use stagelight_core::catalog::{self, Instrument};
-use xtask::Workspace;
+use testbed::Workspace;
 
-/// Around the first snippet.
+/// The markers of the first snippet.
 const BEGIN: &str = "<!-- minimal:begin -->\n```rust,no_run\n";
 const END: &str = "```\n<!-- minimal:end -->\n";
 
 #[test]
-fn the_first_snippet_is_the_smallest_example() {
+fn the_first_snippet_is_the_minimal_example() {
     let path = Workspace::find().path("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let example =
@@ -26,14 +26,14 @@ fn the_first_snippet_is_the_smallest_example() {
 }
 
 #[test]
-fn the_smallest_example_is_small() {
+fn the_minimal_example_is_short() {
     let example = fs::read_to_string(Workspace::find().path("examples/minimal/src/main.rs"));
     let lines = example.unwrap().lines().count();
     assert!(lines < 40, "{lines} lines");
 }
 
 #[test]
-fn every_metric_in_its_queries_is_in_the_catalogue() {
+fn every_metric_in_the_readmes_queries_is_in_the_catalogue() {
     let readme = fs::read_to_string(Workspace::find().path("README.md")).unwrap();
     let blocks = readme.split("```promql\n").skip(1).filter_map(|it| it.split("```").next());
 
@@ -54,7 +54,7 @@ fn every_metric_in_its_queries_is_in_the_catalogue() {
     assert_eq!(unknown, Vec::<&String>::new());
 }
 
-/// Returns the words of a query that stand where a metric does: before a range or a selector.
+/// Returns the names before a range or a selector in a query.
 fn metrics_in(query: &str) -> Vec<String> {
     let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == ':';
     let ends = query.match_indices(['[', '{']).map(|(end, _)| &query[..end]);

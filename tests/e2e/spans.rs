@@ -1,11 +1,10 @@
-//! Reads the spans that the collector has written.
+//! Reads the spans from the collector's files.
 
 use std::time::Duration;
+use testbed::clock::eventually;
 
 use serde_json::Value;
-use xtask::Stack;
-
-use crate::clock::eventually;
+use testbed::Stack;
 
 /// A span of a trace, as exported.
 #[derive(Clone, Debug)]
@@ -15,7 +14,7 @@ pub(crate) struct Span {
     pub(crate) parent_span_id: String,
     pub(crate) name: String,
     pub(crate) kind: u64,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
     pub(crate) status: u64,
     attributes: Vec<Value>,
     pub(crate) resource: Vec<Value>,
@@ -30,9 +29,9 @@ pub(crate) const INTERNAL: u64 = 1;
 /// `STATUS_CODE_ERROR` in OTLP.
 pub(crate) const ERROR: u64 = 2;
 
-/// Waits until the collector has a whole trace, which is when it has the request's own span.
+/// Waits until the collector has a matching request span, and returns the spans of its trace.
 ///
-/// That span ends last, and spans are exported in the order in which they end.
+/// The trace is complete then: the request span ends last, and spans are exported as they end.
 #[track_caller]
 pub(crate) fn wait_for_trace(stack: &Stack, is_it: impl Fn(&Span) -> bool) -> Vec<Span> {
     eventually(|| {
@@ -48,14 +47,14 @@ pub(crate) fn wait_for_trace(stack: &Stack, is_it: impl Fn(&Span) -> bool) -> Ve
     })
 }
 
-/// Returns all spans so far.
+/// Returns all spans.
 pub(crate) fn all(stack: &Stack) -> Vec<Span> {
     read(&stack.traces().unwrap())
 }
 
-/// Returns the spans of exports, one in a line.
+/// Returns the spans of exports, one export per line.
 pub(crate) fn read(text: &str) -> Vec<Span> {
-    // A line that is being written has no end yet.
+    // The last line may be incomplete.
     let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
     let exports: Vec<Value> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();
     let mut spans = Vec::new();
@@ -67,13 +66,13 @@ pub(crate) fn read(text: &str) -> Vec<Span> {
     spans
 }
 
-/// Returns the one span of a request in a trace.
+/// Returns the request span of a trace.
 #[track_caller]
 pub(crate) fn of_request(trace: &[Span]) -> &Span {
     the_only(trace, |it| it.kind == SERVER)
 }
 
-/// Returns the one span of a stage in a trace.
+/// Returns the span of a stage in a trace.
 #[track_caller]
 pub(crate) fn of_stage<'a>(trace: &'a [Span], stage: &str) -> &'a Span {
     the_only(trace, |it| it.attribute("stage") == stage)
@@ -98,20 +97,20 @@ impl Span {
             parent_span_id: text("parentSpanId"),
             name: text("name"),
             kind: span["kind"].as_u64().unwrap_or_default(),
-            took: Duration::from_nanos(nanos("endTimeUnixNano") - nanos("startTimeUnixNano")),
+            duration: Duration::from_nanos(nanos("endTimeUnixNano") - nanos("startTimeUnixNano")),
             status: span["status"]["code"].as_u64().unwrap_or_default(),
             attributes: list(&span["attributes"]).to_vec(),
             resource: list(&resource["attributes"]).to_vec(),
         }
     }
 
-    /// Returns an attribute's value as text; empty if there is no such attribute.
+    /// Returns an attribute's value as text, empty if the span does not have the attribute.
     pub(crate) fn attribute(&self, name: &str) -> String {
         value_of(&self.attributes, name)
     }
 }
 
-/// Returns the value, as text, of one of OTLP's lists of keys and values.
+/// Returns a value, as text, of an OTLP list of attributes.
 pub(crate) fn value_of(attributes: &[Value], name: &str) -> String {
     let Some(found) = attributes.iter().find(|it| it["key"] == name) else { return String::new() };
     let value = found["value"].as_object().unwrap().values().next().unwrap();

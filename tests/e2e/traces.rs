@@ -1,4 +1,4 @@
-//! Traces arrive whole, go on from the caller's, and go on to the provider.
+//! Traces are complete, continue the client's trace and propagate to the provider.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -7,39 +7,39 @@ use std::{
 };
 
 use crate::{
-    bench::{Bench, options},
-    caller::Chat,
+    client::Chat,
+    fixture::{Fixture, options},
     spans::{self, CLIENT, ERROR, INTERNAL, SERVER, value_of},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
-const CALLER_SPAN_ID: &str = "b7ad6b7169203331";
+const CLIENT_SPAN_ID: &str = "b7ad6b7169203331";
 
-/// The context of a caller that records its trace.
+/// The context of a client that samples its trace.
 fn traceparent() -> String {
-    format!("00-{TRACE_ID}-{CALLER_SPAN_ID}-01")
+    format!("00-{TRACE_ID}-{CLIENT_SPAN_ID}-01")
 }
 
 #[test]
-fn a_trace_goes_on_from_the_caller_through_the_stages_to_the_provider() {
-    let bench = Bench::start(&options());
-    let provider = provider_in_place_of(&bench);
+fn a_trace_continues_from_the_client_through_the_stages_to_the_provider() {
+    let fixture = Fixture::start(&options());
+    let provider = replace_provider(&fixture);
 
     let chat = Chat::whole("northwind-mini", "");
-    let answer = bench.caller.chat_in_trace(&chat, &traceparent());
+    let answer = fixture.client.chat_in_trace(&chat, &traceparent());
 
     assert_eq!((answer.status, answer.text.as_str()), (200, "{}"));
     let head = provider.join().unwrap();
-    let trace = spans::wait_for_trace(&bench.stack, |it| it.trace_id == TRACE_ID);
+    let trace = spans::wait_for_trace(&fixture.stack, |it| it.trace_id == TRACE_ID);
 
     let request = spans::of_request(&trace);
     assert_eq!(request.kind, SERVER);
-    assert_eq!(request.parent_span_id, CALLER_SPAN_ID);
+    assert_eq!(request.parent_span_id, CLIENT_SPAN_ID);
     let stages = ["auth_validation", "request_parsing", "request_preparation"];
     for stage in stages.iter().chain(&["backend_fetch", "stream_processing"]) {
         let span = spans::of_stage(&trace, stage);
         assert_eq!(span.parent_span_id, request.span_id, "{stage}");
-        assert!(span.took <= request.took, "{stage}");
+        assert!(span.duration <= request.duration, "{stage}");
     }
     let fetch = spans::of_stage(&trace, "backend_fetch");
     let sent = format!("traceparent: 00-{TRACE_ID}-{}-01", fetch.span_id);
@@ -47,14 +47,14 @@ fn a_trace_goes_on_from_the_caller_through_the_stages_to_the_provider() {
 }
 
 #[test]
-fn spans_are_what_the_conventions_ask_for() {
-    let bench = Bench::start(&options());
-    let upstream = bench.stack.addresses().upstream.as_deref().unwrap();
+fn spans_follow_the_semantic_conventions() {
+    let fixture = Fixture::start(&options());
+    let upstream = fixture.stack.addresses().upstream.as_deref().unwrap();
     let port = upstream.rsplit_once(':').unwrap().1;
 
-    bench.caller.chat(&Chat::streamed("halcyon-chat", "ttft=0s,error=500"));
+    fixture.client.chat(&Chat::streamed("halcyon-chat", "ttft=0s,error=500"));
 
-    let trace = spans::wait_for_trace(&bench.stack, |_| true);
+    let trace = spans::wait_for_trace(&fixture.stack, |_| true);
     let request = spans::of_request(&trace);
     assert_eq!(request.name, "POST /v1/chat/completions");
     assert_eq!((request.kind, request.status), (SERVER, ERROR));
@@ -95,24 +95,24 @@ fn spans_are_what_the_conventions_ask_for() {
 }
 
 #[test]
-fn a_trace_that_the_caller_does_not_record_is_not_recorded_here_either() {
-    let bench = Bench::start(&options());
+fn a_trace_that_the_client_does_not_sample_is_not_exported() {
+    let fixture = Fixture::start(&options());
     let chat = Chat::whole("northwind-mini", "ttft=0s,tokens=1");
 
-    bench.caller.chat_in_trace(&chat, &traceparent().replace("-01", "-00"));
-    bench.caller.chat(&chat);
+    fixture.client.chat_in_trace(&chat, &traceparent().replace("-01", "-00"));
+    fixture.client.chat(&chat);
 
-    // The second request's spans come after the first one's.
-    spans::wait_for_trace(&bench.stack, |_| true);
-    let spans = spans::all(&bench.stack);
+    // The second request's spans are exported after the first one's.
+    spans::wait_for_trace(&fixture.stack, |_| true);
+    let spans = spans::all(&fixture.stack);
     assert!(spans.iter().all(|it| it.trace_id != TRACE_ID), "{spans:#?}");
-    bench.prometheus.wait_for("sum(request_duration_seconds_count)", 2.0);
+    fixture.prometheus.wait_for("sum(request_duration_seconds_count)", 2.0);
 }
 
-/// Answers one request in place of the simulated provider, and returns its head in lines.
-fn provider_in_place_of(bench: &Bench) -> thread::JoinHandle<Vec<String>> {
-    bench.stack.upstream().unwrap().stop();
-    let address = bench.stack.addresses().upstream.as_deref().unwrap();
+/// Serves one request in place of the simulated provider, and returns the lines of its head.
+fn replace_provider(fixture: &Fixture) -> thread::JoinHandle<Vec<String>> {
+    fixture.stack.upstream().unwrap().stop();
+    let address = fixture.stack.addresses().upstream.as_deref().unwrap();
     let listener = TcpListener::bind(address.trim_start_matches("http://")).unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();

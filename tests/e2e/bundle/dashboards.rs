@@ -1,18 +1,18 @@
-//! What there is to execute in a dashboard's file.
+//! The queries in a dashboard's file.
 
 use std::fs;
 
 use serde_json::Value;
-use xtask::Workspace;
+use testbed::Workspace;
 
-/// A dashboard's file.
+/// A parsed dashboard file.
 #[derive(Clone, Debug)]
 pub(crate) struct Dashboard {
     pub(crate) uid: String,
     pub(crate) json: Value,
 }
 
-/// A panel that shows something, wherever it is in the dashboard.
+/// A panel, also one in a row.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel<'a> {
     pub(crate) title: &'a str,
@@ -29,7 +29,7 @@ pub(crate) struct Target<'a> {
 // === impl Dashboard ===
 
 impl Dashboard {
-    /// Reads every dashboard that operators copy, in the order of their files' names.
+    /// Reads the shipped dashboards by file name.
     pub(crate) fn shipped() -> Vec<Self> {
         let folder = Workspace::find().path("grafana/dashboards");
         let mut files: Vec<_> =
@@ -44,7 +44,7 @@ impl Dashboard {
         Self { uid: json["uid"].as_str().unwrap_or_default().to_owned(), json }
     }
 
-    /// Returns the panels in the order in which they are seen, those of collapsed rows included.
+    /// Returns the panels in order, those of collapsed rows included.
     pub(crate) fn panels(&self) -> Vec<Panel<'_>> {
         let mut panels = Vec::new();
         for panel in list(&self.json["panels"]) {
@@ -72,7 +72,7 @@ impl<'a> Panel<'a> {
         Self { title: json["title"].as_str().unwrap_or_default(), json }
     }
 
-    /// Returns the queries that go to Prometheus.
+    /// Returns the Prometheus queries.
     pub(crate) fn targets(&self) -> Vec<Target<'a>> {
         let targets = list(&self.json["targets"]).iter();
         let targets = targets.map(|json| Target { panel: self.json, json });
@@ -91,7 +91,7 @@ impl<'a> Target<'a> {
         self.json["expr"].as_str().unwrap_or_default()
     }
 
-    /// Whether one moment is asked for rather than the dashboard's whole time.
+    /// Returns whether it is an instant query.
     pub(crate) fn is_instant(self) -> bool {
         self.json["instant"] == true
     }
@@ -104,14 +104,14 @@ impl<'a> Target<'a> {
         self.json["exemplar"] == true
     }
 
-    /// Returns the names of the labels in the legend.
+    /// Returns the label names in the legend.
     pub(crate) fn legend_labels(self) -> Vec<&'a str> {
         let legend = self.json["legendFormat"].as_str().unwrap_or_default();
         let parts = legend.split("{{").skip(1).filter_map(|it| it.split_once("}}"));
         parts.map(|it| it.0.trim()).collect()
     }
 
-    /// Returns a setting of the field that the values are in, as an override or the default has it.
+    /// Returns a setting of the values' field, from an override or the defaults.
     pub(crate) fn setting(self, key: &str) -> Option<&'a Value> {
         let overrides = list(&self.panel["fieldConfig"]["overrides"]).iter();
         let of_it = overrides.filter(|it| self.is_matched_by(&it["matcher"]));
@@ -135,7 +135,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Returns what the field with the values may be called.
+    /// Returns the possible names of the values' field.
     fn names(self) -> Vec<String> {
         let column = format!("Value #{}", self.ref_id());
         let legend = self.json["legendFormat"].as_str().unwrap_or_default().to_owned();
@@ -147,7 +147,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Returns an array's elements; none if there is no array.
+/// Returns an array's elements; none if it is not an array.
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

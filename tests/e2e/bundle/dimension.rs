@@ -1,12 +1,12 @@
-//! What an expression's values are measured in, worked out from the names of its metrics.
+//! The dimension of an expression's values, inferred from the names of its metrics.
 
 use std::collections::BTreeMap;
 
 use super::promql::Node;
 
-/// Powers of the base units, and whether it is in hundredths.
+/// Powers of the base units, and whether the value is a percentage.
 ///
-/// Counts (requests, chunks, spans) have no dimension here: they are `1`, as ratios are.
+/// Counts (requests, chunks, spans) and ratios have no dimension.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dimension {
     pub(crate) seconds: i8,
@@ -14,15 +14,15 @@ pub(crate) struct Dimension {
     pub(crate) is_percent: bool,
 }
 
-/// What is known of an expression.
+/// The dimensions of an expression.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
     value: Dimension,
-    /// What a histogram's bounds are measured in, while it is one.
+    /// The dimension of the bounds, for histograms.
     bounds: Option<Dimension>,
 }
 
-/// The parsed expressions behind recorded series, by the series' name: several, if they differ in labels.
+/// The parsed expressions of recorded series by name; several if they differ in labels.
 pub(crate) type Recorded = BTreeMap<String, Vec<serde_json::Value>>;
 
 const SECONDS: Dimension = Dimension { seconds: 1, bytes: 0, is_percent: false };
@@ -30,7 +30,7 @@ const BYTES: Dimension = Dimension { seconds: 0, bytes: 1, is_percent: false };
 const ONE: Dimension = Dimension { seconds: 0, bytes: 0, is_percent: false };
 const PERCENT: Dimension = Dimension { seconds: 0, bytes: 0, is_percent: true };
 
-/// Functions that give so many of something.
+/// Functions that return counts.
 const COUNTING: [&str; 7] = [
     "count_over_time",
     "changes",
@@ -40,15 +40,15 @@ const COUNTING: [&str; 7] = [
     "vector",
     "present_over_time",
 ];
-/// Functions of whose values nothing is known here.
+/// Functions whose dimension is not inferred.
 const UNKNOWN: [&str; 6] = ["sqrt", "exp", "ln", "log2", "log10", "stdvar_over_time"];
 
-/// Returns what an expression's values are measured in; `None` if that cannot be told.
-pub(crate) fn of(expression: Node<'_>, recorded: &Recorded) -> Option<Dimension> {
+/// Returns the dimension of an expression; `None` if it is unknown.
+pub(crate) fn infer(expression: Node<'_>, recorded: &Recorded) -> Option<Dimension> {
     measure(expression, recorded).map(|it| it.value)
 }
 
-/// Whether a panel with this unit shows values of this dimension as what they are.
+/// Returns whether a panel's unit fits values of this dimension.
 pub(crate) fn fits(unit: &str, dimension: Dimension) -> bool {
     match unit {
         "s" | "dtdurations" | "dtdhms" | "clocks" => dimension == SECONDS,
@@ -57,7 +57,7 @@ pub(crate) fn fits(unit: &str, dimension: Dimension) -> bool {
         "percent" => dimension == PERCENT,
         "percentunit" => dimension == ONE,
         "reqps" | "ops" | "cps" | "rps" | "wps" | "hertz" => dimension == ONE.per_second(),
-        // A bare number: of things, or of how many times as much.
+        // A plain number: a count or a factor.
         _ => dimension == ONE,
     }
 }
@@ -85,7 +85,7 @@ impl Dimension {
         }
     }
 
-    /// Reads a metric's name: what its values are measured in.
+    /// Infers the dimension from a metric's name.
     fn of_metric(name: &str) -> Self {
         let name = name.strip_suffix("_total").unwrap_or(name);
         if name == "stage_percentage" {
@@ -133,7 +133,7 @@ fn measure(node: Node<'_>, recorded: &Recorded) -> Option<Measure> {
         "vectorSelector" | "matrixSelector" => match recorded.get(node.metric()) {
             Some(rules) => {
                 let measured = measure(Node::new(rules.first()?), recorded)?;
-                // What is recorded as an increase is a rate times a number of seconds.
+                // Recorded increases are rates times seconds.
                 let operation = node.metric().rsplit(':').next().unwrap_or_default();
                 Some(if operation.starts_with("increase") {
                     measured.times_seconds()
@@ -154,7 +154,7 @@ fn measure(node: Node<'_>, recorded: &Recorded) -> Option<Measure> {
     }
 }
 
-/// Returns the name in a pattern for a metric's names, such as `a_metric(_total)?`.
+/// Returns the metric's name in a pattern such as `a_metric(_total)?`.
 fn family(pattern: &str) -> &str {
     let end = pattern.find(|it: char| !it.is_ascii_alphanumeric() && it != '_' && it != ':');
     &pattern[..end.unwrap_or(pattern.len())]

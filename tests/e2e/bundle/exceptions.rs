@@ -1,39 +1,38 @@
-//! What a healthy stack under load does not emit, each with its reason.
+//! Metrics that a healthy stack under load does not emit, with reasons.
 //!
-//! This is the only list. Whatever else is empty is a defect, and so is an entry that is not needed: one of which there is
-//! data, or that no query asks for. What is only emitted when something breaks cannot be misspelt either: its name has to
-//! stand in the program that emits it.
+//! This is the only list: any other empty result is a problem, and so is an entry that no query
+//! needs. The names must exist in the program that emits them, so that they cannot be misspelt.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use stagelight_core::catalog;
-use xtask::Tools;
+use testbed::Tools;
 
 use Emitter::{Catalogue, Collector};
 
-/// Metrics of which there are no series.
+/// A metric without series.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exception {
-    /// A metric's name, or the pattern for one, as the query has it.
+    /// The metric's name, or the pattern in the query.
     pub(crate) metric: &'static str,
-    /// Only series with this label are missing; empty for all.
+    /// The label of the missing series; empty if all series are missing.
     pub(crate) label: &'static str,
     pub(crate) reason: &'static str,
-    /// Who would emit it, and by which name.
+    /// The program that emits it, and its name there.
     emitted_as: (Emitter, &'static str),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Emitter {
-    /// The library: the name is in the catalogue.
+    /// stagelight: the name is in the catalogue.
     Catalogue,
     Collector,
 }
 
-const NO_LOGS: &str = "the collector beside the service takes no logs";
-const NOTHING_GIVEN_UP: &str = "counted from the first batch on that is given up for good";
-const QUEUE_NEVER_FULL: &str = "counted from the first batch on that finds the queue full";
-const MEMORY_ENOUGH: &str = "counted from the first batch on that finds too little memory";
+const NO_LOGS: &str = "the services send no logs";
+const NOTHING_GIVEN_UP: &str = "no batch was dropped after retries";
+const QUEUE_NEVER_FULL: &str = "the queue was never full";
+const MEMORY_ENOUGH: &str = "memory was never short";
 
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     collector(
@@ -99,13 +98,13 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         metric: "stagelight_dropped_total",
         label: "",
-        reason: "counted from the first measurement on that is dropped",
+        reason: "no measurement was dropped",
         emitted_as: (Catalogue, "stagelight_dropped_total"),
     },
     Exception {
         metric: "otel_sdk_exporter_span_exported_total",
         label: "error_type",
-        reason: "counted from the first spans on that a collector refuses for good",
+        reason: "no spans were rejected permanently",
         emitted_as: (Catalogue, "otel_sdk_exporter_span_exported_total"),
     },
 ];
@@ -114,7 +113,7 @@ const fn collector(metric: &'static str, reason: &'static str, name: &'static st
     Exception { metric, label: "", reason, emitted_as: (Collector, name) }
 }
 
-/// Returns the names of the labels that a metric of the catalogue has by itself, whether there are series of it or not.
+/// Returns the label names of a metric in the catalogue.
 pub(crate) fn catalogued_labels(metric: &str) -> Option<BTreeSet<String>> {
     let mut families = catalog::ALL.iter();
     let family = families.find(|it| it.metrics.iter().any(|it| it.prometheus_name() == metric))?;
@@ -122,11 +121,11 @@ pub(crate) fn catalogued_labels(metric: &str) -> Option<BTreeSet<String>> {
     Some(labels.chain(["job", "instance"].map(str::to_owned)).collect())
 }
 
-/// Checks that every listed name is one that its program has.
+/// Checks that every listed name exists in its program.
 pub(crate) fn check(tools: &Tools) {
     let has = |program: &Path, name| {
         let mut grep = Command::new("grep");
-        // Bytes, not letters: a program is text in no language, and large.
+        // The C locale makes grep compare bytes.
         grep.env("LC_ALL", "C").args(["-qaF", name]).arg(program);
         grep.status().unwrap().success()
     };
@@ -137,6 +136,6 @@ pub(crate) fn check(tools: &Tools) {
             }
             Collector => has(&tools.collector, name),
         };
-        assert!(is_there, "{metric}: {name:?} with {label:?} is nowhere in {emitter:?}");
+        assert!(is_there, "{metric}: {name:?} with {label:?} is not in {emitter:?}");
     }
 }

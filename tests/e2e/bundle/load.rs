@@ -1,4 +1,4 @@
-//! Callers of every kind at once: what fills every panel, and what a dashboard is looked at for.
+//! A mixed load that fills every panel: successes, errors, cancels, timeouts and slow readers.
 
 use std::{
     io::{Read, Write},
@@ -13,150 +13,152 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::caller::{Caller, Chat};
+use crate::client::{Chat, Client};
 
-/// Two providers' three models.
+/// Three models of two providers.
 const MODELS: [&str; 3] = ["northwind-large", "northwind-mini", "halcyon-chat"];
-/// How many callers each model has at once.
-const CALLERS: usize = 2;
-/// How long a caller thinks between an answer and its next question.
-const THINKING: Duration = Duration::from_millis(150);
-/// How long from one request with trouble to the next, where there is much of it: about one in ten is one.
-const BETWEEN_TROUBLE: Duration = Duration::from_millis(700);
-/// How much longer where there is little: about one in a hundred.
-const PEACE: u32 = 12;
-/// How long the slow reader reads nothing.
-const REST: Duration = Duration::from_secs(1);
+/// Number of concurrent clients of each model.
+const CLIENTS: usize = 2;
+/// Pause between a response and the next request.
+const PAUSE: Duration = Duration::from_millis(150);
+/// Interval of failing requests in [`Trouble::Much`], about one request in ten.
+const TROUBLE_INTERVAL: Duration = Duration::from_millis(700);
+/// Factor of the interval in [`Trouble::Little`], about one request in a hundred.
+const LITTLE: u32 = 12;
+/// How long the slow reader does not read.
+const STALL: Duration = Duration::from_secs(1);
 
-/// The longest silence of a provider that the gateway is to take. The load's timeouts are longer,
-/// all else is far shorter.
-pub(crate) const TIMEOUT: &str = "2s";
+/// The gateway's timeout for a silent provider. The load's timeouts are longer, all else is far
+/// shorter.
+pub(crate) const GATEWAY_TIMEOUT: &str = "2s";
 
-/// Threads that send requests until they are told to stop, which dropping this does.
+/// Threads that send requests until this is dropped.
 ///
-/// The gateway may be away for some time: requests that find none are lost, and the next are sent.
+/// The gateway may be down for a while: failed requests are not repeated.
 #[derive(Debug)]
 pub(crate) struct Load {
     is_over: Arc<AtomicBool>,
-    callers: Vec<JoinHandle<()>>,
+    clients: Vec<JoinHandle<()>>,
 }
 
-/// How often something goes wrong.
+/// How often requests fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Everything within seconds.
+    /// Every kind of failure within seconds.
     Much,
-    /// As in a service that one is content with.
+    /// As in a healthy service.
     Little,
 }
 
-/// One request of which something is to go wrong, or that is out of the ordinary.
-type Odd = fn(&Caller) -> Option<()>;
+/// A failing or unusual request.
+type Odd = fn(&Client) -> Option<()>;
 
-/// What comes in turn from the caller with trouble.
+/// The requests of the failing client, in turn.
 const ODD: [Odd; 13] = [
-    |caller| sent(caller.try_get("/v1/models")),
-    |caller| sent(caller.with_key("sk-wrong").try_post(&ask(MODELS[0], true), "")),
-    |caller| provider(caller, MODELS[2], "ttft=50ms,error=500"),
-    |caller| leave(caller, MODELS[0]),
-    |caller| sent(caller.try_post(&ask("no-such-model", true), "")),
-    |caller| provider(caller, MODELS[1], "ttft=20ms,error=429"),
-    |caller| provider(caller, MODELS[0], "tokens=20,break-after=5"),
-    |caller| leave(caller, MODELS[2]),
-    |caller| sent(caller.try_post(&json!({"model": 7}), "")),
-    |caller| provider(caller, MODELS[0], "ttft=80ms,error=503"),
-    |caller| sent(caller.try_get("/v1/nothing-here")),
-    |caller| leave(caller, MODELS[1]),
-    |caller| provider(caller, MODELS[1], "tokens=20,break-after=9"),
+    |client| sent(client.try_get("/v1/models")),
+    |client| sent(client.with_key("sk-wrong").try_post(&completion(MODELS[0], true), "")),
+    |client| provider(client, MODELS[2], "ttft=50ms,error=500"),
+    |client| cancel(client, MODELS[0]),
+    |client| sent(client.try_post(&completion("no-such-model", true), "")),
+    |client| provider(client, MODELS[1], "ttft=20ms,error=429"),
+    |client| provider(client, MODELS[0], "tokens=20,break-after=5"),
+    |client| cancel(client, MODELS[2]),
+    |client| sent(client.try_post(&json!({"model": 7}), "")),
+    |client| provider(client, MODELS[0], "ttft=80ms,error=503"),
+    |client| sent(client.try_get("/v1/nothing-here")),
+    |client| cancel(client, MODELS[1]),
+    |client| provider(client, MODELS[1], "tokens=20,break-after=9"),
 ];
 
-/// What comes in turn from the caller that waits in vain.
-const SILENCE: [Odd; 3] = [
-    |caller| provider(caller, MODELS[0], "ttft=4s"),
-    |caller| provider(caller, MODELS[1], "ttft=30ms,tokens=8,stall-after=3:4s"),
-    |caller| provider(caller, MODELS[2], "ttft=30ms,tokens=8,stall-after=2:4s"),
+/// The requests of the client that runs into timeouts, in turn.
+const TIMEOUTS: [Odd; 3] = [
+    |client| provider(client, MODELS[0], "ttft=4s"),
+    |client| provider(client, MODELS[1], "ttft=30ms,tokens=8,stall-after=3:4s"),
+    |client| provider(client, MODELS[2], "ttft=30ms,tokens=8,stall-after=2:4s"),
 ];
 
 // === impl Load ===
 
 impl Load {
-    /// Starts all callers.
-    pub(crate) fn start(caller: &Caller, trouble: Trouble) -> Self {
+    /// Starts all clients.
+    pub(crate) fn start(client: &Client, trouble: Trouble) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let spawn = |mut send: Box<dyn FnMut(&Caller) + Send>| {
-            let (caller, is_over) = (caller.clone(), Arc::clone(&is_over));
+        let spawn = |mut send: Box<dyn FnMut(&Client) + Send>| {
+            let (client, is_over) = (client.clone(), Arc::clone(&is_over));
             thread::spawn(move || {
                 while !is_over.load(Relaxed) {
-                    send(&caller);
+                    send(&client);
                 }
             })
         };
-        let mut callers = Vec::new();
+        let mut clients = Vec::new();
         for model in MODELS {
-            callers.extend((0..CALLERS).map(|number| spawn(Box::new(usual(model, number)))));
+            clients.extend((0..CLIENTS).map(|number| spawn(Box::new(usual(model, number)))));
         }
-        let (pause, silence) = match trouble {
-            Trouble::Much => (BETWEEN_TROUBLE, Duration::ZERO),
-            Trouble::Little => (BETWEEN_TROUBLE * PEACE, BETWEEN_TROUBLE * PEACE * 3),
+        let (pause, timeout_pause) = match trouble {
+            Trouble::Much => (TROUBLE_INTERVAL, Duration::ZERO),
+            Trouble::Little => (TROUBLE_INTERVAL * LITTLE, TROUBLE_INTERVAL * LITTLE * 3),
         };
-        callers.push(spawn(Box::new(in_turn(&ODD, pause))));
-        callers.push(spawn(Box::new(in_turn(&SILENCE, silence))));
-        callers.push(spawn(Box::new(read_slowly)));
-        Self { is_over, callers }
+        clients.push(spawn(Box::new(in_turn(&ODD, pause))));
+        clients.push(spawn(Box::new(in_turn(&TIMEOUTS, timeout_pause))));
+        clients.push(spawn(Box::new(read_slowly)));
+        Self { is_over, clients }
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
         self.is_over.store(true, Relaxed);
-        for caller in self.callers.drain(..) {
-            // A caller's panic has been printed; it must not hide what the test has to say.
-            drop(caller.join());
+        for client in self.clients.drain(..) {
+            // A client's panic has been printed and must not hide the test's.
+            drop(client.join());
         }
     }
 }
 
-/// Asks one model, three times in four for a stream. The provider's own spread is what comes back.
-fn usual(model: &'static str, number: usize) -> impl FnMut(&Caller) + Send {
+/// Sends requests for one model, three in four streamed, with the provider's default latency.
+fn usual(model: &'static str, number: usize) -> impl FnMut(&Client) + Send {
     let mut sent = number;
-    move |caller| {
+    move |client| {
         sent += 1;
-        drop(caller.try_post(&ask(model, !sent.is_multiple_of(4)), ""));
-        thread::sleep(THINKING);
+        drop(client.try_post(&completion(model, !sent.is_multiple_of(4)), ""));
+        thread::sleep(PAUSE);
     }
 }
 
-fn in_turn(kinds: &'static [Odd], pause: Duration) -> impl FnMut(&Caller) + Send {
+fn in_turn(kinds: &'static [Odd], pause: Duration) -> impl FnMut(&Client) + Send {
     let mut turn = kinds.iter().cycle();
-    move |caller| {
-        // A request that found no gateway is not sent again: its turn comes.
-        let _sent: Option<()> = turn.next().and_then(|send| send(caller));
+    move |client| {
+        // A failed request is not repeated before its next turn.
+        let _sent: Option<()> = turn.next().and_then(|send| send(client));
         thread::sleep(pause);
     }
 }
 
-/// Asks for more than the sockets between here and the gateway hold, and rests before it reads.
-fn read_slowly(caller: &Caller) {
-    let body = ask(MODELS[2], true).to_string();
+/// Requests more than the socket buffers hold, and stalls before reading.
+///
+/// On a raw socket, because a client library would read ahead.
+fn read_slowly(client: &Client) {
+    let body = completion(MODELS[2], true).to_string();
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
          content-type: application/json\r\nx-sim: ttft=30ms,tokens=30000,token-interval=0ms\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n",
-        caller.authority(),
-        caller.bearer(),
+        client.authority(),
+        client.bearer(),
         body.len(),
     );
     let exchange = || {
-        let mut stream = TcpStream::connect(caller.authority())?;
+        let mut stream = TcpStream::connect(client.authority())?;
         stream.write_all(format!("{head}{body}").as_bytes())?;
-        thread::sleep(REST);
+        thread::sleep(STALL);
         stream.read_to_end(&mut Vec::new())
     };
     drop(exchange());
-    thread::sleep(REST);
+    thread::sleep(STALL);
 }
 
-fn ask(model: &str, is_stream: bool) -> Value {
+fn completion(model: &str, is_stream: bool) -> Value {
     json!({
         "model": model,
         "messages": [{"role": "user", "content": "say a word"}],
@@ -164,13 +166,13 @@ fn ask(model: &str, is_stream: bool) -> Value {
     })
 }
 
-fn provider(caller: &Caller, model: &str, sim: &str) -> Option<()> {
-    sent(caller.try_post(&ask(model, true), sim))
+fn provider(client: &Client, model: &str, sim: &str) -> Option<()> {
+    sent(client.try_post(&completion(model, true), sim))
 }
 
-fn leave(caller: &Caller, model: &'static str) -> Option<()> {
+fn cancel(client: &Client, model: &'static str) -> Option<()> {
     let sim = "ttft=100ms,tokens=500,token-interval=20ms";
-    sent(caller.try_chat_and_leave(&Chat::streamed(model, sim), 30))
+    sent(client.try_chat_and_cancel(&Chat::streamed(model, sim), 30))
 }
 
 fn sent<T, E>(result: Result<T, E>) -> Option<()> {

@@ -1,4 +1,4 @@
-//! Expressions as Prometheus' own parser understands them.
+//! Expressions, parsed by Prometheus.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::prometheus::Prometheus;
 
-/// A parsed expression: a node of the tree that `/api/v1/parse_query` returns.
+/// A node of the tree that `/api/v1/parse_query` returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'a>(&'a Value);
 
@@ -14,9 +14,9 @@ pub(crate) struct Node<'a>(&'a Value);
 ///
 /// # Errors
 ///
-/// What Prometheus' parser says.
+/// Returns Prometheus' error.
 pub(crate) fn parse(prometheus: &Prometheus, query: &str) -> Result<Value, String> {
-    prometheus.try_ask("parse_query", &[("query", query)])
+    prometheus.try_get("parse_query", &[("query", query)])
 }
 
 // === impl Node ===
@@ -26,7 +26,7 @@ impl<'a> Node<'a> {
         Self(tree)
     }
 
-    /// Returns what kind of node it is, as Prometheus calls it: `vectorSelector`, `call` …
+    /// Returns Prometheus' name of the node's kind: `vectorSelector`, `call` …
     pub(crate) fn kind(self) -> &'a str {
         self.text("type")
     }
@@ -49,7 +49,7 @@ impl<'a> Node<'a> {
         (self.kind() == "numberLiteral").then(|| self.text("val").parse().ok())?
     }
 
-    /// Returns the labels that the node itself names: to group by, or to match sides on.
+    /// Returns the labels of `by`, `on` and `group_left` clauses.
     pub(crate) fn named_labels(self) -> Vec<&'a str> {
         let matching = &self.0["matching"];
         [&self.0["grouping"], &matching["labels"], &matching["include"]]
@@ -60,19 +60,19 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// Whether the named labels are those to leave out.
+    /// Returns whether the clause is `without` or `ignoring`.
     pub(crate) fn is_without(self) -> bool {
         self.0["without"] == true
             || self.0["matching"].as_object().is_some_and(|it| it["on"] == false)
     }
 
-    /// Returns the text of the arguments that are string literals.
+    /// Returns the arguments that are string literals.
     pub(crate) fn strings(self) -> Vec<&'a str> {
         let children = self.children().into_iter();
         children.filter(|it| it.kind() == "stringLiteral").map(|it| it.text("val")).collect()
     }
 
-    /// Returns the node's direct parts, from left to right.
+    /// Returns the node's children from left to right.
     pub(crate) fn children(self) -> Vec<Self> {
         let mut children: Vec<_> =
             self.0["args"].as_array().into_iter().flatten().map(Self).collect();
@@ -81,23 +81,23 @@ impl<'a> Node<'a> {
         children
     }
 
-    /// Returns the node and all below it.
+    /// Returns the node and its descendants.
     pub(crate) fn all(self) -> Vec<Self> {
         let below = self.children().into_iter().flat_map(Self::all);
         std::iter::once(self).chain(below).collect()
     }
 
-    /// Whether it selects series.
+    /// Returns whether it selects series.
     pub(crate) fn is_selector(self) -> bool {
         ["vectorSelector", "matrixSelector"].contains(&self.kind())
     }
 
-    /// Returns the selected metric's name; empty if a pattern selects it.
+    /// Returns the selected metric's name; empty for a pattern.
     pub(crate) fn metric(self) -> &'a str {
         self.text("name")
     }
 
-    /// Returns the pattern for the metric's name, or the name itself.
+    /// Returns the pattern of the metric's name, or the name.
     pub(crate) fn name_pattern(self) -> &'a str {
         let mut matchers = self.0["matchers"].as_array().into_iter().flatten();
         let name = matchers.find(|it| it["name"] == "__name__");
@@ -109,7 +109,7 @@ impl<'a> Node<'a> {
         self.select(|_| true)
     }
 
-    /// Returns the selector without what it asks of labels, except the metric's name.
+    /// Returns the selector with the matcher of the metric's name only.
     pub(crate) fn name_selector(self) -> String {
         self.select(|name| name == "__name__")
     }
@@ -120,13 +120,13 @@ impl<'a> Node<'a> {
         format!("{{{}}}", matchers.into_iter().collect::<Vec<_>>().join(","))
     }
 
-    /// Returns the names of the labels that the selector asks something of.
+    /// Returns the names of the labels with matchers.
     pub(crate) fn matched_labels(self) -> BTreeSet<&'a str> {
         let names = self.matchers().into_iter().map(|it| it.0);
         names.filter(|it| *it != "__name__").collect()
     }
 
-    /// Returns each matcher: its label, and the whole of it.
+    /// Returns each matcher's label and text.
     fn matchers(self) -> Vec<(&'a str, String)> {
         let matchers = self.0["matchers"].as_array().into_iter().flatten();
         matchers

@@ -1,19 +1,19 @@
-//! Executes every rule, as Prometheus has loaded it.
+//! Executes the rules that Prometheus has loaded.
 
 use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
-use xtask::Workspace;
+use testbed::Workspace;
 
 use crate::prometheus::Prometheus;
 
 use super::{
+    checker::{Checker, Expected},
     dimension::Recorded,
     promql::{self, Node},
-    proof::{Expected, Proof},
 };
 
-/// A rule, and the group that it is in.
+/// A rule with its group.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) file: String,
@@ -21,10 +21,10 @@ pub(crate) struct Rule {
     pub(crate) json: Value,
 }
 
-/// Returns every rule that Prometheus has.
+/// Returns all loaded rules.
 pub(crate) fn all(prometheus: &Prometheus) -> Vec<Rule> {
-    let answer = prometheus.try_ask("rules", &[]).unwrap();
-    let groups = answer["groups"].as_array().into_iter().flatten();
+    let response = prometheus.try_get("rules", &[]).unwrap();
+    let groups = response["groups"].as_array().into_iter().flatten();
     groups
         .flat_map(|group| {
             let text = |key: &str| group[key].as_str().unwrap_or_default().to_owned();
@@ -38,7 +38,7 @@ pub(crate) fn all(prometheus: &Prometheus) -> Vec<Rule> {
         .collect()
 }
 
-/// Returns the parsed expressions behind recorded series.
+/// Returns the parsed expressions of recorded series.
 pub(crate) fn recorded(prometheus: &Prometheus, rules: &[Rule]) -> Recorded {
     let mut recorded = Recorded::new();
     for rule in rules.iter().filter(|it| it.is_recording()) {
@@ -48,34 +48,34 @@ pub(crate) fn recorded(prometheus: &Prometheus, rules: &[Rule]) -> Recorded {
     recorded
 }
 
-/// Checks that every file is loaded, and every rule evaluated, on series that there are.
-pub(crate) fn check(proof: &Proof<'_>, rules: &[Rule]) {
+/// Checks that every file is loaded and every rule is evaluated on existing series.
+pub(crate) fn check(checker: &Checker<'_>, rules: &[Rule]) {
     let loaded: BTreeSet<_> = rules.iter().filter_map(|it| it.file.rsplit('/').next()).collect();
     for file in shipped() {
         if !loaded.contains(file.as_str()) {
-            proof.defects.add(&file, "", "Prometheus has no rule of this file");
+            checker.add(&file, "", "no rule of this file is loaded");
         }
     }
     for rule in rules {
-        check_rule(proof, rule);
+        check_rule(checker, rule);
     }
 }
 
-fn check_rule(proof: &Proof<'_>, rule: &Rule) {
+fn check_rule(checker: &Checker<'_>, rule: &Rule) {
     let place = format!("{} / {}", rule.group, rule.name());
     if rule.json["health"] != "ok" {
         let problem = format!("health is {}: {}", rule.json["health"], rule.json["lastError"]);
-        proof.defects.add(&place, rule.query(), problem);
+        checker.add(&place, rule.query(), problem);
     }
-    let Some(tree) = proof.parse(&place, rule.query()) else { return };
+    let Some(tree) = checker.parse(&place, rule.query()) else { return };
     if rule.is_recording() {
-        // Not as the rule has it, but as it was recorded.
-        proof.check(&place, rule.name(), Expected::default());
+        // The recorded series rather than the expression.
+        checker.check(&place, rule.name(), Expected::default());
     }
-    proof.check_selectors(&place, rule.query(), Node::new(&tree));
+    checker.check_selectors(&place, rule.query(), Node::new(&tree));
 }
 
-/// Returns the names of the rules' files that operators copy.
+/// Returns the names of the shipped rule files.
 fn shipped() -> Vec<String> {
     let folder = Workspace::find().path("collector/prometheus/rules");
     let files = fs::read_dir(folder).unwrap();

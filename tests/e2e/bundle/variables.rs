@@ -1,4 +1,4 @@
-//! A dashboard's variables: their values from Prometheus, and how Grafana puts them into queries.
+//! A dashboard's variables: their values from Prometheus, interpolated as in Grafana.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::prometheus::Prometheus;
 
 use super::dashboards::Dashboard;
 
-/// What Grafana's own variables stand for, longer names first.
+/// Grafana's built-in variables, longer names first.
 ///
 /// `$__rate_interval` is four scrapes of fifteen seconds, as with the shipped data source.
 const BUILT_IN: [(&str, &str); 7] = [
@@ -21,33 +21,33 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("__all", "$__all"),
 ];
 
-/// How old a series' last sample may be, in seconds, while the series goes on.
-const STILL: f64 = 5.0;
+/// Maximum age of the last sample of an active series, in seconds.
+const ACTIVE_WITHIN: f64 = 5.0;
 
-/// What is chosen of a variable.
+/// The selected value of a variable.
 #[derive(Clone, Debug)]
 struct Chosen {
     name: String,
     text: String,
 }
 
-/// The variables of one dashboard, with something chosen of each.
+/// The variables of a dashboard with their selected values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Variables {
-    // Longer names first, so that `$stage_group` is not `$stage` and a rest.
+    // Longer names first, so that `$stage` does not match in `$stage_group`.
     chosen: Vec<Chosen>,
 }
 
-/// What is to be chosen where there is a choice.
+/// The values to select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
-    /// All, where that can be chosen; else what the file has.
+    /// All, if the variable allows that; otherwise the file's selection.
     All,
-    /// One value alone, of which there are samples still; of instances all, because nothing has gone wrong with a new one.
+    /// One value with current samples; all instances, because a new one has no errors yet.
     One,
 }
 
-/// A variable's query, and what is wrong with it.
+/// A variable's query and its problem.
 #[derive(Clone, Debug)]
 pub(crate) struct BadVariable {
     pub(crate) name: String,
@@ -58,21 +58,19 @@ pub(crate) struct BadVariable {
 // === impl Variables ===
 
 impl Variables {
-    /// Looks all values up, in the order in which the variables depend on each other.
-    ///
-    /// `instead` has values for variables of which the file's own cannot be used.
+    /// Queries all values in the order of dependencies. `overrides` replaces values by name.
     pub(crate) fn look_up(
         prometheus: &Prometheus,
         dashboard: &Dashboard,
         choice: Choice,
-        instead: &[(&str, &str)],
+        overrides: &[(&str, &str)],
     ) -> (Self, Vec<BadVariable>) {
         let mut variables = Self::default();
         let mut bad = Vec::new();
         for json in dashboard.variables() {
             let name = json["name"].as_str().unwrap_or_default();
             let choice = if name == "instance" { Choice::All } else { choice };
-            let text = match (instead.iter().find(|it| it.0 == name), json["type"].as_str()) {
+            let text = match (overrides.iter().find(|it| it.0 == name), json["type"].as_str()) {
                 (Some((_, text)), _) => (*text).to_owned(),
                 (_, Some("query")) => match variables.values_of(prometheus, json, choice) {
                     Ok(values) => choose(json, &values, choice),
@@ -81,7 +79,7 @@ impl Variables {
                         String::new()
                     }
                 },
-                (_, Some("custom")) => choose(json, &written(json), choice),
+                (_, Some("custom")) => choose(json, &listed(json), choice),
                 _ => current(json),
             };
             variables.chosen.push(Chosen { name: name.to_owned(), text });
@@ -90,8 +88,8 @@ impl Variables {
         (variables, bad)
     }
 
-    /// Puts all variables into a query.
-    pub(crate) fn put_into(&self, query: &str) -> String {
+    /// Replaces the variables in a query.
+    pub(crate) fn interpolate(&self, query: &str) -> String {
         let own = self.chosen.iter().map(|it| (it.name.as_str(), it.text.as_str()));
         BUILT_IN.into_iter().chain(own).fold(query.to_owned(), |query, (name, text)| {
             let formatted = |format: &str| format!("${{{name}:{format}}}");
@@ -112,8 +110,8 @@ impl Variables {
         choice: Choice,
     ) -> Result<Vec<String>, (String, String)> {
         let query = json["query"]["query"].as_str().or(json["query"].as_str()).unwrap_or_default();
-        let query = self.put_into(query);
-        let values = ask(prometheus, &query, choice).map_err(|it| (query.clone(), it))?;
+        let query = self.interpolate(query);
+        let values = label_values(prometheus, &query, choice).map_err(|it| (query.clone(), it))?;
         if values.is_empty() {
             return Err((query, "no values".to_owned()));
         }
@@ -122,32 +120,35 @@ impl Variables {
 }
 
 /// Runs a variable's query.
-fn ask(prometheus: &Prometheus, query: &str, choice: Choice) -> Result<Vec<String>, String> {
+fn label_values(
+    prometheus: &Prometheus,
+    query: &str,
+    choice: Choice,
+) -> Result<Vec<String>, String> {
     let inner = query.strip_prefix("label_values(").and_then(|it| it.strip_suffix(')'));
     let Some((selector, label)) = inner.and_then(|it| it.rsplit_once(',')) else {
-        return Err("only label_values(SELECTOR, LABEL) is understood here".to_owned());
+        return Err("only label_values(SELECTOR, LABEL) is supported".to_owned());
     };
     let (selector, label) = (selector.trim(), label.trim());
     if choice == Choice::One {
         return newest(prometheus, selector, label);
     }
-    let start = (crate::clock::unix_seconds() - 900.0).to_string();
+    let start = (testbed::clock::unix_seconds() - 900.0).to_string();
     let parameters = [("match[]", selector), ("start", &start)];
-    let answer = prometheus.try_ask(&format!("label/{label}/values"), &parameters)?;
-    let values = answer.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let response = prometheus.try_get(&format!("label/{label}/values"), &parameters)?;
+    let values = response.as_array().into_iter().flatten().filter_map(Value::as_str);
     Ok(values.map(str::to_owned).collect())
 }
 
-/// Returns the first value of which there are samples still: of an instance that was replaced, there are series, but nothing
-/// happens in them.
+/// Returns the first value with current samples: the series of a replaced instance are stale.
 fn newest(prometheus: &Prometheus, selector: &str, label: &str) -> Result<Vec<String>, String> {
     let selector = match selector.strip_suffix('}') {
         Some(matchers) => format!("{matchers}, {label}!=\"\"}}"),
         None => format!("{selector}{{{label}!=\"\"}}"),
     };
     let query = format!("max by ({label}) (timestamp({selector}))");
-    let answer = prometheus.try_ask("query", &[("query", &query)])?;
-    let rows = answer["result"].as_array().into_iter().flatten();
+    let response = prometheus.try_get("query", &[("query", &query)])?;
+    let rows = response["result"].as_array().into_iter().flatten();
     let rows: BTreeMap<_, f64> = rows
         .filter_map(|it| {
             let last = it["value"][1].as_str()?.parse().ok()?;
@@ -155,24 +156,24 @@ fn newest(prometheus: &Prometheus, selector: &str, label: &str) -> Result<Vec<St
         })
         .collect();
     let newest = rows.values().copied().fold(0.0, f64::max);
-    let still = rows.into_iter().find(|it| newest - it.1 < STILL);
-    Ok(still.map(|it| it.0).into_iter().collect())
+    let active = rows.into_iter().find(|it| newest - it.1 < ACTIVE_WITHIN);
+    Ok(active.map(|it| it.0).into_iter().collect())
 }
 
-/// Returns the values that the file itself has: `a,b` or `name : a, name : b`.
-fn written(json: &Value) -> Vec<String> {
+/// Returns the values in the file: `a,b` or `name : a, name : b`.
+fn listed(json: &Value) -> Vec<String> {
     let query = json["query"].as_str().unwrap_or_default();
     let values = query.split(',').map(|it| it.rsplit(" : ").next().unwrap_or(it));
     values.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
 }
 
-/// Returns what the file has chosen.
+/// Returns the file's selection.
 fn current(json: &Value) -> String {
     let value = json["current"]["value"].as_str().or(json["query"].as_str());
     value.unwrap_or_default().to_owned()
 }
 
-/// Writes a choice as Grafana's Prometheus data source does.
+/// Formats a selection like Grafana's Prometheus data source.
 fn choose(json: &Value, values: &[String], choice: Choice) -> String {
     let (is_multi, has_all) = (json["multi"] == true, json["includeAll"] == true);
     if !is_multi && !has_all {
@@ -190,7 +191,7 @@ fn choose(json: &Value, values: &[String], choice: Choice) -> String {
     }
 }
 
-/// Makes a value a pattern for itself, inside of a string.
+/// Escapes a value for a regular expression in a string.
 fn escape(value: &str) -> String {
     let mut escaped = String::new();
     for it in value.chars() {

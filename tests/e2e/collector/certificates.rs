@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use xtask::Fleet;
+use testbed::Fleet;
 
 /// An authority, and what it has signed, as files.
 struct Authority {

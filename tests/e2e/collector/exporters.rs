@@ -4,29 +4,29 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::Value;
 use stagelight_core::catalog::{self, Family};
-use xtask::{Collector, Fleet, GatewaySource, Stack, StackOptions, Workspace};
+use testbed::{Collector, Fleet, GatewaySource, Stack, StackOptions, Workspace};
 
 use super::telemetry::{send_counts, send_spans, span, text_of};
 use crate::{
-    bench::{Bench, OTLP, options},
-    caller::Chat,
-    clock::{eventually, unix_seconds},
+    client::Chat,
+    fixture::{Fixture, OTLP, options},
     prometheus::Prometheus,
     spans,
 };
+use testbed::clock::{eventually, unix_seconds};
 
 const REQUESTS: u32 = 6;
 
 /// Starts the example with its telemetry going to this collector, and uses it.
-fn example_at(collector: &Collector<'_>) -> Bench {
+fn example_at(collector: &Collector<'_>) -> Fixture {
     let mut options = options();
     let to = format!("http://{}", collector.addresses().otlp_grpc);
     options.gateway_env.push(("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), to));
-    let bench = Bench::start(&options);
+    let fixture = Fixture::start(&options);
     for _ in 0..REQUESTS {
-        bench.caller.chat(&Chat::streamed("northwind-mini", "ttft=0s,tokens=3"));
+        fixture.client.chat(&Chat::streamed("northwind-mini", "ttft=0s,tokens=3"));
     }
-    bench
+    fixture
 }
 
 /// Checks that the example's metrics are there as they are by OTLP, exemplars included.
@@ -121,7 +121,7 @@ fn by_remote_write_the_same_series_and_exemplars_arrive() {
 #[test]
 fn counts_made_from_spans_are_those_that_the_service_has_counted() {
     let overlay = Workspace::find().path("collector/overlays/span-metrics.yaml");
-    let bench = Bench::start(&StackOptions {
+    let fixture = Fixture::start(&StackOptions {
         collector_args: vec![
             format!("--config={}", overlay.display()),
             "--config=yaml:connectors::span_metrics::metrics_flush_interval: 500ms".to_owned(),
@@ -129,15 +129,15 @@ fn counts_made_from_spans_are_those_that_the_service_has_counted() {
         ..options()
     });
     for _ in 0..REQUESTS {
-        bench.caller.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
+        fixture.client.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
     }
 
     // Both sides of the cross-check that the file shows.
     let file = fs::read_to_string(overlay).unwrap();
     let line = file.lines().find(|it| it.contains("   = ")).unwrap();
     let (made, counted) = line.trim_start_matches(['#', ' ']).split_once("   = ").unwrap();
-    bench.prometheus.wait_for(counted, f64::from(REQUESTS));
-    bench.prometheus.wait_for(made, f64::from(REQUESTS));
+    fixture.prometheus.wait_for(counted, f64::from(REQUESTS));
+    fixture.prometheus.wait_for(made, f64::from(REQUESTS));
 }
 
 /// A back end that takes OTLP and asks for something in a header.

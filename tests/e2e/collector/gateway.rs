@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use xtask::{Fleet, GatewaySource, PlannedCollector, Stack, StackOptions};
+use testbed::{Fleet, GatewaySource, PlannedCollector, Stack, StackOptions};
 
 use super::telemetry::{
     NewSpan, list_of, own_metric, send_spans, span, trace_id, wait_for_spans, written,
 };
 use crate::{
-    bench::{Bench, OTLP, options},
-    caller::Chat,
-    clock::eventually,
+    client::Chat,
+    fixture::{Fixture, OTLP, options},
     prometheus::Prometheus,
     spans,
 };
+use testbed::clock::eventually;
 
 /// Plans a gateway that decides soon.
 pub(super) fn gateway<'a>(fleet: &'a Fleet, name: &'static str) -> PlannedCollector<'a> {
@@ -161,11 +161,11 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
     let mut options = StackOptions { export_interval: Duration::from_secs(3), ..options() };
     let to_agent = format!("http://{}", agent.addresses().otlp_grpc);
     options.gateway_env.push(("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), to_agent));
-    let bench = Bench::start(&options);
+    let fixture = Fixture::start(&options);
     let prometheus = Prometheus::new(&prometheus.addresses().prometheus);
 
     for _ in 0..REQUESTS {
-        bench.caller.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
+        fixture.client.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
     }
 
     let count = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, fs};
 
-use xtask::{GatewaySource, Stack, StackOptions, Workspace};
+use testbed::{GatewaySource, Stack, StackOptions, Workspace};
 
-use crate::{clock::eventually, prometheus::Prometheus};
+use crate::prometheus::Prometheus;
+use testbed::clock::eventually;
 
 /// The names in the README's table.
 fn documented() -> BTreeSet<String> {

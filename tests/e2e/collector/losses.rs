@@ -2,18 +2,16 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use xtask::{Fleet, GatewaySource, Stack, StackOptions};
+use testbed::{Fleet, GatewaySource, Stack, StackOptions};
 
 use super::{
+    gateway::{agent, gateway},
     telemetry::{
         list_of, own_metric, send_counts, send_spans, span, trace_id, wait_for_spans, written,
     },
-    tier::{agent, gateway},
 };
-use crate::{
-    clock::{eventually, unix_seconds},
-    prometheus::Prometheus,
-};
+use crate::prometheus::Prometheus;
+use testbed::clock::{eventually, unix_seconds};
 
 /// How many samples of the counter Prometheus has, whatever their order.
 const SAMPLES: &str = "count_over_time(things_total[10m])";

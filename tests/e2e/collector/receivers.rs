@@ -2,16 +2,16 @@
 
 use std::fs;
 
-use xtask::{Collector, Fleet, PlannedCollector};
+use testbed::{Collector, Fleet, PlannedCollector};
 
 use super::{
     certificates::certificates,
+    gateway::gateway,
     telemetry::{
         list_of, own_metric, send_spans, send_spans_with, span, trace_id, wait_for_spans, written,
     },
-    tier::gateway,
 };
-use crate::clock::eventually;
+use testbed::clock::eventually;
 
 /// Of `secret-one`, with the least work that bcrypt allows.
 const HTPASSWD: &str = "ada:$2b$04$abcdefghijklmnopqrstuu7iYOvkEIdAVpQAhxqiHRxIF2GQzjIRm\n";

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use xtask::{Collector, Fleet, StackOptions, Workspace};
+use testbed::{Collector, Fleet, StackOptions, Workspace};
 
 use super::telemetry::{NewSpan, send_counts, send_spans, span, text_of, trace_id, wait_for_spans};
 use crate::{
-    bench::{Bench, options},
-    caller::Chat,
-    clock::{eventually, unix_seconds},
+    client::Chat,
+    fixture::{Fixture, options},
     spans::{self, Span, value_of},
 };
+use testbed::clock::{eventually, unix_seconds};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// What must not be found in any place of what leaves.
@@ -138,14 +138,14 @@ fn names_of_stages_and_routes_are_not_taken_for_secrets() {
 /// Runs the example, and returns the names of all attributes in its traces.
 fn attributes_of_the_example(overlays: &[&str]) -> BTreeSet<String> {
     let file = |it: &&str| format!("--config={}", Workspace::find().path(it).display());
-    let bench = Bench::start(&StackOptions {
+    let fixture = Fixture::start(&StackOptions {
         collector_args: overlays.iter().map(file).collect(),
         ..options()
     });
-    bench.caller.chat(&Chat::streamed("halcyon-chat", "ttft=0s,tokens=3"));
-    bench.caller.chat(&Chat::streamed("halcyon-chat", "ttft=0s,error=500"));
-    spans::wait_for_trace(&bench.stack, |it| it.status == spans::ERROR);
-    let text = bench.stack.traces().unwrap();
+    fixture.client.chat(&Chat::streamed("halcyon-chat", "ttft=0s,tokens=3"));
+    fixture.client.chat(&Chat::streamed("halcyon-chat", "ttft=0s,error=500"));
+    spans::wait_for_trace(&fixture.stack, |it| it.status == spans::ERROR);
+    let text = fixture.stack.traces().unwrap();
     let keys = text.split("\"key\":\"").skip(1);
     keys.map(|it| it.split('"').next().unwrap().to_owned()).collect()
 }

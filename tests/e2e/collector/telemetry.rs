@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
-use xtask::{Collector, PlannedCollector};
+use testbed::{Collector, PlannedCollector};
 
-use crate::{
-    caller::agent,
-    clock::{eventually, unix_seconds},
-    spans::{self, Span},
+use crate::spans::{self, Span};
+use testbed::clock::{eventually, unix_seconds};
+use testbed::{
+    http_client::{agent, get},
+    prometheus_text,
 };
 
 /// A span to be sent. Without a parent it is its trace's root.
@@ -187,13 +188,9 @@ fn by_trace(spans: Vec<Span>) -> BTreeMap<String, Vec<Span>> {
 /// Returns the sum of one of the collector's own metrics over all its series; 0 if there are none.
 pub(super) fn own_metric(collector: &Collector<'_>, name: &str) -> f64 {
     let url = format!("http://{}/metrics", collector.addresses().metrics);
-    let page = agent().get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    let values = page.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        let is_it = rest.starts_with(['{', ' ']);
-        is_it.then(|| rest.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
-    });
-    values.sum()
+    let page = get(&url).unwrap();
+    let samples = prometheus_text::parse(&page).unwrap();
+    samples.iter().filter(|it| it.name == name).map(|it| it.value).sum()
 }
 
 /// Returns the variable's value that names these gateways.

@@ -5,17 +5,15 @@ use std::{path::PathBuf, process::Command};
 use serde_json::Value;
 
 use super::WATCH;
-use crate::{
-    bench::{Bench, OTLP},
-    caller::agent,
-    clock::eventually,
-};
+use crate::fixture::{Fixture, OTLP};
+use testbed::clock::eventually;
+use testbed::http_client::get;
 
 pub(super) use crate::demo::program;
 
 /// How the doctor is called.
 #[derive(Clone, Debug)]
-pub(super) struct Patient {
+pub(super) struct Doctor {
     args: Vec<String>,
     prometheus: String,
     env: Vec<(String, String)>,
@@ -23,13 +21,13 @@ pub(super) struct Patient {
     usual: Vec<(String, &'static str)>,
 }
 
-/// What it said.
+/// What it report.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct Report {
     pub(super) status: Option<i32>,
     pub(super) ok: Vec<String>,
     pub(super) broken: Vec<(String, Finding)>,
-    pub(super) not_judged: Vec<String>,
+    pub(super) skipped: Vec<String>,
     /// The whole document.
     pub(super) text: String,
 }
@@ -42,11 +40,11 @@ pub(super) struct Finding {
     pub(super) fix: String,
 }
 
-// === impl Patient ===
+// === impl Doctor ===
 
-impl Patient {
-    pub(super) fn new(bench: &Bench) -> Self {
-        let addresses = bench.stack.addresses();
+impl Doctor {
+    pub(super) fn new(fixture: &Fixture) -> Self {
+        let addresses = fixture.stack.addresses();
         let args = [
             ("--service", addresses.metrics.as_deref().unwrap()),
             ("--collector", &addresses.collector_http),
@@ -79,44 +77,48 @@ impl Patient {
 
     /// Waits until the doctor finds nothing broken.
     #[track_caller]
-    pub(super) fn is_well(&self, more: &[&str]) -> Said {
-        self.is_well_and_says(&[], more)
+    pub(super) fn finds_no_error(&self, more: &[&str]) -> Report {
+        self.finds_no_error_and_prints(&[], more)
     }
 
     /// Waits until the doctor finds nothing broken, and says all of this.
     #[track_caller]
-    pub(super) fn is_well_and_says(&self, words: &[&str], more: &[&str]) -> Said {
+    pub(super) fn finds_no_error_and_prints(&self, words: &[&str], more: &[&str]) -> Report {
         eventually(|| {
-            let said = self.ask(more);
-            let is_well = said.broken.is_empty() && said.status == Some(0);
-            let is_said = words.iter().all(|it| said.text.contains(it));
-            if is_well && is_said { Ok(said) } else { Err(format!("not {words:?}: {}", said.text)) }
+            let report = self.ask(more);
+            let finds_no_error = report.broken.is_empty() && report.status == Some(0);
+            let is_said = words.iter().all(|it| report.text.contains(it));
+            if finds_no_error && is_said {
+                Ok(report)
+            } else {
+                Err(format!("not {words:?}: {}", report.text))
+            }
         })
     }
 
     /// Waits until the doctor names this link, and no other.
     #[track_caller]
-    pub(super) fn breaks_only(&self, link: &str, more: &[&str]) -> Finding {
-        self.breaks_until(link, more, |_| true)
+    pub(super) fn finds_only(&self, link: &str, more: &[&str]) -> Finding {
+        self.finds_only_until(link, more, |_| true)
     }
 
     /// Waits until the doctor names this link and no other, and says what is wanted of it.
     #[track_caller]
-    pub(super) fn breaks_until(
+    pub(super) fn finds_only_until(
         &self,
         link: &str,
         more: &[&str],
-        is_wanted: impl Fn(&Said) -> bool,
+        is_wanted: impl Fn(&Report) -> bool,
     ) -> Finding {
         eventually(|| {
-            let said = self.ask(more);
-            match said.broken.as_slice() {
+            let report = self.ask(more);
+            match report.broken.as_slice() {
                 [(broken, finding)]
-                    if broken == link && said.status == Some(1) && is_wanted(&said) =>
+                    if broken == link && report.status == Some(1) && is_wanted(&report) =>
                 {
                     Ok(finding.clone())
                 }
-                _ => Err(format!("not {link} alone: {}", said.text)),
+                _ => Err(format!("not {link} alone: {}", report.text)),
             }
         })
     }
@@ -124,9 +126,8 @@ impl Patient {
     /// Returns the path of Prometheus' configuration, as Prometheus tells it.
     pub(super) fn prometheus_file(&self) -> PathBuf {
         let url = format!("{}/api/v1/status/flags", self.prometheus);
-        let answer = agent().get(url).call().unwrap().body_mut().read_to_string().unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        answer["data"]["config.file"].as_str().unwrap().into()
+        let response: Value = serde_json::from_str(&get(&url).unwrap()).unwrap();
+        response["data"]["config.file"].as_str().unwrap().into()
     }
 
     /// Returns what people are told, with the addresses that the servers have by default.
@@ -136,12 +137,12 @@ impl Patient {
         self.usual.iter().fold(text, |text, (address, usual)| text.replace(address, usual))
     }
 
-    fn ask(&self, more: &[&str]) -> Said {
+    fn ask(&self, more: &[&str]) -> Report {
         let output = self.command(more).args(["--format", "json"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let report: Value = serde_json::from_str(&text)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        Said::read(&report, output.status.code(), text)
+        Report::read(&report, output.status.code(), text)
     }
 
     fn command(&self, more: &[&str]) -> Command {
@@ -161,9 +162,9 @@ impl Patient {
     }
 }
 
-// === impl Said ===
+// === impl Report ===
 
-impl Said {
+impl Report {
     fn read(report: &Value, status: Option<i32>, text: String) -> Self {
         let links = report["links"].as_array().unwrap();
         let with = |status: &str| {
@@ -178,7 +179,7 @@ impl Said {
         Self {
             status,
             ok: with("ok").map(name).collect(),
-            not_judged: with("not_judged").map(name).collect(),
+            skipped: with("not_judged").map(name).collect(),
             broken: with("broken").map(|it| (name(it), finding(it))).collect(),
             text,
         }

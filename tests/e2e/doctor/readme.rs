@@ -2,35 +2,35 @@
 
 use std::fs;
 
-use xtask::Workspace;
+use testbed::Workspace;
 
-use super::patient::Patient;
-use crate::clock::eventually;
+use super::fault_injection::Doctor;
+use testbed::clock::eventually;
 
 const BEGIN: &str =
     "<!-- doctor:begin -->\n\n```console\n$ stagelight doctor --watch 2s --skip grafana\n";
 const END: &str = "```\n\n<!-- doctor:end -->";
 
-/// Checks that the README has what is said of this patient, but for numbers; `UPDATE_EXPECT=1` writes it.
+/// Checks that the README has what is report of this doctor, but for numbers; `UPDATE_EXPECT=1` writes it.
 #[track_caller]
-pub(super) fn shows(patient: &Patient) {
+pub(super) fn shows(doctor: &Doctor) {
     let path = Workspace::find().path("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         let (head, rest) = readme.split_once("<!-- doctor:begin -->").unwrap();
         let (_, tail) = rest.split_once("<!-- doctor:end -->").unwrap();
-        fs::write(path, [head, BEGIN, &patient.text(), END, tail].concat()).unwrap();
+        fs::write(path, [head, BEGIN, &doctor.text(), END, tail].concat()).unwrap();
         return;
     }
     let (_, rest) = readme.split_once(BEGIN).unwrap();
     let (shown, _) = rest.split_once(END).unwrap();
     eventually(|| {
-        let said = patient.text();
-        let is_same = without_numbers(&said) == without_numbers(shown);
+        let report = doctor.text();
+        let is_same = without_numbers(&report) == without_numbers(shown);
         if is_same {
             Ok(())
         } else {
-            Err(format!("UPDATE_EXPECT=1 writes into the README:\n{said}"))
+            Err(format!("UPDATE_EXPECT=1 writes into the README:\n{report}"))
         }
     });
 }

@@ -1,113 +1,126 @@
-//! What has to hold after a run.
+//! The checks after a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
-    metrics::v1::HistogramDataPoint,
+    metrics::v1::{HistogramDataPoint, metric::Data},
 };
 use serde::Serialize;
 use stagelight_core::catalog::Label;
+use testbed::{OtlpSink, prometheus_text::Sample};
 
 use crate::{
-    draw::MARKS,
     memory::Growth,
-    run::Seen,
-    scrape::{Sample, Scrape},
+    requests::FORBIDDEN,
+    run::RunResult,
+    scrape::Scrape,
     service,
-    shape::{Counted, Manner, Sight},
+    shape::{Attributes, ClientBehavior, Observation},
 };
 
-/// The steepest slope of the service's memory that passes. One lost allocation a request, 16 bytes at least, is 10 MiB a minute at 11,000 requests a second;
-/// what the allocator does by itself stays below this from two minutes on. The slope is told, so that a longer run tells more.
+/// Upper limit of the memory's growth. Leaking 16 bytes per request is 10 MiB per minute at 11,000
+/// requests per second. The allocator's own growth is below the limit in runs of two minutes or more.
 pub(crate) const MAX_KIB_PER_MINUTE: f64 = 4096.0;
-/// The most series that a family may have: its cap, and the one for what is beyond.
+/// Maximum number of series of a family: its cap and the overflow series.
 const MAX_SERIES: usize = 2001;
-/// Values that a label may have besides as many as its cap: none at all, and `other`.
+/// Values of a label beyond its cap: none, and `other`.
 const BESIDES: usize = 2;
 
-/// Threads that a service may have started under load: of its runtime, for blocking work.
+/// Threads that the runtime may have started for blocking work.
 const MORE_THREADS: f64 = 4.0;
-/// Connections that it may keep open to its provider, and to its collector.
+/// Connections that the service may keep open to its upstream and its collector.
 const MORE_FILES: f64 = 128.0;
 
-/// One thing that has to hold.
+/// The result of a check.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Check {
-    pub(crate) what: String,
+    pub(crate) name: String,
     pub(crate) expected: String,
     pub(crate) found: String,
-    pub(crate) holds: bool,
+    pub(crate) passed: bool,
 }
 
 // === impl Check ===
 
 impl Check {
-    fn equal(what: impl Into<String>, expected: u64, found: f64) -> Self {
-        Self::same(what, expected as f64, found)
+    fn equal(name: impl Into<String>, expected: u64, found: f64) -> Self {
+        Self::same(name, expected as f64, found)
     }
 
-    fn same(what: impl Into<String>, expected: f64, found: f64) -> Self {
-        let holds = expected == found;
+    fn same(name: impl Into<String>, expected: f64, found: f64) -> Self {
+        let passed = expected == found;
         let (expected, found) = (expected.to_string(), found.to_string());
-        Self { what: what.into(), expected, found, holds }
+        Self { name: name.into(), expected, found, passed }
     }
 
-    fn at_most(what: impl Into<String>, limit: f64, found: f64) -> Self {
-        let holds = found <= limit;
+    fn at_most(name: impl Into<String>, limit: f64, found: f64) -> Self {
+        let passed = found <= limit;
         let (expected, found) = (format!("at most {limit}"), format!("{found:.0}"));
-        Self { what: what.into(), expected, found, holds }
+        Self { name: name.into(), expected, found, passed }
     }
 
-    fn none(what: impl Into<String>, found: &[String]) -> Self {
-        let holds = found.is_empty();
-        let found = if holds { "none".to_owned() } else { found.join("; ") };
-        Self { what: what.into(), expected: "none".to_owned(), found, holds }
+    fn none(name: impl Into<String>, found: &[String]) -> Self {
+        let passed = found.is_empty();
+        let found = if passed { "none".to_owned() } else { found.join("; ") };
+        Self { name: name.into(), expected: "none".to_owned(), found, passed }
     }
 }
 
-/// Checks everything.
-pub(crate) fn all(seen: &Seen) -> Vec<Check> {
+/// Runs all checks.
+pub(crate) fn all(result: &RunResult) -> Vec<Check> {
     let mut checks = vec![
-        Check::none("sights that no client should have", seen.tally.surprises()),
-        Check::equal("requests still active", 0, active(&seen.scrape)),
+        Check::none("unexpected observations", result.counts.unexpected()),
+        Check::equal("requests still active", 0, active(&result.scrape)),
     ];
-    checks.extend(requests(seen));
-    checks.extend(outcomes(seen));
-    checks.extend(over_otlp(seen));
-    checks.extend(streams(seen));
-    checks.extend(stages(seen));
-    checks.extend(dropped(seen));
-    checks.extend(bounds(&seen.scrape));
-    checks.extend(process(seen));
+    checks.extend(requests(result));
+    checks.extend(outcomes(result));
+    checks.extend(over_otlp(result));
+    checks.extend(streams(result));
+    checks.extend(stages(result));
+    checks.extend(dropped(result));
+    checks.extend(bounds(&result.scrape));
+    checks.extend(process(result));
     checks
 }
 
-/// Returns how many requests the service says are under way.
+/// Returns the number of active requests.
 pub(crate) fn active(scrape: &Scrape) -> f64 {
     scrape.sum("http_server_active_requests", |_| true)
 }
 
-/// By method, route, status and error: each series, and no other.
-fn requests(seen: &Seen) -> Vec<Check> {
-    let found = seen.scrape.of("http_server_request_duration_seconds_count").map(|it| {
+/// Compares all series by method, route, status and error.
+fn requests(result: &RunResult) -> Vec<Check> {
+    let found = result.scrape.of("http_server_request_duration_seconds_count").map(|it| {
         let label = |name| it.label(name).to_owned();
         let names =
             ["http_request_method", "http_route", "http_response_status_code", "error_type"];
         (names.map(label), it.value)
     });
-    compare("/metrics", seen, found)
+    compare("/metrics", result, found)
 }
 
-fn over_otlp(seen: &Seen) -> Vec<Check> {
-    let points = seen.sink.histogram("http.server.request.duration");
+fn over_otlp(result: &RunResult) -> Vec<Check> {
+    let points = last_points(&result.sink, "http.server.request.duration");
     let found = points.iter().map(|it| {
         let label = |name| attribute(it, name);
         let names =
             ["http.request.method", "http.route", "http.response.status_code", "error.type"];
         (names.map(label), it.count as f64)
     });
-    compare("OTLP", seen, found)
+    compare("OTLP", result, found)
+}
+
+/// Returns the points of a histogram in the last export.
+fn last_points(sink: &OtlpSink, name: &str) -> Vec<HistogramDataPoint> {
+    let Some(export) = sink.metrics().pop() else { return Vec::new() };
+    let scopes = export.resource_metrics.into_iter().flat_map(|it| it.scope_metrics);
+    let metrics = scopes.flat_map(|it| it.metrics).filter(|it| it.name == name);
+    let points = metrics.filter_map(|it| match it.data {
+        Some(Data::Histogram(it)) => Some(it.data_points),
+        _ => None,
+    });
+    points.flatten().collect()
 }
 
 fn attribute(point: &HistogramDataPoint, name: &str) -> String {
@@ -119,14 +132,21 @@ fn attribute(point: &HistogramDataPoint, name: &str) -> String {
     }
 }
 
-fn compare(by: &str, seen: &Seen, found: impl Iterator<Item = ([String; 4], f64)>) -> Vec<Check> {
+fn compare(
+    by: &str,
+    result: &RunResult,
+    found: impl Iterator<Item = ([String; 4], f64)>,
+) -> Vec<Check> {
     let mut found: BTreeMap<_, _> = found.collect();
-    let unheard = seen.tally.count(|_, sight| sight == Sight::LeftUnheard);
-    // Outcomes are not told apart here.
+    let cancelled_early =
+        result.counts.count(|_, observation| observation == Observation::CancelledEarly);
+    // These metrics have no outcome.
     let mut by_key = BTreeMap::<_, u64>::new();
-    for (counted, count) in seen.tally.expected() {
-        let status = if counted.status == 0 { String::new() } else { counted.status.to_string() };
-        let key = [counted.method, counted.route, &status, counted.error].map(str::to_owned);
+    for (attributes, count) in result.counts.expected() {
+        let status =
+            if attributes.status == 0 { String::new() } else { attributes.status.to_string() };
+        let key =
+            [attributes.method, attributes.route, &status, attributes.error].map(str::to_owned);
         *by_key.entry(key).or_default() += count;
     }
     let mut checks: Vec<_> = by_key
@@ -139,8 +159,8 @@ fn compare(by: &str, seen: &Seen, found: impl Iterator<Item = ([String; 4], f64)
         .collect();
     let never = ["GET", service::NEVER, "", ""].map(str::to_owned);
     checks.push(Check::at_most(
-        format!("requests by {by}: {}, of clients who left at once", service::NEVER),
-        unheard as f64,
+        format!("requests by {by}: {}, cancelled early", service::NEVER),
+        cancelled_early as f64,
         found.remove(&never).unwrap_or_default(),
     ));
     let others: Vec<_> = found.iter().map(|(key, count)| format!("{key:?}: {count}")).collect();
@@ -148,11 +168,11 @@ fn compare(by: &str, seen: &Seen, found: impl Iterator<Item = ([String; 4], f64)
     checks
 }
 
-/// By endpoint and outcome, in which also the jobs are.
-fn outcomes(seen: &Seen) -> Vec<Check> {
+/// Compares counts by endpoint and outcome, jobs included.
+fn outcomes(result: &RunResult) -> Vec<Check> {
     let mut expected = BTreeMap::<_, u64>::new();
-    for (counted, count) in seen.tally.expected() {
-        *expected.entry((counted.endpoint(), counted.outcome)).or_default() += count;
+    for (attributes, count) in result.counts.expected() {
+        *expected.entry((attributes.endpoint(), attributes.outcome)).or_default() += count;
     }
     let name = "request_duration_seconds_count";
     let mut checks: Vec<_> = expected
@@ -160,26 +180,27 @@ fn outcomes(seen: &Seen) -> Vec<Check> {
         .map(|((endpoint, outcome), count)| {
             let fits =
                 |it: &Sample| it.label("endpoint") == endpoint && it.label("outcome") == outcome;
-            Check::equal(format!("{endpoint} {outcome}"), count, seen.scrape.sum(name, fits))
+            Check::equal(format!("{endpoint} {outcome}"), count, result.scrape.sum(name, fits))
         })
         .collect();
     let is_job = |it: &Sample| it.label("endpoint").starts_with("job-");
-    checks.push(Check::equal("jobs", jobs(seen), seen.scrape.sum(name, is_job)));
+    checks.push(Check::equal("jobs", jobs(result), result.scrape.sum(name, is_job)));
     checks
 }
 
-fn jobs(seen: &Seen) -> u64 {
-    let is_job = |it: Counted| it.route == service::JOB;
-    seen.tally.expected().iter().filter(|it| is_job(*it.0)).map(|it| it.1).sum()
+fn jobs(result: &RunResult) -> u64 {
+    let is_job = |it: Attributes| it.route == service::JOB;
+    result.counts.expected().iter().filter(|it| is_job(*it.0)).map(|it| it.1).sum()
 }
 
-fn streams(seen: &Seen) -> Vec<Check> {
-    let of = |name: &str| seen.scrape.sum(name, |_| true);
-    let left = seen.tally.count(|shape, sight| {
-        let has_begun = matches!(shape.manner, Manner::LeavesMidBody | Manner::StopsReading);
-        has_begun && sight == Sight::Left
+fn streams(result: &RunResult) -> Vec<Check> {
+    let of = |name: &str| result.scrape.sum(name, |_| true);
+    let left = result.counts.count(|shape, observation| {
+        let has_begun =
+            matches!(shape.behavior, ClientBehavior::CancelsInBody | ClientBehavior::StopsReading);
+        has_begun && observation == Observation::Cancelled
     });
-    let expected = seen.tally.expected();
+    let expected = result.counts.expected();
     let limited = expected.iter().filter(|it| it.0.outcome == "timeout" && it.0.status == 200);
     vec![
         Check::equal("streams cancelled", left, of("streaming_response_cancelled_total")),
@@ -191,25 +212,25 @@ fn streams(seen: &Seen) -> Vec<Check> {
     ]
 }
 
-/// What is not told apart any more is still counted.
-fn stages(seen: &Seen) -> Vec<Check> {
-    let expected = seen.tally.expected();
-    let of = |fits: fn(&Counted) -> bool| {
+/// What is not told apart any more is still attributes.
+fn stages(result: &RunResult) -> Vec<Check> {
+    let expected = result.counts.expected();
+    let of = |fits: fn(&Attributes) -> bool| {
         expected.iter().filter(|it| fits(it.0)).map(|it| it.1).sum::<u64>()
     };
-    let scrape = &seen.scrape;
+    let scrape = &result.scrape;
     let is_step =
         |it: &Sample| it.label("stage").starts_with("step-") || it.label("stage") == "other";
     let is_model = |it: &Sample| it.label("provider") == service::PROVIDER;
     let is_auth = |it: &Sample| it.label("stage") == "auth_validation";
     vec![
         Check::equal(
-            "stages of jobs, told apart or not",
-            jobs(seen),
+            "stages of jobs, overflow included",
+            jobs(result),
             scrape.sum("request_stage_duration_seconds_count", is_step),
         ),
         Check::equal(
-            "models of callers, told apart or not",
+            "models from clients, overflow included",
             of(|it| it.route == service::MODEL),
             scrape.sum("backend_ttfb_seconds_count", is_model),
         ),
@@ -221,17 +242,17 @@ fn stages(seen: &Seen) -> Vec<Check> {
     ]
 }
 
-fn dropped(seen: &Seen) -> Vec<Check> {
-    let scrape = &seen.scrape;
+fn dropped(result: &RunResult) -> Vec<Check> {
+    let scrape = &result.scrape;
     let of =
         |reason: &str| scrape.sum("stagelight_dropped_total", |it| it.label("reason") == reason);
     let count = |route: &str| {
-        let expected = seen.tally.expected();
+        let expected = result.counts.expected();
         expected.iter().filter(|it| it.0.route == route).map(|it| it.1).sum::<u64>()
     };
     let other = |name: &str, label: &str| scrape.sum(name, |it| it.label(label) == "other");
     let beyond = other("backend_ttfb_seconds_count", "model");
-    // A stage is recorded twice, when it closes and when its share is known; so is the unattributed time, once.
+    // A stage is recorded when it closes and when its share is known, unattributed time once.
     let overflown = other("request_stage_duration_seconds_count", "stage")
         + other("request_stage_share_seconds_count", "stage");
     let known = ["outside_request", "label_limit", "series_limit"];
@@ -248,7 +269,7 @@ fn dropped(seen: &Seen) -> Vec<Check> {
     ]
 }
 
-/// Returns how many series each metric has; a histogram's buckets and sum are of the same series as its count.
+/// Returns the number of series of each metric, counting a histogram's buckets and sum once.
 pub(crate) fn series(scrape: &Scrape) -> BTreeMap<&str, usize> {
     let mut series = BTreeMap::new();
     for sample in &scrape.samples {
@@ -259,7 +280,8 @@ pub(crate) fn series(scrape: &Scrape) -> BTreeMap<&str, usize> {
     series
 }
 
-/// No family has more series, and no label more values, than documented; and nothing that a caller sent is there but what was made an attribute.
+/// Checks the documented caps on series and label values, and that the page has no text from clients
+/// except the attributes of the soak routes.
 fn bounds(scrape: &Scrape) -> Vec<Check> {
     let mut values = BTreeMap::<&str, BTreeSet<&str>>::new();
     for sample in &scrape.samples {
@@ -276,27 +298,27 @@ fn bounds(scrape: &Scrape) -> Vec<Check> {
         checks.push(Check::at_most(what, limit as f64, found.len() as f64));
     }
     let unknown: Vec<_> = values.keys().map(|&it| it.to_owned()).collect();
-    checks.push(Check::none("labels that the catalogue does not have", &unknown));
-    let told: Vec<_> = MARKS.into_iter().filter(|it| scrape.text.contains(it)).collect();
-    let told: Vec<_> = told.into_iter().map(str::to_owned).collect();
-    checks.push(Check::none("paths, ids, keys and baggage of callers on the page", &told));
+    checks.push(Check::none("labels that are not in the catalogue", &unknown));
+    let found = FORBIDDEN.into_iter().filter(|it| scrape.text.contains(it));
+    let found: Vec<_> = found.map(str::to_owned).collect();
+    checks.push(Check::none("paths, ids, keys and baggage of clients on the page", &found));
     checks
 }
 
-fn process(seen: &Seen) -> Vec<Check> {
-    let kib = seen.growth.as_ref().map_or(f64::NAN, |it: &Growth| it.kib_per_minute);
+fn process(result: &RunResult) -> Vec<Check> {
+    let kib = result.growth.as_ref().map_or(f64::NAN, |it: &Growth| it.kib_per_minute);
     vec![
-        Check::at_most("growth of the service's memory, KiB a minute", MAX_KIB_PER_MINUTE, kib),
+        Check::at_most("growth of the service's memory, KiB per minute", MAX_KIB_PER_MINUTE, kib),
         Check::at_most(
-            "threads after the run, beyond those before",
+            "threads started during the run",
             MORE_THREADS,
-            seen.after.threads - seen.before.threads,
+            result.after.threads - result.before.threads,
         ),
         Check::at_most(
-            "files and sockets after the run, beyond those before",
+            "files and sockets opened during the run",
             MORE_FILES,
-            seen.after.files as f64 - seen.before.files as f64,
+            result.after.files as f64 - result.before.files as f64,
         ),
-        Check::equal("exports that were no OTLP", 0, seen.sink.unreadable() as f64),
+        Check::equal("exports that are not OTLP", 0, result.sink.decode_errors() as f64),
     ]
 }

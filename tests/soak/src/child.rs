@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// How long a child has to start, and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// This program in another role. It ends when this one does, because its standard input ends then.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Child {
             .spawn()
             .with_context(|| format!("cannot start {arguments:?}"))?;
         let stdout = process.stdout.take().context("a child without standard output")?;
-        let line = timeout(PATIENCE, BufReader::new(stdout).lines().next_line()).await??;
+        let line = timeout(TIMEOUT, BufReader::new(stdout).lines().next_line()).await??;
         let line = line.with_context(|| format!("{arguments:?} ended without a word"))?;
         let ready = serde_json::from_str(&line).with_context(|| format!("cannot read {line:?}"))?;
         Ok(Self { process, ready })
@@ -55,7 +55,7 @@ impl Child {
     pub(crate) async fn end(mut self) -> Result<()> {
         drop(self.process.stdin.take());
         let status =
-            timeout(PATIENCE, self.process.wait()).await.context("a child did not end")??;
+            timeout(TIMEOUT, self.process.wait()).await.context("a child did not end")??;
         if !status.success() {
             bail!("a child ended with {status}");
         }

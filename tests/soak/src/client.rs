@@ -6,19 +6,19 @@ use rand::{RngExt, rngs::StdRng};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    draw::Ask,
-    shape::{Manner, Shape, Sight},
+    requests::RawRequest,
+    shape::{ClientBehavior, Observation, RequestKind},
     wire::{Connection, Head},
 };
 
 /// Longer than anything takes that works, in a busy machine too.
-const STUCK: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// When a client that leaves before the head does so, in milliseconds; the head would come at the service's time limit.
-const LEAVES_AFTER: std::ops::Range<u64> = 0..40;
-/// The status by which a server asks for a request's body.
+const CANCEL_AFTER: std::ops::Range<u64> = 0..40;
+/// The status by which a server requests for a request's body.
 const CONTINUE: u16 = 100;
 /// How long a client that stops reading stays.
-const STAYS: Duration = Duration::from_millis(300);
+const STALL: Duration = Duration::from_millis(300);
 /// How long a slow reader waits before each read.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -31,9 +31,9 @@ pub(crate) struct Client {
 
 /// Something that no client should see.
 #[derive(Debug)]
-pub(crate) struct Surprise(pub(crate) String);
+pub(crate) struct Unexpected(pub(crate) String);
 
-type Seen = Result<Sight, Surprise>;
+type RunResult = Result<Observation, Unexpected>;
 
 // === impl Client ===
 
@@ -43,71 +43,87 @@ impl Client {
     }
 
     /// Sends a request of this shape and does with the answer what the shape says.
-    pub(crate) async fn exchange(&mut self, shape: &Shape, ask: &Ask, rng: &mut StdRng) -> Seen {
-        let seen = timeout(STUCK, self.exchange_at_length(shape.manner, ask, rng)).await;
-        seen.unwrap_or_else(|_| Err(Surprise(format!("no end within {STUCK:?}"))))
+    pub(crate) async fn exchange(
+        &mut self,
+        shape: &RequestKind,
+        request: &RawRequest,
+        rng: &mut StdRng,
+    ) -> RunResult {
+        let seen = timeout(TIMEOUT, self.exchange_at_length(shape.behavior, request, rng)).await;
+        seen.unwrap_or_else(|_| Err(Unexpected(format!("no end within {TIMEOUT:?}"))))
     }
 
     /// Sends several requests at once, and reads the answers in turn.
-    pub(crate) async fn exchange_many(&mut self, asks: &[Ask]) -> Vec<Seen> {
-        let bytes = asks.iter().flat_map(|it| &it.bytes).copied().collect::<Vec<_>>();
-        let mut seen = Vec::with_capacity(asks.len());
+    pub(crate) async fn exchange_many(&mut self, requests: &[RawRequest]) -> Vec<RunResult> {
+        let bytes = requests.iter().flat_map(|it| &it.bytes).copied().collect::<Vec<_>>();
+        let mut seen = Vec::with_capacity(requests.len());
         let all = async {
-            let mut connection = self.connection(Manner::Reads).await?;
-            connection.send(&bytes).await.map_err(|it| surprise(&it))?;
-            for ask in asks {
-                seen.push(read(&mut connection, ask).await.map(|(sight, _)| sight));
+            let mut connection = self.connection(ClientBehavior::Reads).await?;
+            connection.send(&bytes).await.map_err(|it| unexpected(&it))?;
+            for request in requests {
+                seen.push(read(&mut connection, request).await.map(|(observation, _)| observation));
             }
             self.connection = Some(connection);
             Ok(())
         };
-        let ended = timeout(STUCK, all).await;
+        let ended = timeout(TIMEOUT, all).await;
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(it)) => seen.push(Err(it)),
-            Err(_) => seen.push(Err(Surprise(format!("no end within {STUCK:?}")))),
+            Err(_) => seen.push(Err(Unexpected(format!("no end within {TIMEOUT:?}")))),
         }
         seen
     }
 
-    async fn exchange_at_length(&mut self, manner: Manner, ask: &Ask, rng: &mut StdRng) -> Seen {
-        let mut connection = self.connection(manner).await?;
-        if manner == Manner::LeavesBeforeHead {
-            return leave_before_head(connection, ask, rng).await;
+    async fn exchange_at_length(
+        &mut self,
+        behavior: ClientBehavior,
+        request: &RawRequest,
+        rng: &mut StdRng,
+    ) -> RunResult {
+        let mut connection = self.connection(behavior).await?;
+        if behavior == ClientBehavior::CancelsBeforeHead {
+            return leave_before_head(connection, request, rng).await;
         }
         // A server may answer, and close, before all is sent. What it answered says what to make of that.
-        let sent = connection.send(&ask.bytes).await;
-        match manner {
-            Manner::Reads | Manner::ReadsSlowly | Manner::StopsSending => {
-                let (sight, can_go_on) = read(&mut connection, ask).await?;
-                if can_go_on && sent.is_ok() && manner == Manner::Reads {
+        let sent = connection.send(&request.bytes).await;
+        match behavior {
+            ClientBehavior::Reads | ClientBehavior::ReadsSlowly | ClientBehavior::StopsSending => {
+                let (observation, can_go_on) = read(&mut connection, request).await?;
+                if can_go_on && sent.is_ok() && behavior == ClientBehavior::Reads {
                     self.connection = Some(connection);
                 }
-                Ok(sight)
+                Ok(observation)
             }
-            Manner::LeavesBeforeHead | Manner::LeavesAtOnce => Ok(Sight::LeftUnheard),
-            Manner::LeavesMidBody => leave_mid_body(connection, ask, rng).await,
-            Manner::StopsReading => stop_reading(connection).await,
+            ClientBehavior::CancelsBeforeHead | ClientBehavior::CancelsAtOnce => {
+                Ok(Observation::CancelledEarly)
+            }
+            ClientBehavior::CancelsInBody => leave_mid_body(connection, request, rng).await,
+            ClientBehavior::StopsReading => stop_reading(connection).await,
         }
     }
 
-    async fn connection(&mut self, manner: Manner) -> Result<Connection, Surprise> {
-        let is_slow = matches!(manner, Manner::ReadsSlowly | Manner::StopsReading);
+    async fn connection(&mut self, behavior: ClientBehavior) -> Result<Connection, Unexpected> {
+        let is_slow =
+            matches!(behavior, ClientBehavior::ReadsSlowly | ClientBehavior::StopsReading);
         match self.connection.take().filter(|_| !is_slow) {
             Some(it) => Ok(it),
             None if is_slow => {
-                Connection::open_slow(self.address, PAUSE).await.map_err(|it| surprise(&it))
+                Connection::open_slow(self.address, PAUSE).await.map_err(|it| unexpected(&it))
             }
-            None => Connection::open(self.address).await.map_err(|it| surprise(&it)),
+            None => Connection::open(self.address).await.map_err(|it| unexpected(&it)),
         }
     }
 }
 
 /// Reads an answer; also tells whether the connection can be used again.
-async fn read(connection: &mut Connection, ask: &Ask) -> Result<(Sight, bool), Surprise> {
+async fn read(
+    connection: &mut Connection,
+    request: &RawRequest,
+) -> Result<(Observation, bool), Unexpected> {
     match connection.head().await {
-        Some(head) => rest(connection, &head, ask).await,
-        None => Ok((Sight::Lost, false)),
+        Some(head) => rest(connection, &head, request).await,
+        None => Ok((Observation::NoResponse, false)),
     }
 }
 
@@ -115,74 +131,90 @@ async fn read(connection: &mut Connection, ask: &Ask) -> Result<(Sight, bool), S
 async fn rest(
     connection: &mut Connection,
     head: &Head,
-    ask: &Ask,
-) -> Result<(Sight, bool), Surprise> {
+    request: &RawRequest,
+) -> Result<(Observation, bool), Unexpected> {
     let is_whole = connection.body(head).await.is_some();
-    let Some(id) = &head.request_id else { return Ok((Sight::Refused(head.status), false)) };
-    check_id(id, ask)?;
-    let sight = if is_whole { Sight::Whole(head.status) } else { Sight::Cut(head.status) };
-    Ok((sight, is_whole && !head.is_last))
+    let Some(id) = &head.request_id else { return Ok((Observation::Rejected(head.status), false)) };
+    check_id(id, request)?;
+    let observation = if is_whole {
+        Observation::Complete(head.status)
+    } else {
+        Observation::Truncated(head.status)
+    };
+    Ok((observation, is_whole && !head.is_last))
 }
 
 /// Leaves when it is certain that the service has the request: a server that learns of a request and of the client's leaving at once may not
 /// hand the request on.
-async fn leave_before_head(mut connection: Connection, ask: &Ask, rng: &mut StdRng) -> Seen {
-    let (head, body) = ask.split();
-    connection.send(head).await.map_err(|it| surprise(&it))?;
+async fn leave_before_head(
+    mut connection: Connection,
+    request: &RawRequest,
+    rng: &mut StdRng,
+) -> RunResult {
+    let (head, body) = request.split();
+    connection.send(head).await.map_err(|it| unexpected(&it))?;
     match connection.head().await {
         Some(head) if head.status == CONTINUE => {}
-        Some(head) => return rest(&mut connection, &head, ask).await.map(|it| it.0),
-        None => return Ok(Sight::Lost),
+        Some(head) => return rest(&mut connection, &head, request).await.map(|it| it.0),
+        None => return Ok(Observation::NoResponse),
     }
-    connection.send(body).await.map_err(|it| surprise(&it))?;
-    let delay = Duration::from_millis(rng.random_range(LEAVES_AFTER));
+    connection.send(body).await.map_err(|it| unexpected(&it))?;
+    let delay = Duration::from_millis(rng.random_range(CANCEL_AFTER));
     if let Ok(head) = timeout(delay, connection.head()).await {
-        let Some(head) = head else { return Ok(Sight::Lost) };
-        return rest(&mut connection, &head, ask).await.map(|it| it.0);
+        let Some(head) = head else { return Ok(Observation::NoResponse) };
+        return rest(&mut connection, &head, request).await.map(|it| it.0);
     }
     if rng.random() {
         // Looks back: had the answer been on its way, it would come now.
         connection.close_writing().await;
         if let Some(head) = connection.head().await {
-            return rest(&mut connection, &head, ask).await.map(|it| it.0);
+            return rest(&mut connection, &head, request).await.map(|it| it.0);
         }
     }
-    Ok(Sight::Left)
+    Ok(Observation::Cancelled)
 }
 
-async fn leave_mid_body(mut connection: Connection, ask: &Ask, rng: &mut StdRng) -> Seen {
-    let Some(head) = connection.head().await else { return Ok(Sight::Lost) };
+async fn leave_mid_body(
+    mut connection: Connection,
+    request: &RawRequest,
+    rng: &mut StdRng,
+) -> RunResult {
+    let Some(head) = connection.head().await else { return Ok(Observation::NoResponse) };
     for _ in 0..rng.random_range(1..4) {
         if connection.first_of_body().await.is_none() {
-            return Ok(Sight::Cut(head.status));
+            return Ok(Observation::Truncated(head.status));
         }
     }
     if rng.random() {
         connection.close_writing().await;
-        let (sight, _) = rest(&mut connection, &head, ask).await?;
-        return Ok(if sight == Sight::Cut(head.status) { Sight::Left } else { sight });
+        let (observation, _) = rest(&mut connection, &head, request).await?;
+        return Ok(if observation == Observation::Truncated(head.status) {
+            Observation::Cancelled
+        } else {
+            observation
+        });
     }
-    Ok(Sight::Left)
+    Ok(Observation::Cancelled)
 }
 
-async fn stop_reading(mut connection: Connection) -> Seen {
+async fn stop_reading(mut connection: Connection) -> RunResult {
     if connection.head().await.is_none() {
-        return Ok(Sight::Lost);
+        return Ok(Observation::NoResponse);
     }
-    sleep(STAYS).await;
-    Ok(Sight::Left)
+    sleep(STALL).await;
+    Ok(Observation::Cancelled)
 }
 
 /// The service takes a good id over, and makes one up in place of any other.
-fn check_id(id: &str, ask: &Ask) -> Result<(), Surprise> {
+fn check_id(id: &str, request: &RawRequest) -> Result<(), Unexpected> {
     let is_made_up = id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit());
-    match &ask.id {
+    match &request.id {
         Some(expected) if expected == id => Ok(()),
         None if is_made_up => Ok(()),
-        expected => Err(Surprise(format!("request id {id:?} came back for {expected:?}"))),
+        expected => Err(Unexpected(format!("request id {id:?} came back for {expected:?}"))),
     }
 }
 
-fn surprise(error: &std::io::Error) -> Surprise {
-    Surprise(error.to_string())
+fn unexpected(error: &std::io::Error) -> Unexpected {
+    Unexpected(error.to_string())
 }

@@ -1,87 +1,91 @@
-//! What the clients saw, counted.
+//! Counts of the clients' observations.
 
 use std::collections::BTreeMap;
 
 use crate::{
-    client::Surprise,
-    shape::{Counted, SHAPES, Shape, Sight},
+    client::Unexpected,
+    shape::{Attributes, Observation, REQUEST_KINDS, RequestKind},
 };
 
-/// How many surprises are kept to be shown.
+/// Number of unexpected observations that are kept as text.
 const SHOWN: usize = 20;
 
-/// How often each thing was seen of each kind of requests.
+/// The number of each observation for each kind of request.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    seen: BTreeMap<(usize, Sight), u64>,
-    /// What should not have been seen, the first of them in words.
-    surprises: Vec<String>,
-    surprised: u64,
+pub(crate) struct ClientCounts {
+    observed: BTreeMap<(usize, Observation), u64>,
+    /// The first unexpected observations.
+    unexpected: Vec<String>,
+    unexpected_count: u64,
 }
 
-// === impl Tally ===
+// === impl ClientCounts ===
 
-impl Tally {
-    pub(crate) fn add(&mut self, shape: usize, seen: Result<Sight, Surprise>) {
-        let kind = &SHAPES[shape];
-        match seen {
-            Ok(sight) => {
-                if counted(kind, sight).is_none() {
-                    self.surprise(format!("{}: {sight:?}", kind.name));
+impl ClientCounts {
+    pub(crate) fn add(&mut self, kind: usize, observed: Result<Observation, Unexpected>) {
+        let RequestKind { name, .. } = REQUEST_KINDS[kind];
+        match observed {
+            Ok(observation) => {
+                if expected_attributes(&REQUEST_KINDS[kind], observation).is_none() {
+                    self.add_unexpected(format!("{name}: {observation:?}"));
                 }
-                *self.seen.entry((shape, sight)).or_default() += 1;
+                *self.observed.entry((kind, observation)).or_default() += 1;
             }
-            Err(Surprise(what)) => self.surprise(format!("{}: {what}", kind.name)),
+            Err(Unexpected(what)) => self.add_unexpected(format!("{name}: {what}")),
         }
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        for (key, count) in other.seen {
-            *self.seen.entry(key).or_default() += count;
+        for (key, count) in other.observed {
+            *self.observed.entry(key).or_default() += count;
         }
-        self.surprised += other.surprised;
-        self.surprises.extend(other.surprises);
-        self.surprises.truncate(SHOWN);
+        self.unexpected_count += other.unexpected_count;
+        self.unexpected.extend(other.unexpected);
+        self.unexpected.truncate(SHOWN);
     }
 
-    pub(crate) fn surprised(&self) -> u64 {
-        self.surprised
+    pub(crate) fn unexpected_count(&self) -> u64 {
+        self.unexpected_count
     }
 
-    pub(crate) fn surprises(&self) -> &[String] {
-        &self.surprises
+    pub(crate) fn unexpected(&self) -> &[String] {
+        &self.unexpected
     }
 
-    /// Returns how often each thing was seen, by the kind of request.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Shape, Sight, u64)> {
-        self.seen.iter().map(|(&(shape, sight), &count)| (&SHAPES[shape], sight, count))
+    /// Returns the number of each observation by kind of request.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static RequestKind, Observation, u64)> {
+        let row = |(&(kind, observation), &count): (&(usize, Observation), &u64)| {
+            (&REQUEST_KINDS[kind], observation, count)
+        };
+        self.observed.iter().map(row)
     }
 
-    /// Returns how many requests the service must have counted, by their attributes.
-    pub(crate) fn expected(&self) -> BTreeMap<Counted, u64> {
+    /// Returns the number of requests that the service must have counted, by their attributes.
+    pub(crate) fn expected(&self) -> BTreeMap<Attributes, u64> {
         let mut expected = BTreeMap::new();
-        for (shape, sight, count) in self.rows() {
-            if let Some(Some(counted)) = counted(shape, sight) {
-                *expected.entry(counted).or_default() += count;
+        for (kind, observation, count) in self.rows() {
+            if let Some(Some(attributes)) = expected_attributes(kind, observation) {
+                *expected.entry(attributes).or_default() += count;
             }
         }
         expected
     }
 
-    /// Returns how many requests of the kinds that `fits` were seen as `sight`.
-    pub(crate) fn count(&self, fits: impl Fn(&Shape, Sight) -> bool) -> u64 {
-        self.rows().filter(|it| fits(it.0, it.1)).map(|it| it.2).sum()
+    /// Returns the number of requests whose kind and observation match.
+    pub(crate) fn count(&self, matches: impl Fn(&RequestKind, Observation) -> bool) -> u64 {
+        self.rows().filter(|it| matches(it.0, it.1)).map(|it| it.2).sum()
     }
 
-    fn surprise(&mut self, what: String) {
-        self.surprised += 1;
-        if self.surprises.len() < SHOWN {
-            self.surprises.push(what);
+    fn add_unexpected(&mut self, what: String) {
+        self.unexpected_count += 1;
+        if self.unexpected.len() < SHOWN {
+            self.unexpected.push(what);
         }
     }
 }
 
-/// Returns what a request counts as when a client saw this of it: nothing if the service did not get it. `None` if no client should.
-fn counted(shape: &Shape, sight: Sight) -> Option<Option<Counted>> {
-    shape.counts.iter().find(|it| it.0 == sight).map(|it| it.1)
+/// Returns the attributes with which an observed request is counted: `Some(None)` if the service did
+/// not get the request, `None` if the observation is unexpected.
+fn expected_attributes(kind: &RequestKind, observation: Observation) -> Option<Option<Attributes>> {
+    kind.counts.iter().find(|it| it.0 == observation).map(|it| it.1)
 }

@@ -11,9 +11,9 @@ use tokio::{
 
 use crate::{
     client::Client,
-    draw::{Draw, Serials},
-    shape::{Goal, Part, SHAPES},
-    tally::Tally,
+    counts::ClientCounts,
+    requests::{RequestGenerator, Serials},
+    shape::{Goal, REQUEST_KINDS, Schedule},
 };
 
 /// Clients whose requests are quick: enough that the service never waits for them.
@@ -42,28 +42,34 @@ pub(crate) struct Plan {
 /// One client's part.
 #[derive(Debug)]
 struct Worker {
-    draw: Draw,
+    generator: RequestGenerator,
     client: Client,
     plan: Plan,
     until: Instant,
-    tally: Tally,
+    counts: ClientCounts,
 }
 
 /// Sends at least as much, and at least as long, as planned; returns what was seen.
-pub(crate) async fn run(service: SocketAddr, plan: Plan) -> Result<Tally> {
+pub(crate) async fn run(service: SocketAddr, plan: Plan) -> Result<ClientCounts> {
     let serials = Arc::new(Serials::default());
     let until = Instant::now() + plan.at_least;
     let mut number = 0;
     let mut workers = JoinSet::new();
     let mut worker = || {
         number += 1;
-        let draw = Draw::new(plan.seed, number, &serials);
-        Worker { draw, client: Client::new(service), plan, until, tally: Tally::default() }
+        let generator = RequestGenerator::new(plan.seed, number, &serials);
+        Worker {
+            generator,
+            client: Client::new(service),
+            plan,
+            until,
+            counts: ClientCounts::default(),
+        }
     };
     // One of each first, so that well-behaved names are known before the others come.
-    let mut tally = worker().one_of_each_quick().await;
-    for (shape, kind) in SHAPES.iter().enumerate() {
-        if matches!(kind.part, Part::Flood(_)) {
+    let mut counts = worker().one_of_each_quick().await;
+    for (shape, kind) in REQUEST_KINDS.iter().enumerate() {
+        if matches!(kind.schedule, Schedule::Flood(_)) {
             for _ in 0..FLOODING {
                 workers.spawn(worker().flood(shape));
             }
@@ -76,9 +82,9 @@ pub(crate) async fn run(service: SocketAddr, plan: Plan) -> Result<Tally> {
         workers.spawn(worker().slow(start));
     }
     while let Some(ended) = workers.join_next().await {
-        tally.merge(ended?);
+        counts.merge(ended?);
     }
-    Ok(tally)
+    Ok(counts)
 }
 
 // === impl Plan ===
@@ -96,17 +102,17 @@ impl Plan {
 // === impl Worker ===
 
 impl Worker {
-    async fn one_of_each_quick(mut self) -> Tally {
-        for (shape, kind) in SHAPES.iter().enumerate() {
-            if matches!(kind.part, Part::Quick(_)) {
-                self.ask(shape).await;
+    async fn one_of_each_quick(mut self) -> ClientCounts {
+        for (shape, kind) in REQUEST_KINDS.iter().enumerate() {
+            if matches!(kind.schedule, Schedule::Quick(_)) {
+                self.request(shape).await;
             }
         }
-        self.tally
+        self.counts
     }
 
-    async fn flood(mut self, shape: usize) -> Tally {
-        let Part::Flood(goal) = SHAPES[shape].part else { return self.tally };
+    async fn flood(mut self, shape: usize) -> ClientCounts {
+        let Schedule::Flood(goal) = REQUEST_KINDS[shape].schedule else { return self.counts };
         let all = self.plan.goal(goal).div_ceil(FLOODING);
         let begun = Instant::now();
         let spread = if goal == Goal::Jobs { SPREAD_OF_JOBS } else { SPREAD };
@@ -116,46 +122,49 @@ impl Worker {
             sleep_until(begun + due).await;
             let count = (all - sent).min(AT_ONCE as u64);
             sent += count;
-            let asks: Vec<_> = (0..count).map(|_| (SHAPES[shape].ask)(&mut self.draw)).collect();
-            for seen in self.client.exchange_many(&asks).await {
-                self.tally.add(shape, seen);
+            let requests: Vec<_> =
+                (0..count).map(|_| (REQUEST_KINDS[shape].request)(&mut self.generator)).collect();
+            for seen in self.client.exchange_many(&requests).await {
+                self.counts.add(shape, seen);
             }
         }
-        self.tally
+        self.counts
     }
 
-    async fn quick(mut self) -> Tally {
-        let weight = |part| if let Part::Quick(weight) = part { weight } else { 0 };
-        let all: u32 = SHAPES.iter().map(|it| weight(it.part)).sum();
+    async fn quick(mut self) -> ClientCounts {
+        let weight = |part| if let Schedule::Quick(weight) = part { weight } else { 0 };
+        let all: u32 = REQUEST_KINDS.iter().map(|it| weight(it.schedule)).sum();
         while Instant::now() < self.until {
-            let mut drawn = self.draw.rng.random_range(0..all);
-            let chosen = SHAPES.iter().position(|it| {
-                let weight = weight(it.part);
+            let mut drawn = self.generator.rng.random_range(0..all);
+            let chosen = REQUEST_KINDS.iter().position(|it| {
+                let weight = weight(it.schedule);
                 let is_it = drawn < weight;
                 drawn = drawn.saturating_sub(weight);
                 is_it
             });
-            self.ask(chosen.unwrap_or_default()).await;
+            self.request(chosen.unwrap_or_default()).await;
         }
-        self.tally
+        self.counts
     }
 
-    async fn slow(mut self, start: u64) -> Tally {
-        let slow: Vec<_> = (0..SHAPES.len()).filter(|&it| SHAPES[it].part == Part::Slow).collect();
+    async fn slow(mut self, start: u64) -> ClientCounts {
+        let slow: Vec<_> = (0..REQUEST_KINDS.len())
+            .filter(|&it| REQUEST_KINDS[it].schedule == Schedule::Slow)
+            .collect();
         let from = usize::try_from(start).unwrap_or_default();
         for &shape in slow.iter().cycle().skip(from) {
             if self.until <= Instant::now() {
                 break;
             }
-            self.ask(shape).await;
+            self.request(shape).await;
         }
-        self.tally
+        self.counts
     }
 
-    async fn ask(&mut self, shape: usize) {
-        let kind = &SHAPES[shape];
-        let ask = (kind.ask)(&mut self.draw);
-        let seen = self.client.exchange(kind, &ask, &mut self.draw.rng).await;
-        self.tally.add(shape, seen);
+    async fn request(&mut self, shape: usize) {
+        let kind = &REQUEST_KINDS[shape];
+        let request = (kind.request)(&mut self.generator);
+        let seen = self.client.exchange(kind, &request, &mut self.generator.rng).await;
+        self.counts.add(shape, seen);
     }
 }

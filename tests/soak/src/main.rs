@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: drives the example gateway at full load with everything that callers do to a service, and compares what it has counted with
+//! `cargo xtask soak`: drives the example gateway at full load with everything that callers do to a service, and compares what it has attributes with
 //! what its clients saw.
 //!
 //! Four processes' worth of work on one machine: this one is the clients and a collector that throws everything away; it starts itself again as the
@@ -6,7 +6,7 @@
 //!
 //! # What a client can know
 //!
-//! | It saw | so the service has counted |
+//! | It saw | so the service has attributes |
 //! |---|---|
 //! | a whole answer | its status, and the outcome that goes with it |
 //! | an answer that ended too soon | an error, a time limit or a panic in the body, as was asked for |
@@ -18,16 +18,15 @@
 //! A seed gives every client the same requests in the same order; how far each gets is up to the machine.
 
 mod wire;
-mod draw;
+mod requests;
 mod shape;
 mod client;
-mod tally;
+mod counts;
 mod load;
 mod service;
 mod child;
 mod memory;
 mod scrape;
-mod sink;
 mod check;
 mod run;
 mod report;
@@ -39,7 +38,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{load::Plan, report::Report};
 
-/// Drives a service at full load, and compares what it counted with what its clients saw.
+/// Drives a service at full load, and compares what it attributes with what its clients saw.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask soak")]
 struct Cli {
@@ -115,5 +114,5 @@ async fn start(cli: Cli) -> Result<bool> {
     } else {
         println!("{report}");
     }
-    Ok(report.holds)
+    Ok(report.passed)
 }

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 pub(crate) const KEY: &str = "soak-secret-key";
 
 /// Parts of what clients send that must be on no metrics page: of the key, and of every path, id, model that the gateway does not have, and baggage.
-pub(crate) const MARKS: [&str; 6] =
+pub(crate) const FORBIDDEN: [&str; 6] =
     ["soak-secret", "rawpath", "reqid", "nomodel", "bagvalue", "statevalue"];
 
 /// The longest request id that is sent.
@@ -50,22 +50,22 @@ pub(crate) struct Serials {
 
 /// One worker's source of requests.
 #[derive(Debug)]
-pub(crate) struct Draw {
+pub(crate) struct RequestGenerator {
     pub(crate) rng: StdRng,
     pub(crate) serials: Arc<Serials>,
 }
 
 /// A request, as bytes, and what its answer has to say.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub(crate) struct RawRequest {
     pub(crate) bytes: Vec<u8>,
     /// The request id that must come back; `None` if the service has to make one up.
     pub(crate) id: Option<String>,
 }
 
-// === impl Ask ===
+// === impl RawRequest ===
 
-impl Ask {
+impl RawRequest {
     /// Returns the head, with the empty line after it, and the body.
     pub(crate) fn split(&self) -> (&[u8], &[u8]) {
         let end = self.bytes.windows(4).position(|it| it == b"\r\n\r\n");
@@ -73,9 +73,9 @@ impl Ask {
     }
 }
 
-// === impl Draw ===
+// === impl RequestGenerator ===
 
-impl Draw {
+impl RequestGenerator {
     pub(crate) fn new(seed: u64, worker: u64, serials: &Arc<Serials>) -> Self {
         // The golden ratio's bits: neighbouring workers get far-apart states.
         let state = seed ^ worker.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -88,7 +88,7 @@ impl Draw {
     }
 
     /// Makes a request of a line, header lines of its own, and a body. Some also get an id, a trace or baggage, good or bad.
-    pub(crate) fn ask(&mut self, line: &str, headers: &[&str], body: &[u8]) -> Ask {
+    pub(crate) fn request(&mut self, line: &str, headers: &[&str], body: &[u8]) -> RawRequest {
         let mut bytes = format!("{line} HTTP/1.1\r\nhost: soak\r\n").into_bytes();
         for header in headers {
             bytes.extend_from_slice(header.as_bytes());
@@ -101,26 +101,26 @@ impl Draw {
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(body);
-        Ask { bytes, id }
+        RawRequest { bytes, id }
     }
 
     /// Makes a request for a completion, with a reply of this shape.
-    pub(crate) fn completion(&mut self, model: &str, is_stream: bool, shape: &str) -> Ask {
+    pub(crate) fn completion(&mut self, model: &str, is_stream: bool, shape: &str) -> RawRequest {
         let body = format!(
             r#"{{"model":"{model}","stream":{is_stream},"messages":[{{"role":"user","content":"say a word"}}]}}"#
         );
         let key = format!("authorization: Bearer {KEY}");
         let shape = format!("x-sim: {shape}");
         let headers = [key.as_str(), "content-type: application/json", &shape];
-        self.ask("POST /v1/chat/completions", &headers, body.as_bytes())
+        self.request("POST /v1/chat/completions", &headers, body.as_bytes())
     }
 
     /// Makes a request for a completion that waits for leave to send its body.
-    pub(crate) fn completion_on_leave(&mut self, model: &str, shape: &str) -> Ask {
-        let mut ask = self.completion(model, true, shape);
-        let line_end = ask.bytes.iter().position(|&it| it == b'\n').unwrap_or_default() + 1;
-        ask.bytes.splice(line_end..line_end, *b"expect: 100-continue\r\n");
-        ask
+    pub(crate) fn completion_on_leave(&mut self, model: &str, shape: &str) -> RawRequest {
+        let mut request = self.completion(model, true, shape);
+        let line_end = request.bytes.iter().position(|&it| it == b'\n').unwrap_or_default() + 1;
+        request.bytes.splice(line_end..line_end, *b"expect: 100-continue\r\n");
+        request
     }
 
     /// Adds a request id to one request in four; returns it if it is one that the service takes over.

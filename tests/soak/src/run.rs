@@ -1,8 +1,9 @@
-//! A whole run: processes, load, a look at everything.
+//! A run: starts the processes, drives the load and collects the results.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use testbed::OtlpSink;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
@@ -11,40 +12,39 @@ use tokio::{
 use crate::{
     check,
     child::Child,
+    counts::ClientCounts,
     load::{self, Plan},
     memory::{self, Growth, Memory},
     scrape::Scrape,
-    sink::Sink,
-    tally::Tally,
 };
 
-/// How long the service has to notice that all its clients have gone.
-const SETTLES: Duration = Duration::from_secs(60);
+/// Time limit for the service to notice that all clients have disconnected.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) tally: Tally,
-    pub(crate) took: Duration,
-    /// The service's page, when all was quiet again.
+pub(crate) struct RunResult {
+    pub(crate) counts: ClientCounts,
+    pub(crate) duration: Duration,
+    /// The service's metrics page after the load.
     pub(crate) scrape: Scrape,
-    pub(crate) sink: Sink,
+    pub(crate) sink: OtlpSink,
     pub(crate) growth: Option<Growth>,
     pub(crate) before: Process,
     pub(crate) after: Process,
 }
 
-/// What a process holds.
+/// A process' resources.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process {
     pub(crate) threads: f64,
     pub(crate) files: usize,
 }
 
-/// Starts provider and service, drives the service, and ends both.
-pub(crate) async fn run(plan: Plan) -> Result<Seen> {
-    let sink = Sink::default();
-    let endpoint = format!("http://{}", sink.start().await?);
+/// Starts upstream and service, drives the service, and ends both.
+pub(crate) async fn run(plan: Plan) -> Result<RunResult> {
+    let sink = OtlpSink::start_counting()?;
+    let endpoint = sink.http_endpoint();
     let seed = plan.seed.to_string();
     let upstream = Child::start(&["upstream", "--seed", &seed], &[]).await?;
     let url = format!("http://{}", upstream.ready.service);
@@ -56,22 +56,22 @@ pub(crate) async fn run(plan: Plan) -> Result<Seen> {
     let watch = Memory::watch(service.id()?, async { drop(stopped.await) });
     let load = async {
         let started = Instant::now();
-        let tally = load::run(service.ready.service, plan).await;
+        let counts = load::run(service.ready.service, plan).await;
         drop(stop);
-        tally.map(|it| (it, started.elapsed()))
+        counts.map(|it| (it, started.elapsed()))
     };
     let (memory, loaded) = tokio::join!(watch, load);
-    let (tally, took) = loaded?;
+    let (counts, duration) = loaded?;
 
     let scrape = settled(metrics).await?;
     let after = Process::of(&service).await?;
-    // Its last export comes now.
+    // Exports for the last time.
     service.end().await?;
     upstream.end().await?;
-    Ok(Seen { tally, took, scrape, sink, growth: memory?.growth(), before, after })
+    Ok(RunResult { counts, duration, scrape, sink, growth: memory?.growth(), before, after })
 }
 
-/// What the service is told: to send everything, and one trace in a hundred beside those that callers ask for.
+/// The service's environment: it exports all metrics and 1 % of the traces that clients do not sample.
 fn variables(endpoint: &str) -> [(&str, &str); 7] {
     [
         ("OTEL_SERVICE_NAME", "soak"),
@@ -84,7 +84,7 @@ fn variables(endpoint: &str) -> [(&str, &str); 7] {
     ]
 }
 
-/// Waits until the service has no request under way, twice in a row with the same page.
+/// Waits until the service has no active request and its counts do not change.
 async fn settled(metrics: std::net::SocketAddr) -> Result<Scrape> {
     let started = Instant::now();
     let counts = |scrape: &Scrape| scrape.sum("request_duration_seconds_count", |_| true);
@@ -93,8 +93,8 @@ async fn settled(metrics: std::net::SocketAddr) -> Result<Scrape> {
         sleep(Duration::from_millis(500)).await;
         let scrape = Scrape::get(metrics).await?;
         let is_quiet = check::active(&scrape) == 0.0 && counts(&scrape) == counts(&last);
-        // Whatever is wrong then, the checks will tell.
-        if is_quiet || SETTLES < started.elapsed() {
+        // After a timeout the checks fail.
+        if is_quiet || SETTLE_TIMEOUT < started.elapsed() {
             return Ok(scrape);
         }
         last = scrape;

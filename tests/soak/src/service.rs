@@ -16,7 +16,7 @@ use stagelight::{Telemetry, stage};
 use tokio::io::AsyncReadExt;
 use tracing::{Instrument, info_span};
 
-use crate::{child, draw::KEY};
+use crate::{child, requests::KEY};
 
 pub(crate) const PANIC: &str = "/soak/panic";
 pub(crate) const BODY_PANIC: &str = "/soak/body/panic";
@@ -131,7 +131,7 @@ async fn job(Path((job, step)): Path<(u64, u64)>) -> &'static str {
     work.instrument(span).await
 }
 
-/// Runs a stage where there is no request: nothing that can be measured, and so counted as dropped.
+/// Runs a stage where there is no request: nothing that can be measured, and so attributes as dropped.
 async fn outside() -> &'static str {
     let outside = tokio::spawn(work_outside());
     if outside.await.is_ok() { "ok" } else { "failed" }

@@ -2,24 +2,24 @@
 
 mod table;
 
-use crate::draw::{Ask, Draw};
+use crate::requests::{RawRequest, RequestGenerator};
 
-pub(crate) use table::SHAPES;
+pub(crate) use table::REQUEST_KINDS;
 
 /// A kind of requests.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct RequestKind {
     pub(crate) name: &'static str,
-    pub(crate) part: Part,
-    pub(crate) ask: fn(&mut Draw) -> Ask,
-    pub(crate) manner: Manner,
-    /// All that a client may see of it, and what the service has counted when it did. Anything else is a failure of the run.
-    pub(crate) counts: &'static [(Sight, Option<Counted>)],
+    pub(crate) schedule: Schedule,
+    pub(crate) request: fn(&mut RequestGenerator) -> RawRequest,
+    pub(crate) behavior: ClientBehavior,
+    /// All that a client may see of it, and what the service has attributes when it did. Anything else is a failure of the run.
+    pub(crate) counts: &'static [(Observation, Option<Attributes>)],
 }
 
 /// When requests of a kind are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Schedule {
     /// Until there were so many, several at once on one connection.
     Flood(Goal),
     /// All the time, as often as this beside the others.
@@ -38,7 +38,7 @@ pub(crate) enum Goal {
 
 /// What a client does when it has sent its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ClientBehavior {
     /// Reads the answer.
     Reads,
     /// Reads the answer, having sent only a part of its request.
@@ -47,35 +47,35 @@ pub(crate) enum Manner {
     ReadsSlowly,
     /// Asks whether it may send its body, sends it, and goes away before there is an answer. The `100 Continue` comes when the service reads: so it
     /// has the request.
-    LeavesBeforeHead,
+    CancelsBeforeHead,
     /// Goes away as soon as it has sent its request.
-    LeavesAtOnce,
+    CancelsAtOnce,
     /// Goes away when it has begun to read the body.
-    LeavesMidBody,
+    CancelsInBody,
     /// Reads the head and no more, lets the buffers fill up, and goes away.
     StopsReading,
 }
 
 /// What a client saw of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Sight {
+pub(crate) enum Observation {
     /// An answer with this status, to its last byte.
-    Whole(u16),
+    Complete(u16),
     /// An answer with this status, that ended too soon.
-    Cut(u16),
+    Truncated(u16),
     /// An answer of the server's own: the request never got to the service.
-    Refused(u16),
+    Rejected(u16),
     /// A connection that ended without an answer.
-    Lost,
+    NoResponse,
     /// Its own leaving, before the answer's end.
-    Left,
+    Cancelled,
     /// Its own leaving, before it could know whether the service had its request.
-    LeftUnheard,
+    CancelledEarly,
 }
 
 /// What a request counts as: the attributes of its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Counted {
+pub(crate) struct Attributes {
     pub(crate) method: &'static str,
     /// Empty when no route matched.
     pub(crate) route: &'static str,
@@ -86,9 +86,9 @@ pub(crate) struct Counted {
     pub(crate) outcome: &'static str,
 }
 
-// === impl Counted ===
+// === impl Attributes ===
 
-impl Counted {
+impl Attributes {
     const fn new(method: &'static str, route: &'static str, status: u16) -> Self {
         Self { method, route, status, error: "", outcome: "ok" }
     }

@@ -2,16 +2,16 @@
 
 use rand::RngExt;
 
-use super::{Counted, Goal, Manner, Part, Shape, Sight};
+use super::{Attributes, ClientBehavior, Goal, Observation, RequestKind, Schedule};
 use crate::{
-    draw::{Ask, KEY},
+    requests::{KEY, RawRequest},
     service,
 };
-use Manner::{
-    LeavesAtOnce, LeavesBeforeHead, LeavesMidBody, Reads, ReadsSlowly, StopsReading, StopsSending,
+use ClientBehavior::{
+    CancelsAtOnce, CancelsBeforeHead, CancelsInBody, Reads, ReadsSlowly, StopsReading, StopsSending,
 };
-use Part::{Flood, Quick, Slow};
-use Sight::{Cut, Left, LeftUnheard, Lost, Refused, Whole};
+use Observation::{Cancelled, CancelledEarly, Complete, NoResponse, Rejected, Truncated};
+use Schedule::{Flood, Quick, Slow};
 
 const CHAT: &str = "/v1/chat/completions";
 const MODEL: &str = "northwind-mini";
@@ -19,268 +19,275 @@ const MODEL: &str = "northwind-mini";
 /// Larger than what hyper takes for a request's head.
 const HUGE: usize = 600 * 1024;
 
-const fn chat(status: u16) -> Counted {
-    Counted::new("POST", CHAT, status)
+const fn chat(status: u16) -> Attributes {
+    Attributes::new("POST", CHAT, status)
 }
 
-const fn get(route: &'static str, status: u16) -> Counted {
-    Counted::new("GET", route, status)
+const fn get(route: &'static str, status: u16) -> Attributes {
+    Attributes::new("GET", route, status)
 }
 
 /// All that is sent in a run.
-pub(crate) const SHAPES: &[Shape] = &[
+pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
     // --- floods of names ---
-    Shape {
+    RequestKind {
         name: "distinct paths",
-        part: Flood(Goal::Paths),
-        ask: |it| {
+        schedule: Flood(Goal::Paths),
+        request: |it| {
             let number = it.next(|it| &it.paths);
-            it.ask(&format!("GET /rawpath/{number:x}/of?soak-secret={number}"), &[], b"")
+            it.request(&format!("GET /rawpath/{number:x}/of?soak-secret={number}"), &[], b"")
         },
-        manner: Reads,
-        counts: &[(Whole(404), Some(get("", 404)))],
+        behavior: Reads,
+        counts: &[(Complete(404), Some(get("", 404)))],
     },
-    Shape {
+    RequestKind {
         name: "distinct models, refused by the gateway",
-        part: Flood(Goal::Models),
-        ask: |it| {
+        schedule: Flood(Goal::Models),
+        request: |it| {
             let number = it.next(|it| &it.unknown_models);
             it.completion(&format!("nomodel-{number}"), false, "tokens=1")
         },
-        manner: Reads,
-        counts: &[(Whole(404), Some(chat(404)))],
+        behavior: Reads,
+        counts: &[(Complete(404), Some(chat(404)))],
     },
-    Shape {
+    RequestKind {
         name: "distinct models as attributes",
-        part: Flood(Goal::Models),
-        ask: |it| {
+        schedule: Flood(Goal::Models),
+        request: |it| {
             let number = it.next(|it| &it.models);
-            it.ask(&format!("GET /soak/model/m-{number}"), &[], b"")
+            it.request(&format!("GET /soak/model/m-{number}"), &[], b"")
         },
-        manner: Reads,
-        counts: &[(Whole(200), Some(get(service::MODEL, 200)))],
+        behavior: Reads,
+        counts: &[(Complete(200), Some(get(service::MODEL, 200)))],
     },
-    Shape {
+    RequestKind {
         name: "jobs and stages with many names",
-        part: Flood(Goal::Jobs),
-        ask: |it| {
+        schedule: Flood(Goal::Jobs),
+        request: |it| {
             let number = it.next(|it| &it.jobs);
             let (job, stage) = (number % service::JOBS, number / service::JOBS % service::STEPS);
-            it.ask(&format!("GET /soak/job/{job}/{stage}"), &[], b"")
+            it.request(&format!("GET /soak/job/{job}/{stage}"), &[], b"")
         },
-        manner: Reads,
-        counts: &[(Whole(200), Some(get(service::JOB, 200)))],
+        behavior: Reads,
+        counts: &[(Complete(200), Some(get(service::JOB, 200)))],
     },
     // --- answers that are quick ---
-    Shape {
+    RequestKind {
         name: "whole completion",
-        part: Quick(20),
-        ask: |it| it.completion(MODEL, false, "ttft=1ms,tokens=3,token-interval=0ms"),
-        manner: Reads,
-        counts: &[(Whole(200), Some(chat(200)))],
+        schedule: Quick(20),
+        request: |it| it.completion(MODEL, false, "ttft=1ms,tokens=3,token-interval=0ms"),
+        behavior: Reads,
+        counts: &[(Complete(200), Some(chat(200)))],
     },
-    Shape {
+    RequestKind {
         name: "streamed completion",
-        part: Quick(20),
-        ask: |it| it.completion(MODEL, true, "ttft=1ms,tokens=12,token-interval=1ms"),
-        manner: Reads,
-        counts: &[(Whole(200), Some(chat(200)))],
+        schedule: Quick(20),
+        request: |it| it.completion(MODEL, true, "ttft=1ms,tokens=12,token-interval=1ms"),
+        behavior: Reads,
+        counts: &[(Complete(200), Some(chat(200)))],
     },
-    Shape {
+    RequestKind {
         name: "list of models",
-        part: Quick(10),
-        ask: |it| it.ask("GET /v1/models", &[&format!("authorization: Bearer {KEY}")], b""),
-        manner: Reads,
-        counts: &[(Whole(200), Some(get("/v1/models", 200)))],
+        schedule: Quick(10),
+        request: |it| it.request("GET /v1/models", &[&format!("authorization: Bearer {KEY}")], b""),
+        behavior: Reads,
+        counts: &[(Complete(200), Some(get("/v1/models", 200)))],
     },
-    Shape {
+    RequestKind {
         name: "wrong key",
-        part: Quick(10),
-        ask: |it| it.ask(&format!("POST {CHAT}"), &["authorization: Bearer soak-secret-no"], b"{}"),
-        manner: Reads,
-        counts: &[(Whole(401), Some(chat(401)))],
+        schedule: Quick(10),
+        request: |it| {
+            it.request(&format!("POST {CHAT}"), &["authorization: Bearer soak-secret-no"], b"{}")
+        },
+        behavior: Reads,
+        counts: &[(Complete(401), Some(chat(401)))],
     },
-    Shape {
+    RequestKind {
         name: "body that is no JSON",
-        part: Quick(5),
-        ask: |it| {
+        schedule: Quick(5),
+        request: |it| {
             let key = format!("authorization: Bearer {KEY}");
-            it.ask(&format!("POST {CHAT}"), &[&key], b"{\"model\": soak-secret")
+            it.request(&format!("POST {CHAT}"), &[&key], b"{\"model\": soak-secret")
         },
-        manner: Reads,
-        counts: &[(Whole(400), Some(chat(400)))],
+        behavior: Reads,
+        counts: &[(Complete(400), Some(chat(400)))],
     },
-    Shape {
+    RequestKind {
         name: "body too large",
-        part: Quick(1),
-        ask: |it| {
+        schedule: Quick(1),
+        request: |it| {
             let key = format!("authorization: Bearer {KEY}");
-            it.ask(&format!("POST {CHAT}"), &[&key], &vec![b' '; 1_100_000])
+            it.request(&format!("POST {CHAT}"), &[&key], &vec![b' '; 1_100_000])
         },
-        manner: Reads,
-        counts: &[(Whole(413), Some(chat(413)))],
+        behavior: Reads,
+        counts: &[(Complete(413), Some(chat(413)))],
     },
-    Shape {
+    RequestKind {
         name: "method of its own",
-        part: Quick(5),
-        ask: |it| {
+        schedule: Quick(5),
+        request: |it| {
             let number: u32 = it.rng.random();
-            it.ask(&format!("BREW{number} {CHAT}"), &[], b"")
+            it.request(&format!("BREW{number} {CHAT}"), &[], b"")
         },
-        manner: Reads,
-        counts: &[(Whole(405), Some(Counted::new("_OTHER", CHAT, 405)))],
+        behavior: Reads,
+        counts: &[(Complete(405), Some(Attributes::new("_OTHER", CHAT, 405)))],
     },
-    Shape {
+    RequestKind {
         name: "provider fails",
-        part: Quick(10),
-        ask: |it| it.completion(MODEL, true, "ttft=0ms,error=500"),
-        manner: Reads,
-        counts: &[(Whole(502), Some(chat(502).with("error", "502")))],
+        schedule: Quick(10),
+        request: |it| it.completion(MODEL, true, "ttft=0ms,error=500"),
+        behavior: Reads,
+        counts: &[(Complete(502), Some(chat(502).with("error", "502")))],
     },
-    Shape {
+    RequestKind {
         name: "provider is busy",
-        part: Quick(10),
-        ask: |it| it.completion(MODEL, true, "ttft=0ms,error=429"),
-        manner: Reads,
-        counts: &[(Whole(429), Some(chat(429)))],
+        schedule: Quick(10),
+        request: |it| it.completion(MODEL, true, "ttft=0ms,error=429"),
+        behavior: Reads,
+        counts: &[(Complete(429), Some(chat(429)))],
     },
-    Shape {
+    RequestKind {
         name: "provider breaks off",
-        part: Quick(10),
-        ask: |it| it.completion(MODEL, true, "ttft=0ms,tokens=9,token-interval=0ms,break-after=4"),
-        manner: Reads,
-        counts: &[(Cut(200), Some(chat(200).with("error", "body")))],
+        schedule: Quick(10),
+        request: |it| {
+            it.completion(MODEL, true, "ttft=0ms,tokens=9,token-interval=0ms,break-after=4")
+        },
+        behavior: Reads,
+        counts: &[(Truncated(200), Some(chat(200).with("error", "body")))],
     },
-    Shape {
+    RequestKind {
         name: "handler panics",
-        part: Quick(5),
-        ask: |it| it.ask(&format!("GET {}", service::PANIC), &[], b""),
-        manner: Reads,
-        counts: &[(Whole(500), Some(get(service::PANIC, 500).with("panic", "500")))],
+        schedule: Quick(5),
+        request: |it| it.request(&format!("GET {}", service::PANIC), &[], b""),
+        behavior: Reads,
+        counts: &[(Complete(500), Some(get(service::PANIC, 500).with("panic", "500")))],
     },
-    Shape {
+    RequestKind {
         name: "body panics",
-        part: Quick(5),
-        ask: |it| it.ask(&format!("GET {}", service::BODY_PANIC), &[], b""),
-        manner: Reads,
-        counts: &[(Cut(200), Some(get(service::BODY_PANIC, 200).with("panic", "panic")))],
+        schedule: Quick(5),
+        request: |it| it.request(&format!("GET {}", service::BODY_PANIC), &[], b""),
+        behavior: Reads,
+        counts: &[(Truncated(200), Some(get(service::BODY_PANIC, 200).with("panic", "panic")))],
     },
-    Shape {
+    RequestKind {
         name: "body fails",
-        part: Quick(5),
-        ask: |it| it.ask(&format!("GET {}", service::BODY_ERROR), &[], b""),
-        manner: Reads,
-        counts: &[(Cut(200), Some(get(service::BODY_ERROR, 200).with("error", "body")))],
+        schedule: Quick(5),
+        request: |it| it.request(&format!("GET {}", service::BODY_ERROR), &[], b""),
+        behavior: Reads,
+        counts: &[(Truncated(200), Some(get(service::BODY_ERROR, 200).with("error", "body")))],
     },
-    Shape {
+    RequestKind {
         name: "body reaches its time limit",
-        part: Quick(5),
-        ask: |it| it.ask(&format!("GET {}", service::BODY_LIMIT), &[], b""),
-        manner: Reads,
-        counts: &[(Cut(200), Some(get(service::BODY_LIMIT, 200).with("timeout", "timeout")))],
+        schedule: Quick(5),
+        request: |it| it.request(&format!("GET {}", service::BODY_LIMIT), &[], b""),
+        behavior: Reads,
+        counts: &[(Truncated(200), Some(get(service::BODY_LIMIT, 200).with("timeout", "timeout")))],
     },
-    Shape {
+    RequestKind {
         name: "stage outside of any request",
-        part: Quick(5),
-        ask: |it| it.ask(&format!("GET {}", service::OUTSIDE), &[], b""),
-        manner: Reads,
-        counts: &[(Whole(200), Some(get(service::OUTSIDE, 200)))],
+        schedule: Quick(5),
+        request: |it| it.request(&format!("GET {}", service::OUTSIDE), &[], b""),
+        behavior: Reads,
+        counts: &[(Complete(200), Some(get(service::OUTSIDE, 200)))],
     },
     // --- what the server itself refuses ---
-    Shape {
+    RequestKind {
         name: "head too large",
-        part: Quick(1),
-        ask: |it| {
+        schedule: Quick(1),
+        request: |it| {
             let id = "i".repeat(HUGE);
-            Ask { id: None, ..it.ask("GET /v1/models", &[&format!("x-request-id: {id}")], b"") }
+            RawRequest {
+                id: None,
+                ..it.request("GET /v1/models", &[&format!("x-request-id: {id}")], b"")
+            }
         },
-        manner: Reads,
+        behavior: Reads,
         // Closing while the client still sends, the server may take its own answer away.
         counts: &[
-            (Refused(431), None),
-            (Lost, None),
+            (Rejected(431), None),
+            (NoResponse, None),
             // hyper looks at the size when it has to read on; if all of it came at once, it does not.
-            (Whole(401), Some(get("/v1/models", 401))),
+            (Complete(401), Some(get("/v1/models", 401))),
         ],
     },
-    Shape {
+    RequestKind {
         name: "no HTTP",
-        part: Quick(2),
-        ask: |it| {
+        schedule: Quick(2),
+        request: |it| {
             let length = it.rng.random_range(1..64);
             let mut bytes = vec![b'\0'];
             bytes.extend((0..length).map(|_| it.rng.random::<u8>()));
             bytes.extend_from_slice(b"\r\n\r\n");
-            Ask { bytes, id: None }
+            RawRequest { bytes, id: None }
         },
-        manner: Reads,
-        counts: &[(Refused(400), None), (Lost, None)],
+        behavior: Reads,
+        counts: &[(Rejected(400), None), (NoResponse, None)],
     },
     // --- cancels ---
-    Shape {
+    RequestKind {
         name: "client leaves before the head",
-        part: Quick(8),
-        ask: |it| it.completion_on_leave(MODEL, "ttft=60s"),
-        manner: LeavesBeforeHead,
+        schedule: Quick(8),
+        request: |it| it.completion_on_leave(MODEL, "ttft=60s"),
+        behavior: CancelsBeforeHead,
         counts: &[
-            (Left, Some(Counted { status: 0, ..chat(0).with("cancelled", "") })),
+            (Cancelled, Some(Attributes { status: 0, ..chat(0).with("cancelled", "") })),
             // The client was too late to leave.
-            (Whole(504), Some(chat(504).with("timeout", "504"))),
+            (Complete(504), Some(chat(504).with("timeout", "504"))),
         ],
     },
-    Shape {
+    RequestKind {
         name: "client leaves at once",
-        part: Quick(8),
-        ask: |it| it.ask(&format!("GET {}", service::NEVER), &[], b""),
-        manner: LeavesAtOnce,
-        counts: &[(LeftUnheard, None)],
+        schedule: Quick(8),
+        request: |it| it.request(&format!("GET {}", service::NEVER), &[], b""),
+        behavior: CancelsAtOnce,
+        counts: &[(CancelledEarly, None)],
     },
-    Shape {
+    RequestKind {
         name: "client leaves in the body",
-        part: Quick(8),
-        ask: |it| it.completion(MODEL, true, "ttft=0ms,tokens=3000,token-interval=20ms"),
-        manner: LeavesMidBody,
-        counts: &[(Left, Some(chat(200).with("cancelled", "")))],
+        schedule: Quick(8),
+        request: |it| it.completion(MODEL, true, "ttft=0ms,tokens=3000,token-interval=20ms"),
+        behavior: CancelsInBody,
+        counts: &[(Cancelled, Some(chat(200).with("cancelled", "")))],
     },
-    Shape {
+    RequestKind {
         name: "client stops reading and leaves",
-        part: Slow,
-        ask: |it| it.ask("GET /soak/bytes/1024", &[], b""),
-        manner: StopsReading,
-        counts: &[(Left, Some(get(service::BYTES, 200).with("cancelled", "")))],
+        schedule: Slow,
+        request: |it| it.request("GET /soak/bytes/1024", &[], b""),
+        behavior: StopsReading,
+        counts: &[(Cancelled, Some(get(service::BYTES, 200).with("cancelled", "")))],
     },
     // --- slow ones ---
-    Shape {
+    RequestKind {
         name: "client reads slowly",
-        part: Slow,
-        ask: |it| it.ask("GET /soak/bytes/8", &[], b""),
-        manner: ReadsSlowly,
-        counts: &[(Whole(200), Some(get(service::BYTES, 200)))],
+        schedule: Slow,
+        request: |it| it.request("GET /soak/bytes/8", &[], b""),
+        behavior: ReadsSlowly,
+        counts: &[(Complete(200), Some(get(service::BYTES, 200)))],
     },
-    Shape {
+    RequestKind {
         name: "provider does not answer in time",
-        part: Slow,
-        ask: |it| it.completion(MODEL, true, "ttft=60s"),
-        manner: Reads,
-        counts: &[(Whole(504), Some(chat(504).with("timeout", "504")))],
+        schedule: Slow,
+        request: |it| it.completion(MODEL, true, "ttft=60s"),
+        behavior: Reads,
+        counts: &[(Complete(504), Some(chat(504).with("timeout", "504")))],
     },
-    Shape {
+    RequestKind {
         name: "provider stalls",
-        part: Slow,
-        ask: |it| {
+        schedule: Slow,
+        request: |it| {
             it.completion(MODEL, true, "ttft=0ms,tokens=9,token-interval=0ms,stall-after=4:60s")
         },
-        manner: Reads,
-        counts: &[(Cut(200), Some(chat(200).with("timeout", "timeout")))],
+        behavior: Reads,
+        counts: &[(Truncated(200), Some(chat(200).with("timeout", "timeout")))],
     },
-    Shape {
+    RequestKind {
         name: "client does not send its body",
-        part: Slow,
-        ask: |it| {
+        schedule: Slow,
+        request: |it| {
             let key = format!("authorization: Bearer {KEY}");
-            it.ask(&format!("POST {CHAT}"), &[&key, "content-length: 1000"], b"")
+            it.request(&format!("POST {CHAT}"), &[&key, "content-length: 1000"], b"")
         },
-        manner: StopsSending,
-        counts: &[(Whole(408), Some(chat(408).with("timeout", "timeout")))],
+        behavior: StopsSending,
+        counts: &[(Complete(408), Some(chat(408).with("timeout", "timeout")))],
     },
 ];

@@ -1,10 +1,11 @@
-//! Whoever is notified of alerts: Slack, PagerDuty and a webhook, as far as Alertmanager can tell.
+//! A receiver of notifications in place of Slack, PagerDuty and the webhook.
 
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex},
     thread,
 };
+use testbed::clock::eventually;
 
 use axum::{
     Router,
@@ -14,36 +15,34 @@ use axum::{
     response::IntoResponse,
 };
 use serde_json::Value;
-use xtask::Alertmanager;
-
-use crate::clock::eventually;
+use testbed::Alertmanager;
 
 const SLACK: &str = "/slack";
 const PAGERDUTY: &str = "/v2/enqueue";
 const WEBHOOK: &str = "/webhook";
 
-/// A real HTTP server on loopback. It goes on until the process ends.
+/// An HTTP server on loopback that runs until the process ends.
 #[derive(Debug)]
-pub(crate) struct Receiver {
+pub(crate) struct AlertReceiver {
     url: String,
     messages: Messages,
 }
 
-/// What has come, in order: the path it came to, and the JSON.
+/// The received messages in order: path and JSON.
 type Messages = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// What the webhook is told of a group of alerts.
+/// A webhook's notification of a group of alerts.
 #[derive(Clone, Debug)]
-pub(crate) struct Notice {
+pub(crate) struct Notification {
     /// `firing` or `resolved`.
     pub(crate) status: String,
     pub(crate) alert: String,
     pub(crate) json: Value,
 }
 
-// === impl Receiver ===
+// === impl AlertReceiver ===
 
-impl Receiver {
+impl AlertReceiver {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -60,7 +59,7 @@ impl Receiver {
         Self { url, messages }
     }
 
-    /// Returns the configuration that operators copy, with its secrets leading here.
+    /// Returns the shipped configuration with this receiver's URLs.
     pub(crate) fn alertmanager(&self) -> Alertmanager {
         let secret = |name: &str, path| (name.to_owned(), format!("{}{path}", self.url));
         Alertmanager {
@@ -74,25 +73,25 @@ impl Receiver {
         }
     }
 
-    /// Returns what the webhook has been told so far.
-    pub(crate) fn notices(&self) -> Vec<Notice> {
-        self.of(WEBHOOK).into_iter().map(Notice::read).collect()
+    /// Returns the webhook's notifications.
+    pub(crate) fn notifications(&self) -> Vec<Notification> {
+        self.of(WEBHOOK).into_iter().map(Notification::read).collect()
     }
 
-    /// Waits until the last that the webhook was told of an alert is this status.
+    /// Waits until an alert's last notification to the webhook has this status.
     #[track_caller]
-    pub(crate) fn wait_for(&self, alert: &str, status: &str) -> Notice {
+    pub(crate) fn wait_for(&self, alert: &str, status: &str) -> Notification {
         eventually(|| {
-            let notices = self.notices();
-            let last = notices.iter().rfind(|it| it.alert == alert);
+            let notifications = self.notifications();
+            let last = notifications.iter().rfind(|it| it.alert == alert);
             match last {
                 Some(last) if last.status == status => Ok(last.clone()),
-                _ => Err(format!("{alert} is not {status}: {}", names(&notices))),
+                _ => Err(format!("{alert} is not {status}: {}", names(&notifications))),
             }
         })
     }
 
-    /// Waits for a message to Slack that starts with this title.
+    /// Waits for a Slack message whose title starts with this text.
     #[track_caller]
     pub(crate) fn wait_for_slack(&self, title: &str) -> Value {
         self.find(SLACK, |it| {
@@ -101,7 +100,7 @@ impl Receiver {
         })
     }
 
-    /// Waits for an event at PagerDuty with this action whose summary starts with these words.
+    /// Waits for a PagerDuty event with this action whose summary starts with this text.
     #[track_caller]
     pub(crate) fn wait_for_page(&self, action: &str, summary: &str) -> Value {
         self.find(PAGERDUTY, |it| {
@@ -124,13 +123,14 @@ impl Receiver {
     }
 }
 
-/// Lists what has come, for whoever waits for something else.
-pub(crate) fn names(notices: &[Notice]) -> String {
-    let names: Vec<_> = notices.iter().map(|it| format!("{} {}", it.alert, it.status)).collect();
+/// Lists notifications for failure messages.
+pub(crate) fn names(notifications: &[Notification]) -> String {
+    let names: Vec<_> =
+        notifications.iter().map(|it| format!("{} {}", it.alert, it.status)).collect();
     names.join(", ")
 }
 
-/// Keeps a message, and answers as the one would to whom it is addressed.
+/// Keeps a message and responds like the addressed service.
 async fn take(State(messages): State<Messages>, uri: Uri, body: Bytes) -> impl IntoResponse {
     let json = serde_json::from_slice(&body).unwrap();
     messages.lock().unwrap().push((uri.path().to_owned(), json));
@@ -138,9 +138,9 @@ async fn take(State(messages): State<Messages>, uri: Uri, body: Bytes) -> impl I
     (status, "ok")
 }
 
-// === impl Notice ===
+// === impl Notification ===
 
-impl Notice {
+impl Notification {
     fn read(json: Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self { status: text(&json["status"]), alert: text(&json["groupLabels"]["alertname"]), json }

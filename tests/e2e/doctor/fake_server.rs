@@ -13,10 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use xtask::Addresses;
+use testbed::Addresses;
 
-use crate::caller::agent;
-
+use testbed::http_client::get;
 /// The token that is accepted.
 pub(super) const TOKEN: &str = "a-grafana-token";
 /// How far the slow clock is behind, in seconds.
@@ -24,7 +23,7 @@ const BEHIND: u64 = 3600;
 
 /// A server on loopback. It goes on until the process ends.
 #[derive(Debug)]
-pub(super) struct Scripted {
+pub(super) struct FakeServer {
     url: String,
     state: Arc<Known>,
 }
@@ -37,9 +36,9 @@ struct Known {
     page: String,
 }
 
-// === impl Scripted ===
+// === impl FakeServer ===
 
-impl Scripted {
+impl FakeServer {
     /// Starts it, with a data source that looks at the stack's Prometheus.
     pub(super) fn start(addresses: &Addresses) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -149,8 +148,7 @@ fn with_token(path: &str, query: &str, source: &str) -> Response {
 }
 
 fn fetch(url: &str) -> Result<String, String> {
-    let answer = agent().get(url).call().and_then(|mut it| it.body_mut().read_to_string());
-    answer.map_err(|error| error.to_string())
+    get(url).map_err(|error| error.to_string())
 }
 
 fn json_of(value: &Value) -> Response {

@@ -1,21 +1,17 @@
-//! Whoever uses the gateway: sends requests of a known shape, and measures them from outside.
+//! A client of the gateway that measures its requests.
 
 use std::{
     io::{BufRead, BufReader, Read},
     time::Duration,
 };
+use testbed::{clock::Stopwatch, http_client::agent};
 
 use serde_json::{Value, json};
 use ureq::{Body, http::Response};
 
-use crate::clock::now;
-
-/// Longest time for anything asked for here.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A caller with a key.
+/// A client with an API key.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
     key: String,
@@ -26,99 +22,90 @@ pub(crate) struct Caller {
 pub(crate) struct Chat {
     pub(crate) model: &'static str,
     pub(crate) is_stream: bool,
-    /// The reply's shape, as the simulated provider's `x-sim` header has it.
+    /// The simulated provider's response, as in its header `x-sim`.
     pub(crate) sim: String,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ClientResponse {
     pub(crate) status: u16,
     pub(crate) text: String,
-    /// Whether the body ended as it should.
-    pub(crate) is_whole: bool,
-    /// From sending the request to the answer's head.
+    /// Whether the body ended without an error.
+    pub(crate) is_complete: bool,
+    /// Time from sending the request to the response head.
     pub(crate) head_after: Duration,
-    /// From the head to the last byte.
+    /// Time from the head to the last byte.
     pub(crate) body_took: Duration,
 }
 
-/// Makes a client that speaks to loopback, whatever proxy the environment names.
-pub(crate) fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .proxy(None)
-        .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT));
-    ureq::Agent::new_with_config(config.build())
-}
+// === impl Client ===
 
-// === impl Caller ===
-
-impl Caller {
+impl Client {
     pub(crate) fn new(url: &str, key: &str) -> Self {
         Self { agent: agent(), url: url.to_owned(), key: key.to_owned() }
     }
 
-    /// Returns the same caller with another key.
+    /// Returns the same client with another key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> ClientResponse {
         self.try_get(path).unwrap()
     }
 
-    /// Sends a body to the chat endpoint as it is.
-    pub(crate) fn post(&self, body: &Value) -> Answer {
-        Answer::read(|| self.send(body, "", None))
+    /// Sends a body to the chat endpoint.
+    pub(crate) fn post(&self, body: &Value) -> ClientResponse {
+        ClientResponse::read(|| self.send(body, "", None))
     }
 
-    pub(crate) fn chat(&self, chat: &Chat) -> Answer {
-        Answer::read(|| self.send(&chat.body(), &chat.sim, None))
+    pub(crate) fn chat(&self, chat: &Chat) -> ClientResponse {
+        ClientResponse::read(|| self.send(&chat.body(), &chat.sim, None))
     }
 
-    /// Sends a body to the chat endpoint as it is, to a gateway that may be away at the moment.
+    /// Sends a body to the chat endpoint of a gateway that may be down.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the answer's head from coming.
-    pub(crate) fn try_post(&self, body: &Value, sim: &str) -> Result<Answer, ureq::Error> {
-        Answer::try_read(|| self.send(body, sim, None))
+    /// If there is no response head.
+    pub(crate) fn try_post(&self, body: &Value, sim: &str) -> Result<ClientResponse, ureq::Error> {
+        ClientResponse::try_read(|| self.send(body, sim, None))
     }
 
-    /// Asks a gateway that may be away at the moment.
+    /// Requests a path of a gateway that may be down.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the answer's head from coming.
-    pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+    /// If there is no response head.
+    pub(crate) fn try_get(&self, path: &str) -> Result<ClientResponse, ureq::Error> {
         let request = self.agent.get(format!("{}{path}", self.url));
-        Answer::try_read(|| request.header("authorization", self.bearer()).call())
+        ClientResponse::try_read(|| request.header("authorization", self.bearer()).call())
     }
 
     /// Sends a request as part of a trace.
-    pub(crate) fn chat_in_trace(&self, chat: &Chat, traceparent: &str) -> Answer {
-        Answer::read(|| self.send(&chat.body(), &chat.sim, Some(traceparent)))
+    pub(crate) fn chat_in_trace(&self, chat: &Chat, traceparent: &str) -> ClientResponse {
+        ClientResponse::read(|| self.send(&chat.body(), &chat.sim, Some(traceparent)))
     }
 
-    /// Reads this many lines of a streamed answer, and goes away in the middle of it.
+    /// Reads this many lines of a streamed response, then disconnects.
     ///
-    /// Returns the time to the head, and the time from there to going away.
-    pub(crate) fn chat_and_leave(&self, chat: &Chat, lines: usize) -> (Duration, Duration) {
-        self.try_chat_and_leave(chat, lines).unwrap()
+    /// Returns the time to the head, and the time from the head to the disconnect.
+    pub(crate) fn chat_and_cancel(&self, chat: &Chat, lines: usize) -> (Duration, Duration) {
+        self.try_chat_and_cancel(chat, lines).unwrap()
     }
 
-    /// The same with a gateway that may be away at the moment.
+    /// Like [`chat_and_cancel`](Self::chat_and_cancel), of a gateway that may be down.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the answer's head or its lines from coming.
-    pub(crate) fn try_chat_and_leave(
+    /// If the response ends before these lines.
+    pub(crate) fn try_chat_and_cancel(
         &self,
         chat: &Chat,
         lines: usize,
     ) -> Result<(Duration, Duration), ureq::Error> {
-        let sent = now();
+        let sent = Stopwatch::start();
         let response = self.send(&chat.body(), &chat.sim, None)?;
         let head_after = sent.elapsed();
         assert_eq!(response.status(), 200);
@@ -179,9 +166,9 @@ impl Chat {
     }
 }
 
-// === impl Answer ===
+// === impl ClientResponse ===
 
-impl Answer {
+impl ClientResponse {
     fn read(send: impl FnOnce() -> Result<Response<Body>, ureq::Error>) -> Self {
         Self::try_read(send).unwrap()
     }
@@ -189,14 +176,14 @@ impl Answer {
     fn try_read(
         send: impl FnOnce() -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Self, ureq::Error> {
-        let sent = now();
+        let sent = Stopwatch::start();
         let response = send()?;
         let head_after = sent.elapsed();
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
-        let is_whole = response.into_body().into_reader().read_to_end(&mut bytes).is_ok();
+        let is_complete = response.into_body().into_reader().read_to_end(&mut bytes).is_ok();
         let body_took = sent.elapsed().saturating_sub(head_after);
         let text = String::from_utf8(bytes).unwrap();
-        Ok(Self { status, text, is_whole, head_after, body_took })
+        Ok(Self { status, text, is_complete, head_after, body_took })
     }
 }

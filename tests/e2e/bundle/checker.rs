@@ -1,8 +1,9 @@
-//! Executes queries and judges what comes back.
+//! Executes queries and checks the results.
 
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    fmt,
 };
 
 use serde_json::Value;
@@ -10,111 +11,150 @@ use serde_json::Value;
 use crate::prometheus::Prometheus;
 
 use super::{
-    answer::{Answer, Span},
-    defects::Defects,
     dimension::{self, Recorded},
-    exceptions,
+    exceptions::{self, EXCEPTIONS},
     promql::{self, Node},
+    response::{Response, Span},
 };
 
-/// One look at a Prometheus under load.
+/// Checks queries on a Prometheus under load, and collects the problems. Displays all of them.
 #[derive(Debug)]
-pub(crate) struct Proof<'a> {
+pub(crate) struct Checker<'a> {
     pub(crate) prometheus: &'a Prometheus,
     pub(crate) span: Span,
+    /// The expressions of recorded series.
     pub(crate) recorded: Recorded,
-    pub(crate) defects: Defects,
-    /// The names of the labels of the series that a selector selects, by selector.
+    problems: RefCell<Vec<Problem>>,
+    /// Indices of the exceptions that a query needed.
+    used_exceptions: RefCell<BTreeSet<usize>>,
+    /// The label names of the series that a selector selects, by selector.
     labels: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// What a query's values are to be like.
+/// A query with an unexpected result.
+#[derive(Clone, Debug)]
+struct Problem {
+    /// Dashboard, panel and refId; or rule group and rule.
+    place: String,
+    query: String,
+    problem: String,
+}
+
+/// The expected values of a query.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expected<'a> {
     pub(crate) is_instant: bool,
-    /// Grafana's name of a unit; `None` if the values are not shown.
+    /// Grafana's name of the unit; `None` if the values are not shown.
     pub(crate) unit: Option<&'a str>,
     /// The end of the scale.
     pub(crate) max: Option<f64>,
 }
 
-// === impl Proof ===
+// === impl Checker ===
 
-impl<'a> Proof<'a> {
-    /// Looks at what is there in `span`. `recorded` are the expressions behind recorded series.
+impl<'a> Checker<'a> {
     pub(crate) fn new(prometheus: &'a Prometheus, span: Span, recorded: Recorded) -> Self {
-        let (defects, labels) = (Defects::default(), RefCell::default());
-        Self { prometheus, span, recorded, defects, labels }
+        let (problems, used_exceptions) = (RefCell::default(), RefCell::default());
+        Self { prometheus, span, recorded, problems, used_exceptions, labels: RefCell::default() }
     }
 
-    /// Makes another look at the same moment, with nothing found yet.
-    pub(crate) fn again(&self) -> Self {
-        Self::new(self.prometheus, self.span, self.recorded.clone())
+    pub(crate) fn add(&self, place: &str, query: &str, problem: impl Into<String>) {
+        let (place, query) = (place.to_owned(), query.to_owned());
+        self.problems.borrow_mut().push(Problem { place, query, problem: problem.into() });
     }
 
-    /// Executes a query, and returns the answer if there is something in it.
-    pub(crate) fn check(&self, place: &str, query: &str, expected: Expected<'_>) -> Option<Answer> {
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.problems.borrow().is_empty()
+    }
+
+    /// Adds a problem for each exception that no query needed.
+    pub(crate) fn add_unused_exceptions(&self) {
+        let used = self.used_exceptions.borrow().clone();
+        for (_, it) in EXCEPTIONS.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
+            let problem = format!("has series, or no query has it, despite: {}", it.reason);
+            self.add("the list of exceptions", it.metric, problem);
+        }
+    }
+
+    /// Returns whether the list of exceptions has a metric, or its series with one of these labels.
+    fn is_exception(&self, metric: &str, labels: &BTreeSet<&str>) -> bool {
+        let found = EXCEPTIONS
+            .iter()
+            .position(|it| it.metric == metric && (labels.is_empty() || labels.contains(it.label)));
+        found.is_some_and(|index| {
+            self.used_exceptions.borrow_mut().insert(index);
+            true
+        })
+    }
+
+    /// Executes a query; returns the response unless it is empty.
+    pub(crate) fn check(
+        &self,
+        place: &str,
+        query: &str,
+        expected: Expected<'_>,
+    ) -> Option<Response> {
         let tree = self.parse(place, query)?;
         let tree = Node::new(&tree);
-        let ask = if expected.is_instant { Answer::at_the_end } else { Answer::over };
-        let answer = match ask(self.prometheus, query, self.span) {
-            Ok(answer) => answer,
+        let execute = if expected.is_instant { Response::at_the_end } else { Response::over };
+        let response = match execute(self.prometheus, query, self.span) {
+            Ok(response) => response,
             Err(error) => {
-                self.defects.add(place, query, error);
+                self.add(place, query, error);
                 return None;
             }
         };
         if let Some(problem) = dimension_problem(tree, &self.recorded, expected.unit) {
-            self.defects.add(place, query, problem);
+            self.add(place, query, problem);
         }
-        if answer.is_empty() {
+        if response.is_empty() {
             if let Some(problem) = self.why_empty(tree) {
-                self.defects.add(place, query, problem);
+                self.add(place, query, problem);
             }
             return None;
         }
         self.check_labels(place, query, tree);
-        self.check_values(place, query, tree, &answer, expected);
-        Some(answer)
+        self.check_values(place, query, tree, &response, expected);
+        Some(response)
     }
 
     pub(crate) fn parse(&self, place: &str, query: &str) -> Option<Value> {
         let parsed = promql::parse(self.prometheus, query);
-        parsed.map_err(|error| self.defects.add(place, query, error)).ok()
+        parsed.map_err(|error| self.add(place, query, error)).ok()
     }
 
-    /// Checks each selector of a query on its own: there are such series, with such labels.
+    /// Checks that each selector of a query selects series with these labels.
     pub(crate) fn check_selectors(&self, place: &str, query: &str, tree: Node<'_>) {
         for node in tree.all().into_iter().filter(|it| it.is_selector()) {
             if let Some(problem) = self.selector_problem(node) {
-                self.defects.add(&format!("{place} / {}", node.selector()), query, problem);
+                self.add(&format!("{place} / {}", node.selector()), query, problem);
             }
         }
     }
 
-    /// Whether series are listed as absent, and are; or are recorded of nothing else.
-    fn is_excused(&self, node: Node<'_>) -> bool {
+    /// Returns whether the selected series are absent as listed, or recorded only from such series.
+    fn is_excepted(&self, node: Node<'_>) -> bool {
         let is_recorded_of_absent = |rule: &Vec<Value>| {
             rule.iter().all(|it| {
                 let nodes = Node::new(it).all().into_iter();
-                nodes.filter(|it| it.is_selector()).any(|it| self.is_excused(it))
+                nodes.filter(|it| it.is_selector()).any(|it| self.is_excepted(it))
             })
         };
         let labels = self.labels_of_metric(node);
         if labels.is_empty() {
-            // Even so, a label that the catalogue does not give it is a mistake.
+            // A label that is not in the catalogue is a mistake all the same.
             let has_labels = exceptions::catalogued_labels(node.metric())
                 .is_none_or(|it| unknown(node.matched_labels(), &it).is_empty());
-            return has_labels && self.defects.excuse(node.name_pattern(), &BTreeSet::new())
+            return has_labels && self.is_exception(node.name_pattern(), &BTreeSet::new())
                 || self.recorded.get(node.metric()).is_some_and(is_recorded_of_absent);
         }
         let missing = unknown(node.matched_labels(), &labels);
-        !missing.is_empty() && self.defects.excuse(node.name_pattern(), &missing)
+        !missing.is_empty() && self.is_exception(node.name_pattern(), &missing)
     }
 
-    /// Says what is wrong with a selector; nothing if it is excused.
+    /// Returns what is wrong with a selector, unless an exception covers it.
     fn selector_problem(&self, node: Node<'_>) -> Option<String> {
-        if self.is_excused(node) {
+        if self.is_excepted(node) {
             return None;
         }
         let labels = self.labels_of_metric(node);
@@ -130,9 +170,9 @@ impl<'a> Proof<'a> {
             .then(|| format!("{} selects nothing of {labels:?}", node.selector()))
     }
 
-    /// Returns the labels that series of the selected metric have.
+    /// Returns the label names of the selected metric's series.
     ///
-    /// A native histogram has the bare name, and no `_bucket`, `_sum` and `_count`: a query that asks for either finds one.
+    /// Queries use the names of classic or of native histograms; either finds the other.
     fn labels_of_metric(&self, node: Node<'_>) -> BTreeSet<String> {
         let labels = self.labels(&node.name_selector());
         if !labels.is_empty() || node.metric().is_empty() {
@@ -158,36 +198,35 @@ impl<'a> Proof<'a> {
         }
         let (start, end) = (self.span.from.to_string(), self.span.to.to_string());
         let parameters = [("match[]", selector), ("start", &start), ("end", &end)];
-        let series = self.prometheus.try_ask("series", &parameters).unwrap_or_default();
+        let series = self.prometheus.try_get("series", &parameters).unwrap_or_default();
         let series = series.as_array().into_iter().flatten().filter_map(Value::as_object);
         let labels: BTreeSet<_> = series.flat_map(|it| it.keys().cloned()).collect();
         self.labels.borrow_mut().insert(selector.to_owned(), labels.clone());
         labels
     }
 
-    /// Finds the selectors that are to blame for an answer with nothing in it; none if that is excused.
+    /// Returns why a response is empty, unless an exception covers it.
     fn why_empty(&self, tree: Node<'_>) -> Option<String> {
         let selectors: Vec<_> = tree.all().into_iter().filter(|it| it.is_selector()).collect();
         let problems: Vec<_> =
             selectors.iter().filter_map(|it| self.selector_problem(*it)).collect();
         if !problems.is_empty() {
-            return Some(format!("nothing came back: {}", problems.join("; ")));
+            return Some(format!("empty response: {}", problems.join("; ")));
         }
-        (!selectors.iter().any(|it| self.is_excused(*it))).then(|| {
-            "nothing came back, or no number, though each selector selects series".to_owned()
-        })
+        (!selectors.iter().any(|it| self.is_excepted(*it)))
+            .then(|| "no number in the response, although each selector selects series".to_owned())
     }
 
-    /// Checks that every label that is named anywhere is one that the series have.
+    /// Checks that the series have every label that the query names.
     fn check_labels(&self, place: &str, query: &str, tree: Node<'_>) {
         for node in tree.all() {
             let below = || node.all().into_iter().filter(|it| it.is_selector());
             if node.is_selector() {
-                // An empty part of a query that gives something all the same: `or`, or a filter.
+                // A part of a query may be empty: one side of `or`, or a filter.
                 if let Some(problem) = self.selector_problem(node)
                     && !problem.contains("selects nothing")
                 {
-                    self.defects.add(place, query, problem);
+                    self.add(place, query, problem);
                 }
             } else if !node.is_without() {
                 let made = node.all().into_iter().flat_map(Node::strings).map(str::to_owned);
@@ -196,7 +235,7 @@ impl<'a> Proof<'a> {
                 let unknown = unknown(node.named_labels(), &known);
                 if !unknown.is_empty() && !known.is_empty() {
                     let problem = format!("there is no label {unknown:?}, but {known:?}");
-                    self.defects.add(place, query, problem);
+                    self.add(place, query, problem);
                 }
             }
         }
@@ -207,27 +246,27 @@ impl<'a> Proof<'a> {
         place: &str,
         query: &str,
         tree: Node<'_>,
-        answer: &Answer,
+        response: &Response,
         expected: Expected<'_>,
     ) {
-        let add = |problem: String| self.defects.add(place, query, problem);
-        if let Some((labels, value)) = answer.at(self.span.to).find(|it| !it.1.is_finite()) {
+        let add = |problem: String| self.add(place, query, problem);
+        if let Some((labels, value)) = response.at(self.span.to).find(|it| !it.1.is_finite()) {
             add(format!("ends with {value} for {labels:?}"));
         }
-        if answer.values().any(f64::is_infinite) {
+        if response.values().any(f64::is_infinite) {
             add("is infinite at times".to_owned());
         }
-        let lowest = answer.values().fold(0.0, f64::min);
+        let lowest = response.values().fold(0.0, f64::min);
         if lowest < 0.0 && !self.may_be_negative(tree) {
             add(format!("is negative: {lowest}"));
         }
-        let highest = answer.values().fold(0.0, f64::max);
+        let highest = response.values().fold(0.0, f64::max);
         if let Some(max) = expected.max.filter(|it| *it * 1.000_001 < highest) {
             add(format!("is {highest}, above its scale's end of {max}"));
         }
     }
 
-    /// Whether there is a difference in it, or in what is recorded for it.
+    /// Returns whether the expression, or one recorded for it, contains a difference.
     fn may_be_negative(&self, tree: Node<'_>) -> bool {
         tree.all().into_iter().any(|it| match it.kind() {
             "binaryExpr" => it.op() == "-",
@@ -241,7 +280,18 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// Returns those of `labels` that are not `known`.
+impl fmt::Display for Checker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problems = self.problems.borrow();
+        writeln!(f, "{} problems:", problems.len())?;
+        for Problem { place, query, problem } in problems.iter() {
+            writeln!(f, "\n{place}\n  {query}\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the labels that are not `known`.
 fn unknown<'a>(
     labels: impl IntoIterator<Item = &'a str>,
     known: &BTreeSet<String>,
@@ -249,9 +299,9 @@ fn unknown<'a>(
     labels.into_iter().filter(|it| !known.contains(*it)).collect()
 }
 
-/// Says if the unit is not that of the values.
+/// Returns a problem if the unit does not fit the values' dimension.
 fn dimension_problem(tree: Node<'_>, recorded: &Recorded, unit: Option<&str>) -> Option<String> {
-    let (unit, dimension) = (unit?, dimension::of(tree, recorded)?);
+    let (unit, dimension) = (unit?, dimension::infer(tree, recorded)?);
     (!dimension::fits(unit, dimension))
         .then(|| format!("is shown as {unit:?}, but is {dimension:?}"))
 }

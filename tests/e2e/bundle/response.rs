@@ -1,63 +1,63 @@
-//! What Prometheus answers to a query: series with their values.
+//! Prometheus' responses to queries: series with their values.
 
 use serde_json::Value;
 
 use crate::prometheus::{Labels, Prometheus};
 
-/// Seconds between two values of an answer over a time.
+/// Step of range queries, in seconds.
 const STEP: f64 = 5.0;
 
-/// All series of an answer.
+/// The series of a response.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) series: Vec<Series>,
 }
 
-/// One series, with its values in the order of time.
+/// One series with its values over time.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) labels: Labels,
-    /// Seconds since 1970, and the value then; of a native histogram the count.
+    /// Seconds since 1970 and the value, which is the count for native histograms.
     pub(crate) points: Vec<(f64, f64)>,
     pub(crate) is_histogram: bool,
 }
 
-/// The time that is asked about, in seconds since 1970.
+/// The queried time range, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) from: f64,
     pub(crate) to: f64,
 }
 
-// === impl Answer ===
+// === impl Response ===
 
-impl Answer {
-    /// Asks for one moment: the end of the span.
+impl Response {
+    /// Runs an instant query at the end of the span.
     ///
     /// # Errors
     ///
-    /// What Prometheus says is wrong with the query.
+    /// Returns Prometheus' error.
     pub(crate) fn at_the_end(
         prometheus: &Prometheus,
         query: &str,
         span: Span,
     ) -> Result<Self, String> {
         let time = span.to.to_string();
-        prometheus.try_ask("query", &[("query", query), ("time", &time)]).map(|it| Self::read(&it))
+        prometheus.try_get("query", &[("query", query), ("time", &time)]).map(|it| Self::read(&it))
     }
 
-    /// Asks for the whole span.
+    /// Runs a range query over the span.
     ///
     /// # Errors
     ///
-    /// What Prometheus says is wrong with the query.
+    /// Returns Prometheus' error.
     pub(crate) fn over(prometheus: &Prometheus, query: &str, span: Span) -> Result<Self, String> {
-        // The last step is the span's end, whatever its length.
+        // The last step is at the span's end.
         let steps = ((span.to - span.from) / STEP).floor();
         let start = (span.to - steps * STEP).to_string();
         let (end, step) = (span.to.to_string(), STEP.to_string());
         let parameters = [("query", query), ("start", &start), ("end", &end), ("step", &step)];
-        prometheus.try_ask("query_range", &parameters).map(|it| Self::read(&it))
+        prometheus.try_get("query_range", &parameters).map(|it| Self::read(&it))
     }
 
     fn read(data: &Value) -> Self {
@@ -71,7 +71,7 @@ impl Answer {
         Self { series: rows.iter().map(Series::read).collect() }
     }
 
-    /// Whether there is no number in it.
+    /// Returns whether it contains no number.
     pub(crate) fn is_empty(&self) -> bool {
         !self.values().any(|it| it.is_finite())
     }
@@ -81,7 +81,7 @@ impl Answer {
         self.series.iter().flat_map(|it| &it.points).map(|it| it.1)
     }
 
-    /// Returns the last value of each series that goes on to the end of the span.
+    /// Returns the last value of each series that continues to the end of the span.
     pub(crate) fn at(&self, end: f64) -> impl Iterator<Item = (&Labels, f64)> {
         let last = |it: &Series| it.points.last().copied();
         self.series.iter().filter_map(move |it| {
