@@ -1,7 +1,7 @@
-//! `stagelight doctor` names the link that was broken, and no other.
+//! `stagelight doctor` finds the broken link, and no other.
 //!
-//! Grafana itself is not to be had here: a fake server speaks those parts of its API that are asked for, and asks the real
-//! Prometheus as Grafana's proxy does.
+//! Grafana is faked: a server implements the used parts of its API and forwards queries to the real
+//! Prometheus like Grafana's proxy.
 
 mod fault_injection;
 mod readme;
@@ -19,10 +19,10 @@ use crate::{
 use fake_server::{FakeServer, TOKEN};
 use fault_injection::{Doctor, Report};
 
-/// Nobody listens there.
+/// A closed port.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// What a chain that works has, but Grafana.
+/// The links of a healthy chain without Grafana.
 const ALL: [&str; 10] = [
     "service",
     "export",
@@ -36,7 +36,7 @@ const ALL: [&str; 10] = [
     "exemplars",
 ];
 
-/// Everything that the doctor looks at, with an export that gives up after a second.
+/// All servers that the doctor checks, with an export timeout of a second.
 fn options() -> StackOptions {
     let mut options = StackOptions {
         rules: true,
@@ -51,7 +51,7 @@ fn set(options: &mut StackOptions, name: &str, value: &str) {
     options.gateway_env.push((name.to_owned(), value.to_owned()));
 }
 
-/// Sends a few requests, so that there is something to export.
+/// Sends a few requests.
 fn send(fixture: &Fixture) {
     for _ in 0..3 {
         let chat = Chat::streamed("northwind-mini", "ttft=0s,tokens=3,token-interval=2ms");
@@ -59,7 +59,7 @@ fn send(fixture: &Fixture) {
     }
 }
 
-/// Writes a file that changes the collector's configuration, and starts it anew with it.
+/// Restarts the collector with an additional configuration file.
 fn change_collector(fixture: &Fixture, folder: &Path, overlay: &str) {
     let path = folder.join("overlay.yaml");
     fs::write(&path, overlay).unwrap();
@@ -67,20 +67,20 @@ fn change_collector(fixture: &Fixture, folder: &Path, overlay: &str) {
     fixture.stack.collector().restart_with(&[&config]).unwrap();
 }
 
-/// Returns a folder that is this test's own.
+/// Returns a folder of this test.
 fn folder(fixture: &Fixture) -> &Path {
     &fixture.stack.addresses().log_dir
 }
 
 #[test]
-fn what_breaks_before_prometheus_is_named() {
+fn faults_before_prometheus_are_found() {
     let usual = options();
     let mut fixture = Fixture::start(&usual);
     send(&fixture);
     fixture.settle(OTLP);
     let doctor = Doctor::new(&fixture);
 
-    // Nothing.
+    // No fault.
     let report = doctor.finds_no_error(&[]);
     assert!(report.ok.iter().eq(ALL.iter()), "{report:?}");
     let grpc = fixture.stack.addresses().collector_grpc.clone();
@@ -90,12 +90,12 @@ fn what_breaks_before_prometheus_is_named() {
     wrong_token(&mut fixture, &usual, &doctor);
     fixture.stack.collector().restart().unwrap();
 
-    // The export of metrics.
+    // Metrics are not exported.
     redeploy(&mut fixture, &usual, &[("OTEL_METRICS_EXPORTER", "none")]);
     let finding = doctor.finds_only("export", &[]);
     assert!(finding.fix.contains("OTEL_METRICS_EXPORTER"), "{finding:?}");
 
-    // The histograms' kind.
+    // Exponential histograms.
     let kind = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
     redeploy(&mut fixture, &usual, &[(kind, "base2_exponential_bucket_histogram")]);
     let finding = doctor.finds_only("contract", &[]);
@@ -117,7 +117,7 @@ fn what_breaks_before_prometheus_is_named() {
     doctor.finds_only("service", &[]);
 }
 
-/// Sends a request that is slow in both ways: nothing breaks, and it is report.
+/// Sends a slow request: no fault, but a warning.
 #[track_caller]
 fn slow(fixture: &Fixture, doctor: &Doctor) {
     let chat = Chat::streamed("northwind-mini", "ttft=3500ms,tokens=4,token-interval=700ms");
@@ -133,7 +133,7 @@ fn slow(fixture: &Fixture, doctor: &Doctor) {
     doctor.finds_no_error_and_prints(&slow, &[]);
 }
 
-/// Starts the gateway anew with these variables, and sends it requests.
+/// Restarts the gateway with these variables and sends requests.
 fn redeploy(fixture: &mut Fixture, usual: &StackOptions, environment: &[(&str, &str)]) {
     let mut options = usual.clone();
     for (name, value) in environment {
@@ -161,8 +161,8 @@ fn wrong_token(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
     const RIGHT: &str = "authorization=Bearer%20the-right-token";
     let tokens = folder(fixture).join("tokens");
     fs::write(&tokens, "the-right-token\n").unwrap();
-    let door = BEARER.replace("TOKENS", &tokens.display().to_string());
-    change_collector(fixture, folder(fixture), &door);
+    let overlay = BEARER.replace("TOKENS", &tokens.display().to_string());
+    change_collector(fixture, folder(fixture), &overlay);
     redeploy(fixture, usual, &[(HEADERS, "authorization=Bearer%20a-wrong-token")]);
 
     let with_token = doctor.clone().with_env(HEADERS, RIGHT);
@@ -173,7 +173,7 @@ fn wrong_token(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
     let finding = doctor.finds_only("export", &[]);
     assert!(finding.why.contains("the service's is missing or wrong"), "{finding:?}");
 
-    // With the right one, it is only the doctor who has none.
+    // The service has the right token, the doctor has none.
     redeploy(fixture, usual, &[(HEADERS, RIGHT)]);
     let report = doctor.finds_no_error(&[]);
     assert!(report.text.contains("our own probe"), "{}", report.text);
@@ -181,7 +181,7 @@ fn wrong_token(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
     assert!(!report.text.contains("right-token"), "{}", report.text);
 }
 
-/// Asks for a token at the door.
+/// Receivers with a bearer token.
 const BEARER: &str = "\
 extensions:
   bearertokenauth: {filename: TOKENS}
@@ -195,9 +195,9 @@ service:
 ";
 
 #[test]
-fn what_breaks_at_prometheus_and_after_it_is_named() {
+fn faults_in_prometheus_and_after_it_are_found() {
     let mut options = options();
-    // Both can be added when it is started again, and not taken away.
+    // A restart can add these switches, not remove them.
     (options.otlp_receiver, options.exemplar_storage) = (false, false);
     let fixture = Fixture::start(&options);
     send(&fixture);
@@ -210,25 +210,25 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     let finding = doctor.finds_only("prometheus", &["--skip", "exemplars"]);
     assert!(finding.fix.contains(otlp), "{finding:?}");
 
-    // The storage of exemplars.
+    // Exemplar storage.
     prometheus.restart_with(&[otlp]).unwrap();
     let finding = doctor.finds_only("exemplars", &[]);
     assert!(finding.fix.contains(exemplars), "{finding:?}");
 
-    // Prometheus, and a queue that is full before long.
+    // Prometheus is down, and a queue fills up.
     let short = "exporters: {otlp_http/prometheus: {sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}}}\n";
     change_collector(&fixture, folder(&fixture), short);
     prometheus.stop();
-    let refuses = |report: &Report| {
+    let rejects = |report: &Report| {
         ["export", "collector"].iter().all(|it| report.skipped.contains(&(*it).to_owned()))
     };
-    doctor.finds_only_until("prometheus", &[], refuses);
+    doctor.finds_only_until("prometheus", &[], rejects);
     prometheus.restart_with(&[otlp, exemplars]).unwrap();
     send(&fixture);
     let report = doctor.finds_no_error(&[]);
     assert!(report.ok.iter().eq(ALL.iter()), "{report:?}");
 
-    // Where the collector sends to.
+    // The collector's endpoint.
     let queue = "sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}";
     let nowhere =
         format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{NOWHERE}\", {queue}}}}}\n");
@@ -238,7 +238,7 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     let finding = doctor.finds_only_until("delivery", &[], is_full);
     assert!(finding.seen.contains(" of 3000, and refused "), "{finding:?}");
 
-    // That somebody else takes what is sent.
+    // Another server accepts the export.
     let fake = FakeServer::start(addresses);
     let elsewhere =
         format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{}\"}}}}\n", fake.sink());
@@ -246,7 +246,7 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     let finding = doctor.finds_only("prometheus", &[]);
     assert!(finding.seen.starts_with("the newest sample of job llm-gateway is"), "{finding:?}");
 
-    // One metric's name.
+    // A renamed metric.
     change_collector(&fixture, folder(&fixture), RENAMES);
     let finding = doctor.finds_only("contract", &[]);
     assert!(finding.seen.ends_with("are not in Prometheus: backend_ttfb_seconds"), "{finding:?}");
@@ -264,10 +264,10 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     let finding = doctor.finds_only("clocks", &["--service", &slow]);
     assert!(finding.seen.contains("the clock of the service is 360"), "{finding:?}");
 
-    // One that is asked by the first, which does one thing at a time.
+    // A second server, because the first one is single-threaded and calls it.
     grafana(&doctor, &fake, &FakeServer::start(addresses));
 
-    // All names.
+    // Untranslated metric names.
     let config = doctor.prometheus_file();
     let text = fs::read_to_string(&config).unwrap();
     let changed = text.replace("UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes");
@@ -278,7 +278,7 @@ fn what_breaks_at_prometheus_and_after_it_is_named() {
     assert!(finding.why.contains("NoUTF8EscapingWithSuffixes"), "{finding:?}");
 }
 
-/// Gives one metric another name, behind the processors that are there already.
+/// Renames a metric, after the shipped processors.
 const RENAMES: &str = "\
 processors:
   transform/rename:
@@ -290,7 +290,7 @@ service:
       processors: [memory_limiter, resource_detection, transform/rename]
 ";
 
-/// Checks Grafana with a chain that works.
+/// Checks faults of Grafana with a healthy chain.
 #[track_caller]
 fn grafana(doctor: &Doctor, fake: &FakeServer, other: &FakeServer) {
     let url = fake.grafana();
@@ -313,7 +313,7 @@ fn grafana(doctor: &Doctor, fake: &FakeServer, other: &FakeServer) {
 }
 
 #[test]
-fn nothing_is_well_when_nobody_answers_and_a_password_in_an_address_is_refused() {
+fn closed_ports_are_broken_links_and_passwords_in_urls_are_rejected() {
     let doctor = |args: &[&str]| {
         let output = std::process::Command::new(fault_injection::program())
             .args(["doctor", "--watch", "0s", "--format", "json"])
@@ -344,5 +344,5 @@ fn nothing_is_well_when_nobody_answers_and_a_password_in_an_address_is_refused()
     );
 }
 
-/// Time between two looks: several export intervals.
+/// Time between the doctor's two scrapes: several export intervals.
 const WATCH: Duration = Duration::from_secs(2);

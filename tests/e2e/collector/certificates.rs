@@ -1,11 +1,11 @@
-//! Certificates for a test's collectors, made anew for each.
+//! Certificates for a test's collectors.
 
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use testbed::Fleet;
 
-/// An authority, and what it has signed, as files.
+/// A certificate authority that writes files.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     name: &'static str,
@@ -14,7 +14,7 @@ struct Authority {
 // === impl Authority ===
 
 impl Authority {
-    /// Makes an authority and writes its certificate as `<name>.pem`.
+    /// Creates an authority and writes its certificate to `<name>.pem`.
     fn new(folder: &Path, name: &'static str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
@@ -24,7 +24,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), name }
     }
 
-    /// Signs a certificate for loopback, for both sides of a connection.
+    /// Signs a certificate for servers and clients on loopback.
     fn sign(&self, folder: &Path, name: &str) {
         let key = KeyPair::generate().unwrap();
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
@@ -37,7 +37,7 @@ impl Authority {
     }
 }
 
-/// Makes two authorities, `ours` and `theirs`, that have each signed a gateway and an agent.
+/// Creates two authorities, `ours` and `theirs`, each with certificates for a gateway and an agent.
 pub(super) fn certificates(fleet: &Fleet) {
     for name in ["ours", "theirs"] {
         let authority = Authority::new(fleet.folder(), name);

@@ -1,4 +1,4 @@
-//! Other ways out than OTLP to Prometheus: what arrives there, and in which form.
+//! Exporters other than OTLP to Prometheus.
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
@@ -17,7 +17,7 @@ use testbed::clock::{eventually, unix_seconds};
 
 const REQUESTS: u32 = 6;
 
-/// Starts the example with its telemetry going to this collector, and uses it.
+/// Starts the example with this collector as its OTLP endpoint, and sends requests.
 fn example_at(collector: &Collector<'_>) -> Fixture {
     let mut options = options();
     let to = format!("http://{}", collector.addresses().otlp_grpc);
@@ -29,7 +29,7 @@ fn example_at(collector: &Collector<'_>) -> Fixture {
     fixture
 }
 
-/// Checks that the example's metrics are there as they are by OTLP, exemplars included.
+/// Checks that the example's metrics are the same as over OTLP, exemplars included.
 #[track_caller]
 fn has_the_same_series(prometheus: &Prometheus, written: &dyn Fn() -> String) {
     let count = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");
@@ -60,7 +60,7 @@ fn has_the_same_series(prometheus: &Prometheus, written: &dyn Fn() -> String) {
 }
 
 #[test]
-fn by_scraping_the_same_series_and_exemplars_arrive() {
+fn scraping_has_the_same_series_and_exemplars() {
     let fleet = Fleet::new().unwrap();
     let collector = fleet.collector("collector").unwrap();
     let shipped = Workspace::find().path("collector/overlays/scrape.prometheus.yaml");
@@ -71,7 +71,7 @@ fn by_scraping_the_same_series_and_exemplars_arrive() {
         gateway: GatewaySource::None,
         scrape_interval: None,
         scrape_jobs: Some(jobs.replace("scrape_interval: 15s", "scrape_interval: 300ms")),
-        // Nothing may come another way.
+        // No other way for the metrics.
         otlp_receiver: false,
         rules: false,
         ..StackOptions::default()
@@ -83,17 +83,17 @@ fn by_scraping_the_same_series_and_exemplars_arrive() {
         .with_env("STAGELIGHT_HOST_INTERVAL", "1s")
         .start()
         .unwrap();
-    let _bench = example_at(&collector);
+    let _fixture = example_at(&collector);
 
     let prometheus = Prometheus::new(&stack.addresses().prometheus);
     has_the_same_series(&prometheus, &|| text_of(&collector));
-    // The one difference in names, which the file warns of.
+    // The only difference, documented in the file.
     let one = prometheus.query("count(request_duration_seconds_bucket{le=\"1.0\"})");
     assert_eq!(one.len(), 1, "{one:?}");
 }
 
 #[test]
-fn by_remote_write_the_same_series_and_exemplars_arrive() {
+fn remote_write_has_the_same_series_and_exemplars() {
     let fleet = Fleet::new().unwrap();
     let stack = Stack::start(&StackOptions {
         gateway: GatewaySource::None,
@@ -113,13 +113,13 @@ fn by_remote_write_the_same_series_and_exemplars_arrive() {
         .with_env("STAGELIGHT_HOST_INTERVAL", "1s")
         .start()
         .unwrap();
-    let _bench = example_at(&collector);
+    let _fixture = example_at(&collector);
 
     has_the_same_series(&Prometheus::new(url), &|| text_of(&collector));
 }
 
 #[test]
-fn counts_made_from_spans_are_those_that_the_service_has_counted() {
+fn span_metrics_have_the_services_counts() {
     let overlay = Workspace::find().path("collector/overlays/span-metrics.yaml");
     let fixture = Fixture::start(&StackOptions {
         collector_args: vec![
@@ -132,7 +132,7 @@ fn counts_made_from_spans_are_those_that_the_service_has_counted() {
         fixture.client.chat(&Chat::whole("northwind-mini", "ttft=0s,tokens=1"));
     }
 
-    // Both sides of the cross-check that the file shows.
+    // Both queries of the comparison in the file.
     let file = fs::read_to_string(overlay).unwrap();
     let line = file.lines().find(|it| it.contains("   = ")).unwrap();
     let (made, counted) = line.trim_start_matches(['#', ' ']).split_once("   = ").unwrap();
@@ -140,18 +140,18 @@ fn counts_made_from_spans_are_those_that_the_service_has_counted() {
     fixture.prometheus.wait_for(made, f64::from(REQUESTS));
 }
 
-/// A back end that takes OTLP and asks for something in a header.
-fn back_end<'a>(fleet: &'a Fleet, asks_for: &str) -> Collector<'a> {
+/// Starts an OTLP backend with authentication.
+fn back_end<'a>(fleet: &'a Fleet, auth: &str) -> Collector<'a> {
     let back_end = fleet.collector("back-end").unwrap();
     back_end
         .with_file("all-in-one.yaml")
-        .with_yaml(asks_for)
+        .with_yaml(auth)
         .with_yaml("service::pipelines::metrics::exporters: [file/traces]")
         .start()
         .unwrap()
 }
 
-/// Asks for the key `the-key` in a header of this name.
+/// Requires the key `the-key` in a header of this name.
 fn key_in(header: &str) -> String {
     format!(
         "{{extensions: {{bearertokenauth/key: {{header: {header}, scheme: '', token: the-key}}}}, \
@@ -160,14 +160,14 @@ fn key_in(header: &str) -> String {
     )
 }
 
-/// Sends two values of a counter and a span through a collector, and returns what the back end has.
-fn passed_on(collector: &Collector<'_>, back_end: &Collector<'_>) -> (Vec<Value>, usize) {
-    let door = collector.addresses().otlp_http;
+/// Sends two values of a counter and a span through a collector; returns the backend's data.
+fn forwarded(collector: &Collector<'_>, back_end: &Collector<'_>) -> (Vec<Value>, usize) {
+    let receiver = collector.addresses().otlp_http;
     for value in [3, 10] {
-        assert_eq!(send_counts(door, &[("things", &[], value)], unix_seconds()), 200);
+        assert_eq!(send_counts(receiver, &[("things", &[], value)], unix_seconds()), 200);
         std::thread::sleep(Duration::from_millis(400));
     }
-    assert_eq!(send_spans(door, &[span(1, 1)]), 200);
+    assert_eq!(send_spans(receiver, &[span(1, 1)]), 200);
     eventually(|| {
         let text = text_of(back_end);
         let exports = text.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());
@@ -186,17 +186,17 @@ fn passed_on(collector: &Collector<'_>, back_end: &Collector<'_>) -> (Vec<Value>
 }
 
 #[test]
-fn grafana_cloud_is_sent_what_prometheus_is_with_user_and_token() {
+fn grafana_cloud_gets_cumulative_metrics_with_user_and_token() {
     let fleet = Fleet::new().unwrap();
     let file = |name: &str, text: &str| {
         fs::write(fleet.folder().join(name), text).unwrap();
         fleet.folder().join(name)
     };
     let token = file("token", "glc_token");
-    let asks_for = "{extensions: {basicauth/user: {htpasswd: {inline: '42:glc_token'}}}, \
+    let auth = "{extensions: {basicauth/user: {htpasswd: {inline: '42:glc_token'}}}, \
          receivers: {otlp: {protocols: {http: {auth: {authenticator: basicauth/user}}}}}, \
          service: {extensions: [file_storage, health_check, basicauth/user]}}";
-    let back_end = back_end(&fleet, asks_for);
+    let back_end = back_end(&fleet, auth);
     let url = format!("http://{}", back_end.addresses().otlp_http);
     let collector = fleet.collector("collector").unwrap();
     let collector = collector
@@ -208,14 +208,14 @@ fn grafana_cloud_is_sent_what_prometheus_is_with_user_and_token() {
         .start()
         .unwrap();
 
-    let (counters, spans) = passed_on(&collector, &back_end);
+    let (counters, spans) = forwarded(&collector, &back_end);
 
     assert_eq!(spans, 1);
     assert!(counters.iter().all(|it| it["aggregationTemporality"] == 2), "{counters:#?}");
 }
 
 #[test]
-fn new_relic_and_datadog_are_sent_differences_with_their_key() {
+fn new_relic_and_datadog_get_deltas_with_their_key() {
     for (overlay, header, key, urls) in [
         ("new-relic", "api-key", "NEW_RELIC_LICENSE_KEY", &["NEW_RELIC_OTLP_ENDPOINT"][..]),
         (
@@ -240,10 +240,10 @@ fn new_relic_and_datadog_are_sent_differences_with_their_key() {
             .start()
             .unwrap();
 
-        let (counters, spans) = passed_on(&collector, &back_end);
+        let (counters, spans) = forwarded(&collector, &back_end);
 
         assert_eq!(spans, 1, "{overlay}");
-        // Of the first value nobody knows since when it has been counted.
+        // The first value has no start time, so only the second has a delta.
         let last = counters.last().unwrap();
         assert_eq!(last["aggregationTemporality"], 1, "{overlay}: {counters:#?}");
         assert_eq!(last["dataPoints"][0]["asInt"], "7", "{overlay}: {counters:#?}");
@@ -251,7 +251,7 @@ fn new_relic_and_datadog_are_sent_differences_with_their_key() {
 }
 
 #[test]
-fn cloudwatch_is_told_of_metrics_and_dimensions_that_there_are() {
+fn cloudwatch_declares_existing_metrics_and_dimensions() {
     let overlay = Workspace::find().path("collector/overlays/cloudwatch.yaml");
     let file = fs::read_to_string(overlay).unwrap();
     let mut seen = 0;
@@ -262,7 +262,7 @@ fn cloudwatch_is_told_of_metrics_and_dimensions_that_there_are() {
         let dimensions: BTreeSet<_> = words.collect();
         for name in names.split('"').skip(1).step_by(2) {
             let name = name.trim_matches(['^', '$']).replace("[.]", ".");
-            // Those of the machine are another test's.
+            // Checked by the tests of host metrics.
             if name.starts_with("system.") {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Agents and gateways: traces meet in one gateway, and the gateway keeps those that matter.
+//! Agents and gateways: routing by trace id, and tail sampling.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 use testbed::clock::eventually;
 
-/// Plans a gateway that decides soon.
+/// Plans a gateway with short decision waits.
 pub(super) fn gateway<'a>(fleet: &'a Fleet, name: &'static str) -> PlannedCollector<'a> {
     fleet
         .collector(name)
@@ -25,7 +25,7 @@ pub(super) fn gateway<'a>(fleet: &'a Fleet, name: &'static str) -> PlannedCollec
         .with_env("STAGELIGHT_DECISION_WAIT_AFTER_ROOT", "1s")
 }
 
-/// Plans an agent that knows these gateways by a list.
+/// Plans an agent with a list of gateways.
 pub(super) fn agent<'a>(
     fleet: &'a Fleet,
     name: &'static str,
@@ -35,7 +35,7 @@ pub(super) fn agent<'a>(
 }
 
 #[test]
-fn the_spans_of_a_trace_meet_in_one_gateway_whichever_way_they_come() {
+fn all_spans_of_a_trace_reach_the_same_gateway() {
     const TRACES: u32 = 40;
     let fleet = Fleet::new().unwrap();
     let (a, b) = (gateway(&fleet, "gateway-a"), gateway(&fleet, "gateway-b"));
@@ -46,33 +46,37 @@ fn the_spans_of_a_trace_meet_in_one_gateway_whichever_way_they_come() {
     });
     let agents = ["agent-1", "agent-2"].map(|name| agent(&fleet, name, &list).start().unwrap());
 
-    // One part by each agent, and one by a service that knows only the gateways' first door.
-    let doors = [
+    // One part through each agent, and one directly to a gateway's OTLP receiver.
+    let receivers = [
         agents[0].addresses().otlp_http,
         agents[1].addresses().otlp_http,
         gateways[1].addresses().otlp_http,
     ];
-    for (number, door) in (1..).zip(doors) {
+    for (number, receiver) in (1..).zip(receivers) {
         let part: Vec<_> = (0..TRACES).map(|trace| span(trace, number)).collect();
-        assert_eq!(send_spans(door, &part), 200);
+        assert_eq!(send_spans(receiver, &part), 200);
     }
 
     let [a, b] = &gateways;
-    let written = wait_for_spans(&[a, b], TRACES as usize * doors.len());
+    let written = wait_for_spans(&[a, b], TRACES as usize * receivers.len());
     for traces in &written {
         for (trace, spans) in traces {
             let ids: BTreeSet<_> = spans.iter().map(|it| &it.span_id).collect();
-            assert_eq!((spans.len(), ids.len()), (doors.len(), doors.len()), "{trace}: {spans:#?}");
+            assert_eq!(
+                (spans.len(), ids.len()),
+                (receivers.len(), receivers.len()),
+                "{trace}: {spans:#?}"
+            );
         }
     }
     let traces: Vec<_> = written.iter().map(|it| it.len()).collect();
     assert_eq!(traces.iter().sum::<usize>(), TRACES as usize, "{traces:?}");
-    // Which of them it is, is up to a hash.
+    // A hash distributes the traces.
     assert!(traces.iter().all(|it| 5 < *it), "{traces:?}");
 }
 
 #[test]
-fn a_gateway_keeps_errors_slow_traces_those_of_exemplars_and_no_other_if_told_so() {
+fn a_gateway_keeps_errors_slow_traces_and_exemplars() {
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
     let list = list_of(&[&gateway]);
@@ -82,31 +86,31 @@ fn a_gateway_keeps_errors_slow_traces_those_of_exemplars_and_no_other_if_told_so
         .with_env("STAGELIGHT_REST_PERCENT", "0")
         .start()
         .unwrap();
-    let door = gateway.addresses().otlp_http;
+    let receiver = gateway.addresses().otlp_http;
     let (error, slow, exemplar, just_not_slow) = (1, 2, 3, 4);
 
-    // The reason is in one span, and the whole trace is kept.
+    // One span decides for its whole trace.
     let mut spans: Vec<NewSpan> = (1..30).flat_map(|it| [span(it, 2), span(it, 3)]).collect();
     spans.extend((5..30).map(|it| span(it, 1)));
     spans.push(span(error, 1).failed("timed out"));
-    spans.push(span(slow, 1).took(Duration::from_millis(900)));
+    spans.push(span(slow, 1).with_duration(Duration::from_millis(900)));
     spans.push(span(exemplar, 1).with("stagelight.exemplar", true));
-    spans.push(span(just_not_slow, 1).took(Duration::from_millis(700)));
-    assert_eq!(send_spans(door, &spans), 200);
+    spans.push(span(just_not_slow, 1).with_duration(Duration::from_millis(700)));
+    assert_eq!(send_spans(receiver, &spans), 200);
 
     let kept = wait_for_spans(&[&gateway], 9).remove(0);
     let expected: BTreeSet<_> = [error, slow, exemplar].map(trace_id).into();
     assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), expected);
 
-    // What comes after the decision shares its fate.
-    assert_eq!(send_spans(door, &[span(10, 4), span(slow, 4)]), 200);
+    // Late spans follow the decision.
+    assert_eq!(send_spans(receiver, &[span(10, 4), span(slow, 4)]), 200);
     let kept = wait_for_spans(&[&gateway], 10).remove(0);
     assert_eq!(kept[&trace_id(slow)].len(), 4);
     assert_eq!(kept.keys().cloned().collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
-fn a_gateway_keeps_a_share_of_the_rest() {
+fn a_gateway_keeps_a_percentage_of_the_rest() {
     const TRACES: u32 = 400;
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
@@ -125,7 +129,7 @@ fn a_gateway_keeps_a_share_of_the_rest() {
         all if all == f64::from(TRACES) => Ok(()),
         other => Err(format!("{other} decided on")),
     });
-    // The ids are always the same, and so is the share.
+    // The trace ids are fixed, and so is the result.
     let kept = eventually(|| match written(&gateway).len() {
         0 => Err("none yet"),
         kept => Ok(kept),
@@ -134,7 +138,7 @@ fn a_gateway_keeps_a_share_of_the_rest() {
 }
 
 #[test]
-fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept() {
+fn metrics_are_complete_and_exemplars_refer_to_kept_traces() {
     const REQUESTS: u32 = 120;
     let prometheus = Stack::start(&StackOptions {
         gateway: GatewaySource::None,
@@ -170,7 +174,7 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
 
     let count = format!("sum(request_duration_seconds_count{{job={OTLP:?}}})");
     prometheus.wait_for(&count, f64::from(REQUESTS));
-    // The machine's are the agent's, and say what its environment says of it.
+    // Host metrics come from the agent, with its resource attributes.
     let cores = "system_cpu_logical_count{deployment_environment_name=\"trial\"}";
     eventually(|| match prometheus.query(cores).len() {
         1 => Ok(()),
@@ -199,8 +203,9 @@ fn a_services_metrics_pass_whole_and_its_exemplars_lead_to_traces_that_were_kept
 }
 
 #[test]
-fn gateways_are_found_by_name_too() {
-    // Its own address to a resolver; `localhost` has one more where there is IPv6, with nobody there.
+fn gateways_can_be_found_by_dns() {
+    // An address that resolves to itself. `localhost` may also resolve to an IPv6 address without a
+    // listener.
     let name = "127.0.0.1";
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");

@@ -1,4 +1,4 @@
-//! The machine's own metrics, under the names that dashboards and rules are written for.
+//! Host metrics, under the names that dashboards and rules use.
 
 use std::{collections::BTreeSet, fs};
 
@@ -19,7 +19,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_machines_metrics_arrive_under_the_documented_names_and_no_other() {
+fn host_metrics_have_exactly_the_documented_names() {
     let options = StackOptions {
         gateway: GatewaySource::None,
         scrape_interval: None,
@@ -29,7 +29,7 @@ fn the_machines_metrics_arrive_under_the_documented_names_and_no_other() {
     let prometheus = Prometheus::new(&stack.addresses().prometheus);
     let documented = documented();
 
-    // A virtual machine or a container may have no disk or network interface that counts.
+    // Virtual machines and containers may have no disk or network statistics.
     let optional = |name: &str| {
         ["system_disk_", "system_filesystem_", "system_network_", "process_disk_"]
             .iter()
@@ -43,14 +43,14 @@ fn the_machines_metrics_arrive_under_the_documented_names_and_no_other() {
         if missing.is_empty() { Ok(found) } else { Err(format!("{missing:?} of {found:?}")) }
     });
 
-    // Rules make names with colons of them.
+    // Recorded series have colons in their names.
     let of_others = |name: &str| name == "target_info" || name.contains(':');
     let extra: Vec<_> = found.difference(&documented).filter(|name| !of_others(name)).collect();
     assert!(extra.is_empty(), "not in the README: {extra:?}");
 }
 
 #[test]
-fn each_process_has_series_of_its_own_and_the_machine_one_description() {
+fn processes_have_their_own_series_and_the_host_one_target_info() {
     let options = StackOptions {
         gateway: GatewaySource::None,
         scrape_interval: None,
@@ -69,7 +69,7 @@ fn each_process_has_series_of_its_own_and_the_machine_one_description() {
     assert_eq!(sample.label("process_executable_name"), "otelcol-stagelight");
     assert_eq!(sample.label("job"), "host");
     assert_eq!(sample.label("instance"), sample.label("host_name"));
-    // Whoever started it may have put a password among its arguments.
+    // Arguments of processes may contain passwords.
     let labels = prometheus.query("target_info{job=\"host\"}");
     assert_eq!(labels.len(), 1, "{labels:#?}");
     assert!(labels[0].labels.keys().all(|it| !it.starts_with("process_")), "{labels:#?}");

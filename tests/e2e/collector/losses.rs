@@ -1,4 +1,4 @@
-//! What is lost when something is killed or full: nothing but what the files say.
+//! Kills, full queues and full memory lose nothing beyond the documented limits.
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
@@ -13,10 +13,10 @@ use super::{
 use crate::prometheus::Prometheus;
 use testbed::clock::{eventually, unix_seconds};
 
-/// How many samples of the counter Prometheus has, whatever their order.
+/// The number of the counter's samples in Prometheus.
 const SAMPLES: &str = "count_over_time(things_total[10m])";
 
-/// Prometheus to send to, and a view of it.
+/// Starts Prometheus; returns it with a client.
 fn prometheus() -> (Stack, Prometheus) {
     let stack = Stack::start(&StackOptions {
         gateway: GatewaySource::None,
@@ -30,7 +30,7 @@ fn prometheus() -> (Stack, Prometheus) {
 }
 
 #[test]
-fn every_sample_arrives_when_prometheus_gateway_and_agent_are_killed_one_after_the_other() {
+fn no_sample_is_lost_when_prometheus_gateway_and_agent_are_killed() {
     let (stack, view) = prometheus();
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
@@ -54,7 +54,7 @@ fn every_sample_arrives_when_prometheus_gateway_and_agent_are_killed_one_after_t
             let status =
                 send_counts(agent.addresses().otlp_http, &[("things", &[], sent)], unix_seconds());
             assert_eq!(status, 200);
-            // Two samples of one moment would be one.
+            // Samples with the same timestamp would be merged.
             thread::sleep(Duration::from_millis(5));
         }
     };
@@ -77,7 +77,7 @@ fn every_sample_arrives_when_prometheus_gateway_and_agent_are_killed_one_after_t
 }
 
 #[test]
-fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
+fn a_full_queue_rejects_and_counts_and_delivers_accepted_samples() {
     let (stack, view) = prometheus();
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
@@ -85,7 +85,7 @@ fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
     let agent = agent(&fleet, "agent", &list)
         .with_env("STAGELIGHT_GATEWAY_ADDRESS", gateway.addresses().otlp_grpc.to_string())
         .with_env("STAGELIGHT_QUEUE_BYTES", "3000000")
-        // Only what this test sends is to be in the queue.
+        // Only this test's metrics may be in the queue.
         .with_env("STAGELIGHT_HOST_INTERVAL", "1h")
         .with_yaml("receivers::host_metrics::initial_delay: 1h")
         .start()
@@ -97,7 +97,7 @@ fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
         let count = ("things", padding.as_slice(), 1);
         match send_counts(agent.addresses().otlp_http, &[count], unix_seconds()) {
             200 => accepted += 1,
-            // Senders try this one again.
+            // Senders retry.
             503 => refused += 1,
             other => panic!("{other}"),
         }
@@ -114,7 +114,7 @@ fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
         assert_eq!(own_metric(&agent, metric), expected, "{metric}");
     }
     let (size, capacity) = ("otelcol_exporter_queue_size", "otelcol_exporter_queue_capacity");
-    // Of two queues, one is empty.
+    // One of the two queues is empty.
     let ratio = own_metric(&agent, size) / own_metric(&agent, capacity) * 2.0;
     assert!((0.9..=1.0).contains(&ratio), "{ratio}");
 
@@ -130,7 +130,7 @@ fn a_full_queue_refuses_and_counts_and_what_was_accepted_arrives() {
 }
 
 #[test]
-fn traces_wait_for_a_gateway_that_is_away_also_when_the_agent_is_killed() {
+fn an_agent_keeps_traces_for_a_gateway_that_is_down_even_if_killed() {
     const TRACES: u32 = 40;
     let fleet = Fleet::new().unwrap();
     let (a, b) = (gateway(&fleet, "gateway-a"), gateway(&fleet, "gateway-b"));
@@ -144,7 +144,7 @@ fn traces_wait_for_a_gateway_that_is_away_also_when_the_agent_is_killed() {
 
     let spans: Vec<_> = (0..TRACES).map(|it| span(it, 1)).collect();
     assert_eq!(send_spans(agent.addresses().otlp_http, &spans), 200);
-    // Its share has gone to the one that is there.
+    // The running gateway has its part.
     eventually(|| match written(&a).len() {
         0 => Err("nothing yet"),
         some => Ok(some),
@@ -162,7 +162,7 @@ fn traces_wait_for_a_gateway_that_is_away_also_when_the_agent_is_killed() {
 }
 
 #[test]
-fn a_gateway_that_is_told_to_end_decides_on_what_it_holds() {
+fn a_gateway_decides_on_its_traces_at_shutdown() {
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
     let list = list_of(&[&gateway]);
@@ -189,7 +189,7 @@ fn a_gateway_that_is_told_to_end_decides_on_what_it_holds() {
 }
 
 #[test]
-fn an_export_that_is_larger_than_receivers_take_is_divided() {
+fn exports_above_the_receivers_limit_are_split() {
     const SPANS: u32 = 6_000;
     let fleet = Fleet::new().unwrap();
     let gateway = gateway(&fleet, "gateway");
@@ -201,7 +201,7 @@ fn an_export_that_is_larger_than_receivers_take_is_divided() {
         .unwrap();
     let agent = agent(&fleet, "agent", &list).start().unwrap();
 
-    // More than 6 MB, and 4 MiB is what a receiver takes by gRPC.
+    // More than 6 MB; the limit of gRPC receivers is 4 MiB.
     let padding = "x".repeat(1_000);
     let spans: Vec<_> =
         (0..SPANS).map(|it| span(it, 1).with("padding", padding.as_str())).collect();
@@ -211,19 +211,19 @@ fn an_export_that_is_larger_than_receivers_take_is_divided() {
 }
 
 #[test]
-fn a_collector_that_runs_out_of_memory_refuses_and_counts() {
+fn a_collector_without_memory_rejects_and_counts() {
     let fleet = Fleet::new().unwrap();
     let collector = fleet.collector("collector").unwrap();
     let collector = collector
         .with_file("all-in-one.yaml")
-        // Less than it takes to be there.
+        // Less than an idle collector uses.
         .with_env("STAGELIGHT_COLLECTOR_MEMORY_MIB", "5")
         .start()
         .unwrap();
-    let door = collector.addresses().otlp_http;
+    let receiver = collector.addresses().otlp_http;
 
-    // The limiter looks once a second.
-    eventually(|| match send_spans(door, &[span(1, 1)]) {
+    // The limiter checks once a second.
+    eventually(|| match send_spans(receiver, &[span(1, 1)]) {
         503 => Ok(()),
         other => Err(other),
     });

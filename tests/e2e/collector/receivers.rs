@@ -1,4 +1,4 @@
-//! Doors that ask who is there: refused without, refused with another's, accepted with the right.
+//! Receivers with authentication: no credentials and wrong ones are rejected, right ones accepted.
 
 use std::fs;
 
@@ -13,22 +13,24 @@ use super::{
 };
 use testbed::clock::eventually;
 
-/// Of `secret-one`, with the least work that bcrypt allows.
+/// The hash of `secret-one`, with bcrypt's lowest cost.
 const HTPASSWD: &str = "ada:$2b$04$abcdefghijklmnopqrstuu7iYOvkEIdAVpQAhxqiHRxIF2GQzjIRm\n";
 
-/// An agent on its way to a gateway: what it trusts and what it shows.
+/// An agent that sends to a gateway.
 struct Sender<'a> {
     name: &'static str,
+    /// The authority that it trusts.
     trusts: &'a str,
-    shows: Option<&'a str>,
-    /// Overlays and variables besides.
+    /// The authority of its own certificate.
+    certificate: Option<&'a str>,
+    /// Further overlays and variables.
     with: &'a [(&'a str, &'a str, &'a str)],
 }
 
 // === impl Sender ===
 
 impl Sender<'_> {
-    /// Starts the agent, and sends a span through it to the gateway's first door.
+    /// Starts the agent and sends a span through it to the gateway's OTLP receiver.
     fn send<'f>(&self, fleet: &'f Fleet, gateway: &Collector<'_>, trace: u32) -> Collector<'f> {
         let file = |name: &str| fleet.folder().join(name);
         let mut agent = fleet
@@ -39,7 +41,7 @@ impl Sender<'_> {
             .with_file("overlays/agent-tls.yaml")
             .with_env("STAGELIGHT_GATEWAY_ADDRESS", gateway.addresses().otlp_grpc.to_string())
             .with_env("STAGELIGHT_GATEWAY_CA_FILE", file(&format!("{}.pem", self.trusts)));
-        if let Some(signer) = self.shows {
+        if let Some(signer) = self.certificate {
             agent = agent
                 .with_env("STAGELIGHT_AGENT_CERT_FILE", file(&format!("agent.{signer}.pem")))
                 .with_env("STAGELIGHT_AGENT_KEY_FILE", file(&format!("agent.{signer}.key")));
@@ -55,9 +57,9 @@ impl Sender<'_> {
         agent
     }
 
-    /// Waits until the agent says why it is refused.
+    /// Sends a span and waits until the agent logs the reason for the rejection.
     #[track_caller]
-    fn is_refused(&self, fleet: &Fleet, gateway: &Collector<'_>, trace: u32, reason: &str) {
+    fn is_rejected(&self, fleet: &Fleet, gateway: &Collector<'_>, trace: u32, reason: &str) {
         let agent = self.send(fleet, gateway, trace);
         eventually(|| {
             let log = agent.server().log().unwrap();
@@ -66,7 +68,7 @@ impl Sender<'_> {
     }
 }
 
-/// Plans a gateway that keeps everything, with TLS at its first door.
+/// Starts a gateway that keeps all traces, with these overlays.
 fn gateway_with<'a>(fleet: &'a Fleet, name: &'static str, overlays: &[&str]) -> Collector<'a> {
     planned_gateway(fleet, name, overlays).start().unwrap()
 }
@@ -95,62 +97,64 @@ fn planned_gateway<'a>(
         .with_env("STAGELIGHT_HTPASSWD_FILE", file("htpasswd"))
 }
 
-/// Checks that the gateway has this trace only.
+/// Checks that the gateway has only this trace.
 #[track_caller]
 fn has_only(gateway: &Collector<'_>, trace: u32) {
     let traces = wait_for_spans(&[gateway], 1).remove(0);
     assert_eq!(traces.into_keys().collect::<Vec<_>>(), [trace_id(trace)]);
     assert_eq!(written(gateway).len(), 1);
-    // And nothing else has come as far as to be decided on.
+    // No other trace has reached the sampler.
     assert_eq!(own_metric(gateway, "otelcol_processor_tail_sampling_new_trace_id_received"), 1.0);
 }
 
 #[test]
-fn tls_lets_in_who_trusts_the_gateway_and_nobody_in_plain() {
+fn tls_accepts_agents_that_trust_the_gateway_and_no_plain_http() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
     let gateway = gateway_with(&fleet, "gateway", &["tls.yaml"]);
 
-    let stranger = Sender { name: "stranger", trusts: "theirs", shows: None, with: &[] };
-    stranger.is_refused(&fleet, &gateway, 1, "certificate signed by unknown authority");
-    // A service that speaks HTTP without TLS.
+    let stranger = Sender { name: "stranger", trusts: "theirs", certificate: None, with: &[] };
+    stranger.is_rejected(&fleet, &gateway, 1, "certificate signed by unknown authority");
+    // Plain HTTP.
     assert_eq!(send_spans(gateway.addresses().otlp_http, &[span(2, 1)]), 400);
 
-    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &[] };
+    let friend = Sender { name: "friend", trusts: "ours", certificate: None, with: &[] };
     let _agent = friend.send(&fleet, &gateway, 3);
     has_only(&gateway, 3);
 }
 
 #[test]
-fn mtls_lets_in_who_shows_a_certificate_of_the_authority() {
+fn mtls_accepts_certificates_of_the_authority() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
     let gateway = gateway_with(&fleet, "gateway", &["tls.yaml", "mtls.yaml", "gateway-tls.yaml"]);
 
-    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
-    nobody.is_refused(&fleet, &gateway, 1, "certificate required");
-    let stranger = Sender { name: "stranger", trusts: "ours", shows: Some("theirs"), with: &[] };
-    stranger.is_refused(&fleet, &gateway, 2, "unknown certificate authority");
+    let anonymous = Sender { name: "anonymous", trusts: "ours", certificate: None, with: &[] };
+    anonymous.is_rejected(&fleet, &gateway, 1, "certificate required");
+    let stranger =
+        Sender { name: "stranger", trusts: "ours", certificate: Some("theirs"), with: &[] };
+    stranger.is_rejected(&fleet, &gateway, 2, "unknown certificate authority");
 
-    // Through the first door, and by the gateway's own certificate through the second.
-    let friend = Sender { name: "friend", trusts: "ours", shows: Some("ours"), with: &[] };
+    // Accepted by the OTLP receiver, then by the receiver for routed traces, with the gateway's own
+    // certificate.
+    let friend = Sender { name: "friend", trusts: "ours", certificate: Some("ours"), with: &[] };
     let _agent = friend.send(&fleet, &gateway, 3);
     has_only(&gateway, 3);
 }
 
 #[test]
-fn the_second_door_lets_in_agents_with_a_certificate() {
+fn the_receiver_for_routed_traces_accepts_certificates_of_the_authority() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
     let gateway = gateway_with(&fleet, "gateway", &["gateway-tls.yaml"]);
     let agent = |name, signer: &str| {
         let file = |name: String| fleet.folder().join(name);
-        let door = format!("[{}]", gateway.addresses().traces_by_id);
+        let receiver = format!("[{}]", gateway.addresses().traces_by_id);
         let agent = fleet.collector(name).unwrap();
         agent
             .with_file("agent.yaml")
             .with_file("overlays/agent-tls.yaml")
-            .with_env("STAGELIGHT_GATEWAYS", door)
+            .with_env("STAGELIGHT_GATEWAYS", receiver)
             .with_env("STAGELIGHT_GATEWAY_CA_FILE", file("ours.pem".to_owned()))
             .with_env("STAGELIGHT_AGENT_CERT_FILE", file(format!("agent.{signer}.pem")))
             .with_env("STAGELIGHT_AGENT_KEY_FILE", file(format!("agent.{signer}.key")))
@@ -170,7 +174,7 @@ fn the_second_door_lets_in_agents_with_a_certificate() {
 }
 
 #[test]
-fn a_token_opens_the_door_and_can_be_exchanged_while_it_is_open() {
+fn a_bearer_token_is_accepted_and_can_be_rotated() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
     let write = |name: &str, text: &str| {
@@ -182,18 +186,18 @@ fn a_token_opens_the_door_and_can_be_exchanged_while_it_is_open() {
     let gateway = gateway_with(&fleet, "gateway", &["tls.yaml", "bearer.yaml"]);
     let token = |file| [("overlays/agent-bearer.yaml", "STAGELIGHT_GATEWAY_TOKEN_FILE", file)];
 
-    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
-    nobody.is_refused(&fleet, &gateway, 1, "Unauthenticated");
+    let anonymous = Sender { name: "anonymous", trusts: "ours", certificate: None, with: &[] };
+    anonymous.is_rejected(&fleet, &gateway, 1, "Unauthenticated");
     let wrong = token(wrong.as_str());
-    let stranger = Sender { name: "stranger", trusts: "ours", shows: None, with: &wrong };
-    stranger.is_refused(&fleet, &gateway, 2, "Unauthenticated");
+    let stranger = Sender { name: "stranger", trusts: "ours", certificate: None, with: &wrong };
+    stranger.is_rejected(&fleet, &gateway, 2, "Unauthenticated");
 
     let right = token(right.as_str());
-    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &right };
+    let friend = Sender { name: "friend", trusts: "ours", certificate: None, with: &right };
     let _agent = friend.send(&fleet, &gateway, 3);
     has_only(&gateway, 3);
 
-    // The same by HTTP, where the answer can be seen.
+    // Over HTTP, where the status is visible.
     let plain = fleet.collector("plain").unwrap().with_file("all-in-one.yaml");
     let plain = plain
         .with_file("overlays/bearer.yaml")
@@ -216,7 +220,7 @@ fn a_token_opens_the_door_and_can_be_exchanged_while_it_is_open() {
 }
 
 #[test]
-fn a_user_with_the_password_opens_the_door() {
+fn basic_auth_accepts_user_and_password() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
     let write = |name: &str, text: &str| {
@@ -234,23 +238,23 @@ fn a_user_with_the_password_opens_the_door() {
         ]
     };
 
-    let nobody = Sender { name: "nobody", trusts: "ours", shows: None, with: &[] };
-    nobody.is_refused(&fleet, &gateway, 1, "Unauthenticated");
+    let anonymous = Sender { name: "anonymous", trusts: "ours", certificate: None, with: &[] };
+    anonymous.is_rejected(&fleet, &gateway, 1, "Unauthenticated");
     let wrong = password(wrong.as_str());
-    let stranger = Sender { name: "stranger", trusts: "ours", shows: None, with: &wrong };
-    stranger.is_refused(&fleet, &gateway, 2, "Unauthenticated");
+    let stranger = Sender { name: "stranger", trusts: "ours", certificate: None, with: &wrong };
+    stranger.is_rejected(&fleet, &gateway, 2, "Unauthenticated");
 
     let right = password(right.as_str());
-    let friend = Sender { name: "friend", trusts: "ours", shows: None, with: &right };
+    let friend = Sender { name: "friend", trusts: "ours", certificate: None, with: &right };
     let _agent = friend.send(&fleet, &gateway, 3);
     has_only(&gateway, 3);
 }
 
 #[test]
-fn an_empty_variable_at_a_door_keeps_it_shut() {
+fn an_empty_credential_variable_prevents_the_start() {
     let fleet = Fleet::new().unwrap();
     certificates(&fleet);
-    let doors = [
+    let receivers = [
         ("mtls", "STAGELIGHT_TLS_CLIENT_CA_FILE"),
         ("gateway-tls", "STAGELIGHT_GATEWAY_CA_FILE"),
         ("gateway-tls-2", "STAGELIGHT_GATEWAY_CERT_FILE"),
@@ -259,7 +263,7 @@ fn an_empty_variable_at_a_door_keeps_it_shut() {
     ];
     fs::write(fleet.folder().join("tokens"), "right-token\n").unwrap();
     fs::write(fleet.folder().join("htpasswd"), HTPASSWD).unwrap();
-    for (name, empty) in doors {
+    for (name, empty) in receivers {
         let overlay = name.trim_end_matches("-2");
         let overlays = ["tls.yaml", &format!("{overlay}.yaml")];
         let planned = planned_gateway(&fleet, name, &overlays).with_env(empty, "");

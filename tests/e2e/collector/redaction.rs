@@ -1,4 +1,4 @@
-//! What must not leave a machine does not leave it.
+//! Redaction of secrets.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
 use testbed::clock::{eventually, unix_seconds};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-/// What must not be found in any place of what leaves.
+/// Texts that may not be in the collector's output.
 const SECRETS: [&str; 6] = [
     "ada@example.com",
     "sk-live-abcdefghijklmnop",
@@ -23,7 +23,7 @@ const SECRETS: [&str; 6] = [
     "correct horse battery",
 ];
 
-/// Starts a collector with an overlay, which writes its metrics and traces to a file.
+/// Starts a collector with an overlay, writing metrics and traces to a file.
 fn collector<'a>(fleet: &'a Fleet, overlay: &str) -> Collector<'a> {
     fleet
         .collector("collector")
@@ -36,8 +36,8 @@ fn collector<'a>(fleet: &'a Fleet, overlay: &str) -> Collector<'a> {
         .unwrap()
 }
 
-/// A span with a secret in each place that there is.
-fn revealing() -> NewSpan {
+/// Returns a span with secrets in all its parts.
+fn span_with_secrets() -> NewSpan {
     span(1, 1)
         .failed("no user ada@example.com: Bearer hunter2hunter2")
         .with("http.route", "/users/{id}")
@@ -58,10 +58,10 @@ fn sent_by(collector: &Collector<'_>, span: &NewSpan) -> Span {
 }
 
 #[test]
-fn patterns_hash_secrets_by_name_and_by_value_and_leave_the_rest() {
+fn patterns_hash_secrets_by_name_and_by_value_only() {
     let fleet = Fleet::new().unwrap();
     let collector = collector(&fleet, "overlays/redact-patterns.yaml");
-    let span = sent_by(&collector, &revealing().named("mail to ada@example.com"));
+    let span = sent_by(&collector, &span_with_secrets().named("mail to ada@example.com"));
 
     let text = text_of(&collector);
     for secret in SECRETS {
@@ -73,13 +73,13 @@ fn patterns_hash_secrets_by_name_and_by_value_and_leave_the_rest() {
     assert_eq!(span.attribute("stagelight.exemplar"), "true");
     assert_eq!(span.attribute("gen_ai.usage.input_tokens"), "42");
     assert_eq!(value_of(&span.resource, "service.name"), "by-hand");
-    // Around what was found, the value is as it was.
+    // Only the matched part is replaced.
     let path = span.attribute("url.path");
     assert!(path.starts_with("/users/") && 7 + 32 <= path.len(), "{path}");
 }
 
 #[test]
-fn metrics_of_two_users_stay_two_series_and_name_neither() {
+fn metrics_of_two_users_stay_two_series_without_names() {
     let fleet = Fleet::new().unwrap();
     let collector = collector(&fleet, "overlays/redact-patterns.yaml");
     let user = |name: &str| [("user.email".to_owned(), format!("{name}@example.com").into())];
@@ -101,10 +101,10 @@ fn metrics_of_two_users_stay_two_series_and_name_neither() {
 }
 
 #[test]
-fn the_list_lets_through_what_is_on_it_and_nothing_else() {
+fn the_allow_list_removes_other_attributes() {
     let fleet = Fleet::new().unwrap();
     let collector = collector(&fleet, "overlays/redact-allow-list.yaml");
-    let span = sent_by(&collector, &revealing().named("GET /users?mail=ada@example.com"));
+    let span = sent_by(&collector, &span_with_secrets().named("GET /users?mail=ada@example.com"));
 
     let text = text_of(&collector);
     for secret in SECRETS {
@@ -121,7 +121,7 @@ fn the_list_lets_through_what_is_on_it_and_nothing_else() {
 }
 
 #[test]
-fn names_of_stages_and_routes_are_not_taken_for_secrets() {
+fn names_of_stages_and_routes_are_not_redacted() {
     let fleet = Fleet::new().unwrap();
     let collector = collector(&fleet, "overlays/redact-allow-list.yaml");
     let names = ["POST /v1/chat/completions", "GET /users/{id}", "backend_fetch", "GET"];
@@ -135,7 +135,7 @@ fn names_of_stages_and_routes_are_not_taken_for_secrets() {
     assert_eq!(written, names);
 }
 
-/// Runs the example, and returns the names of all attributes in its traces.
+/// Runs the example and returns the names of all attributes in its traces.
 fn attributes_of_the_example(overlays: &[&str]) -> BTreeSet<String> {
     let file = |it: &&str| format!("--config={}", Workspace::find().path(it).display());
     let fixture = Fixture::start(&StackOptions {
@@ -151,10 +151,10 @@ fn attributes_of_the_example(overlays: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn of_the_examples_traces_the_list_takes_away_only_what_comes_from_outside() {
+fn the_allow_list_removes_only_external_input_from_the_examples_traces() {
     let list = "collector/overlays/redact-allow-list.yaml";
-    let (all, let_through) = (attributes_of_the_example(&[]), attributes_of_the_example(&[list]));
+    let (all, allowed) = (attributes_of_the_example(&[]), attributes_of_the_example(&[list]));
 
-    let taken: Vec<_> = all.difference(&let_through).map(String::as_str).collect();
-    assert_eq!(taken, ["method", "request_id", "url.full", "url.path", "user_agent.original"]);
+    let removed: Vec<_> = all.difference(&allowed).map(String::as_str).collect();
+    assert_eq!(removed, ["method", "request_id", "url.full", "url.path", "user_agent.original"]);
 }

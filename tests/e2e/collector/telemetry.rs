@@ -1,4 +1,4 @@
-//! Telemetry made by hand, sent as a service's SDK sends it, and what collectors say about it.
+//! Hand-made telemetry, and the collectors' output and metrics.
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
 
@@ -12,24 +12,24 @@ use testbed::{
     prometheus_text,
 };
 
-/// A span to be sent. Without a parent it is its trace's root.
+/// A span to send.
 #[derive(Clone, Debug)]
 pub(super) struct NewSpan {
     trace: u32,
     number: u32,
-    took: Duration,
+    duration: Duration,
     is_error: bool,
     name: String,
     attributes: Vec<(String, Value)>,
     message: String,
 }
 
-/// Makes the span with this number of a trace; number 1 is the root, and the others' parent.
+/// Returns a span of a trace. Number 1 is the root and the parent of all others.
 pub(super) fn span(trace: u32, number: u32) -> NewSpan {
     NewSpan {
         trace,
         number,
-        took: Duration::from_millis(5),
+        duration: Duration::from_millis(5),
         is_error: false,
         name: "GET /things".to_owned(),
         attributes: Vec::new(),
@@ -37,7 +37,7 @@ pub(super) fn span(trace: u32, number: u32) -> NewSpan {
     }
 }
 
-/// Returns the id of a trace, as it is exported. Its digits differ as those of random ids do.
+/// Returns the exported id of a trace, with digits as in random ids.
 pub(super) fn trace_id(trace: u32) -> String {
     let mixed = u128::from(trace).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     format!("{:032x}", mixed | 1)
@@ -46,8 +46,8 @@ pub(super) fn trace_id(trace: u32) -> String {
 // === impl NewSpan ===
 
 impl NewSpan {
-    pub(super) fn took(self, took: Duration) -> Self {
-        Self { took, ..self }
+    pub(super) fn with_duration(self, duration: Duration) -> Self {
+        Self { duration, ..self }
     }
 
     pub(super) fn failed(self, message: &str) -> Self {
@@ -73,7 +73,7 @@ impl NewSpan {
             "parentSpanId": if self.number == 1 { String::new() } else { id(1) },
             "name": self.name,
             "kind": if self.number == 1 { spans::SERVER } else { spans::INTERNAL },
-            "startTimeUnixNano": nanos(end - self.took.as_secs_f64()),
+            "startTimeUnixNano": nanos(end - self.duration.as_secs_f64()),
             "endTimeUnixNano": nanos(end),
             "attributes": attributes(&self.attributes),
             "status": if self.is_error {
@@ -100,12 +100,12 @@ fn resource() -> Value {
     json!({"attributes": attributes(&service)})
 }
 
-/// Sends spans in one export, and returns the answer's status.
+/// Sends spans in one export and returns the status of the response.
 pub(super) fn send_spans(to: SocketAddr, spans: &[NewSpan]) -> u16 {
     send_spans_with(to, spans, &[])
 }
 
-/// Sends spans with these headers.
+/// Like [`send_spans`], with headers.
 pub(super) fn send_spans_with(to: SocketAddr, spans: &[NewSpan], headers: &[(&str, &str)]) -> u16 {
     let spans: Vec<_> = spans.iter().map(NewSpan::export).collect();
     let body = json!({
@@ -117,7 +117,7 @@ pub(super) fn send_spans_with(to: SocketAddr, spans: &[NewSpan], headers: &[(&st
 /// A counter's name, its attributes and its value.
 pub(super) type Count<'a> = (&'a str, &'a [(String, Value)], u64);
 
-/// Sends counters' values at a moment, in seconds since 1970, and returns the answer's status.
+/// Sends counters with a timestamp in seconds since 1970; returns the status of the response.
 pub(super) fn send_counts(to: SocketAddr, counts: &[Count<'_>], at: f64) -> u16 {
     let at = format!("{:.0}", at * 1e9);
     let metric = |(name, labels, value): &Count<'_>| {
@@ -148,20 +148,20 @@ fn post(to: SocketAddr, signal: &str, body: &Value, headers: &[(&str, &str)]) ->
     request.send(body.to_string()).unwrap().status().as_u16()
 }
 
-/// Returns the spans that a collector has written.
+/// Returns the spans in a collector's file.
 pub(super) fn written(collector: &Collector<'_>) -> Vec<Span> {
     spans::read(&text_of(collector))
 }
 
-/// Returns what a collector has written, one export in a line.
+/// Returns a collector's file: one export per line.
 pub(super) fn text_of(collector: &Collector<'_>) -> String {
-    // There is no file before there is something to write, and the last line may have no end yet.
+    // The file may be missing before the first export, and its last line incomplete.
     let mut text = fs::read_to_string(&collector.addresses().traces_file).unwrap_or_default();
     text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
     text
 }
 
-/// Waits until collectors together have written so many spans, and returns them by trace for each.
+/// Waits for this total number of spans; returns each collector's spans by trace.
 #[track_caller]
 pub(super) fn wait_for_spans(
     collectors: &[&Collector<'_>],
@@ -185,7 +185,7 @@ fn by_trace(spans: Vec<Span>) -> BTreeMap<String, Vec<Span>> {
     traces
 }
 
-/// Returns the sum of one of the collector's own metrics over all its series; 0 if there are none.
+/// Returns the sum of all series of one of the collector's own metrics; 0 if there are none.
 pub(super) fn own_metric(collector: &Collector<'_>, name: &str) -> f64 {
     let url = format!("http://{}/metrics", collector.addresses().metrics);
     let page = get(&url).unwrap();
@@ -193,8 +193,9 @@ pub(super) fn own_metric(collector: &Collector<'_>, name: &str) -> f64 {
     samples.iter().filter(|it| it.name == name).map(|it| it.value).sum()
 }
 
-/// Returns the variable's value that names these gateways.
+/// Returns the value of `STAGELIGHT_GATEWAYS` for these gateways.
 pub(super) fn list_of(gateways: &[&PlannedCollector<'_>]) -> String {
-    let doors: Vec<_> = gateways.iter().map(|it| it.addresses().traces_by_id.to_string()).collect();
-    format!("[{}]", doors.join(", "))
+    let receivers: Vec<_> =
+        gateways.iter().map(|it| it.addresses().traces_by_id.to_string()).collect();
+    format!("[{}]", receivers.join(", "))
 }

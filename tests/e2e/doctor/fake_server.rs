@@ -1,4 +1,4 @@
-//! A server that speaks the parts of Grafana's API that the doctor asks for, and a few more that are not quite right.
+//! A fake of the parts of Grafana's API that the doctor uses, and of other servers with faults.
 
 use std::{
     net::TcpListener,
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use testbed::Addresses;
 
 use testbed::http_client::get;
-/// The token that is accepted.
+/// The accepted token.
 pub(super) const TOKEN: &str = "a-grafana-token";
-/// How far the slow clock is behind, in seconds.
+/// The offset of the slow clock, in seconds.
 const BEHIND: u64 = 3600;
 
-/// A server on loopback. It goes on until the process ends.
+/// A server on loopback that runs until the process ends.
 #[derive(Debug)]
 pub(super) struct FakeServer {
     url: String,
@@ -30,7 +30,7 @@ pub(super) struct FakeServer {
 
 #[derive(Debug)]
 struct Known {
-    /// Where the data source looks for Prometheus.
+    /// Prometheus' URL in the data source.
     source: Mutex<String>,
     /// The gateway's metrics page.
     page: String,
@@ -39,7 +39,7 @@ struct Known {
 // === impl FakeServer ===
 
 impl FakeServer {
-    /// Starts it, with a data source that looks at the stack's Prometheus.
+    /// Starts the server with the stack's Prometheus as data source.
     pub(super) fn start(addresses: &Addresses) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -58,27 +58,27 @@ impl FakeServer {
         Self { url, state }
     }
 
-    /// Where Grafana is, below a path as behind a proxy.
+    /// Returns Grafana's URL, with a path as behind a proxy.
     pub(super) fn grafana(&self) -> String {
         format!("{}/grafana", self.url)
     }
 
-    /// Something that takes OTLP, and is not Prometheus.
+    /// Returns the URL of an OTLP receiver that drops everything.
     pub(super) fn sink(&self) -> String {
         format!("{}/sink", self.url)
     }
 
-    /// The gateway's page, from an hour ago by its clock.
+    /// Returns the URL of the gateway's page with a clock that is an hour slow.
     pub(super) fn slow_clock(&self) -> String {
         format!("{}/slow-clock/metrics", self.url)
     }
 
-    /// A Prometheus that has nothing.
+    /// Returns the URL of an empty Prometheus.
     pub(super) fn other_prometheus(&self) -> String {
         format!("{}/other", self.url)
     }
 
-    /// Sets where the data source looks for Prometheus.
+    /// Sets Prometheus' URL in the data source.
     pub(super) fn set_source(&self, url: &str) {
         url.clone_into(&mut self.state.source.lock().unwrap());
     }
@@ -109,7 +109,7 @@ async fn answer(State(known): State<Arc<Known>>, uri: Uri, headers: HeaderMap) -
     }
 }
 
-/// Answers what Grafana tells those who may know.
+/// Responds to authenticated requests.
 fn with_token(path: &str, query: &str, source: &str) -> Response {
     let proxied = path.strip_prefix("/api/datasources/proxy/uid/prom");
     match path {
@@ -155,7 +155,7 @@ fn json_of(value: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-/// Returns the date of an hour ago, as HTTP writes it.
+/// Returns the slow clock's date in HTTP's format.
 fn earlier() -> String {
     let now = std::time::SystemTime::now();
     httpdate::fmt_http_date(now - std::time::Duration::from_secs(BEHIND))

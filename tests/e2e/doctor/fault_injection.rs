@@ -1,4 +1,4 @@
-//! A stack that the doctor is called to.
+//! Runs `stagelight doctor` on a stack with faults.
 
 use std::{path::PathBuf, process::Command};
 
@@ -11,28 +11,28 @@ use testbed::http_client::get;
 
 pub(super) use crate::demo::program;
 
-/// How the doctor is called.
+/// The doctor's arguments for a stack.
 #[derive(Clone, Debug)]
 pub(super) struct Doctor {
     args: Vec<String>,
     prometheus: String,
     env: Vec<(String, String)>,
-    /// Addresses of the stack's, each with the usual one.
-    usual: Vec<(String, &'static str)>,
+    /// The stack's addresses with the default ones, for the README.
+    defaults: Vec<(String, &'static str)>,
 }
 
-/// What it report.
+/// The doctor's report.
 #[derive(Clone, Debug)]
 pub(super) struct Report {
     pub(super) status: Option<i32>,
     pub(super) ok: Vec<String>,
     pub(super) broken: Vec<(String, Finding)>,
     pub(super) skipped: Vec<String>,
-    /// The whole document.
+    /// The JSON text.
     pub(super) text: String,
 }
 
-/// What is wrong with a link.
+/// The first finding of a broken link.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
     pub(super) seen: String,
@@ -51,12 +51,12 @@ impl Doctor {
             ("--collector-metrics", &addresses.collector_metrics),
             ("--prometheus", &addresses.prometheus),
             ("--job", OTLP),
-            // Samples come twice a second.
+            // Samples arrive twice a second.
             ("--fresh-within", "4s"),
         ];
         let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]);
         let prometheus = addresses.prometheus.clone();
-        let usual = [
+        let defaults = [
             (addresses.metrics.as_deref().unwrap(), "http://127.0.0.1:9464/metrics"),
             (&addresses.collector_http, "http://127.0.0.1:4318"),
             (&addresses.collector_grpc, "http://127.0.0.1:4317"),
@@ -65,9 +65,9 @@ impl Doctor {
             (addresses.alertmanager.as_deref().unwrap(), "http://127.0.0.1:9093"),
         ];
         let bare = |it: &str| it.trim_start_matches("http://").to_owned();
-        let usual =
-            usual.map(|(address, usual)| (bare(address), usual.trim_start_matches("http://")));
-        Self { args: args.collect(), prometheus, env: Vec::new(), usual: usual.into() }
+        let defaults = defaults
+            .map(|(address, default)| (bare(address), default.trim_start_matches("http://")));
+        Self { args: args.collect(), prometheus, env: Vec::new(), defaults: defaults.into() }
     }
 
     pub(super) fn with_env(mut self, name: &str, value: &str) -> Self {
@@ -81,14 +81,14 @@ impl Doctor {
         self.finds_no_error_and_prints(&[], more)
     }
 
-    /// Waits until the doctor finds nothing broken, and says all of this.
+    /// Waits until the doctor finds nothing broken and prints these words.
     #[track_caller]
     pub(super) fn finds_no_error_and_prints(&self, words: &[&str], more: &[&str]) -> Report {
         eventually(|| {
-            let report = self.ask(more);
-            let finds_no_error = report.broken.is_empty() && report.status == Some(0);
-            let is_said = words.iter().all(|it| report.text.contains(it));
-            if finds_no_error && is_said {
+            let report = self.run(more);
+            let is_healthy = report.broken.is_empty() && report.status == Some(0);
+            let is_printed = words.iter().all(|it| report.text.contains(it));
+            if is_healthy && is_printed {
                 Ok(report)
             } else {
                 Err(format!("not {words:?}: {}", report.text))
@@ -96,25 +96,25 @@ impl Doctor {
         })
     }
 
-    /// Waits until the doctor names this link, and no other.
+    /// Waits until the doctor finds only this link broken.
     #[track_caller]
     pub(super) fn finds_only(&self, link: &str, more: &[&str]) -> Finding {
         self.finds_only_until(link, more, |_| true)
     }
 
-    /// Waits until the doctor names this link and no other, and says what is wanted of it.
+    /// Waits until the doctor finds only this link broken and the report matches.
     #[track_caller]
     pub(super) fn finds_only_until(
         &self,
         link: &str,
         more: &[&str],
-        is_wanted: impl Fn(&Report) -> bool,
+        matches: impl Fn(&Report) -> bool,
     ) -> Finding {
         eventually(|| {
-            let report = self.ask(more);
+            let report = self.run(more);
             match report.broken.as_slice() {
                 [(broken, finding)]
-                    if broken == link && report.status == Some(1) && is_wanted(&report) =>
+                    if broken == link && report.status == Some(1) && matches(&report) =>
                 {
                     Ok(finding.clone())
                 }
@@ -123,21 +123,21 @@ impl Doctor {
         })
     }
 
-    /// Returns the path of Prometheus' configuration, as Prometheus tells it.
+    /// Returns the path of Prometheus' configuration, from Prometheus.
     pub(super) fn prometheus_file(&self) -> PathBuf {
         let url = format!("{}/api/v1/status/flags", self.prometheus);
         let response: Value = serde_json::from_str(&get(&url).unwrap()).unwrap();
         response["data"]["config.file"].as_str().unwrap().into()
     }
 
-    /// Returns what people are told, with the addresses that the servers have by default.
+    /// Returns the report as text, with the servers' default addresses.
     pub(super) fn text(&self) -> String {
         let output = self.command(&[]).args(["--format", "text"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        self.usual.iter().fold(text, |text, (address, usual)| text.replace(address, usual))
+        self.defaults.iter().fold(text, |text, (from, to)| text.replace(from, to))
     }
 
-    fn ask(&self, more: &[&str]) -> Report {
+    fn run(&self, more: &[&str]) -> Report {
         let output = self.command(more).args(["--format", "json"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let report: Value = serde_json::from_str(&text)
@@ -148,7 +148,7 @@ impl Doctor {
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(["doctor", "--watch"]).arg(format!("{}s", WATCH.as_secs()));
-        // What comes later wins; a default must not find somebody else's Grafana.
+        // `more` replaces arguments. Without Grafana's address the default may find a running one.
         let more_names: Vec<_> = more.iter().step_by(2).collect();
         for pair in self.args.chunks(2).filter(|it| !more_names.contains(&&&*it[0])) {
             command.args(pair);

@@ -1,4 +1,4 @@
-//! The README shows what the doctor says.
+//! The README shows the doctor's output.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ const BEGIN: &str =
     "<!-- doctor:begin -->\n\n```console\n$ stagelight doctor --watch 2s --skip grafana\n";
 const END: &str = "```\n\n<!-- doctor:end -->";
 
-/// Checks that the README has what is report of this doctor, but for numbers; `UPDATE_EXPECT=1` writes it.
+/// Checks that the README has this output except for numbers; `UPDATE_EXPECT=1` writes it.
 #[track_caller]
 pub(super) fn shows(doctor: &Doctor) {
     let path = Workspace::find().path("README.md");
@@ -35,7 +35,7 @@ pub(super) fn shows(doctor: &Doctor) {
     });
 }
 
-/// Puts a `0` for each number, with or without a fraction.
+/// Replaces each number, with or without a fraction, by `0`.
 fn without_numbers(text: &str) -> String {
     let mut masked = String::new();
     for (index, letter) in text.char_indices() {
