@@ -33,7 +33,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     Fixture { engine, dispatch, _pipeline: pipeline }
 });
 
-/// Continues any trace context: keeps the id of a valid one, replaces an invalid one. The propagated
+/// Continues any trace context: keeps the id of a valid one, replaces an invalid one. Propagated
 /// headers are well-formed and of limited length.
 pub fn check(data: &[u8]) {
     let lines: Vec<_> = data.splitn(3, |&it| it == b'\n').collect();

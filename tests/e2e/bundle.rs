@@ -1,7 +1,7 @@
 //! Every shipped query, executed on a real Prometheus behind the example gateway under load.
 //!
-//! One stack serves all checks. It runs a mixed load, a new version is deployed during the load, and
-//! all queries are repeated until none has a problem or the time is over.
+//! One stack serves all checks. It runs a mixed load, a new version is deployed during the load,
+//! and all queries are repeated until none has a problem or the time is over.
 
 mod load;
 mod response;

@@ -90,7 +90,7 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-/// Returns the `stagelight` executable: the one beside the gateway that CI has built, or a new build.
+/// Returns the `stagelight` executable: that beside CI's build of the gateway, or a new build.
 pub(crate) fn program() -> PathBuf {
     let gateway = std::env::var_os("STAGELIGHT_GATEWAY_PROGRAM");
     let beside = gateway.map(|it| Path::new(&it).with_file_name("stagelight"));

@@ -216,8 +216,9 @@ fn faults_in_prometheus_and_after_it_are_found() {
     assert!(finding.fix.contains(exemplars), "{finding:?}");
 
     // Prometheus is down, and a queue fills up.
-    let short = "exporters: {otlp_http/prometheus: {sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}}}\n";
-    change_collector(&fixture, folder(&fixture), short);
+    let queue = "sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}";
+    let short = format!("exporters: {{otlp_http/prometheus: {{{queue}}}}}\n");
+    change_collector(&fixture, folder(&fixture), &short);
     prometheus.stop();
     let rejects = |report: &Report| {
         ["export", "collector"].iter().all(|it| report.skipped.contains(&(*it).to_owned()))
@@ -229,7 +230,6 @@ fn faults_in_prometheus_and_after_it_are_found() {
     assert!(report.ok.iter().eq(ALL.iter()), "{report:?}");
 
     // The collector's endpoint.
-    let queue = "sending_queue: {sizer: items, queue_size: 3000, batch: {min_size: 1}}";
     let nowhere =
         format!("exporters: {{otlp_http/prometheus: {{endpoint: \"{NOWHERE}\", {queue}}}}}\n");
     change_collector(&fixture, folder(&fixture), &nowhere);

@@ -67,7 +67,7 @@ fn counts_are_exact_when_the_collector_is_killed_and_started_again_under_load() 
 
     fixture.settle(OTLP);
     check_counts(&fixture, (streamed.load(SeqCst) + whole.load(SeqCst)) as f64);
-    // Responses that are not streamed report usage, which the gateway counts with its own instrument.
+    // Responses that are not streamed report usage, counted by the gateway's own instrument.
     let prompts = "sum(gateway_tokens_total{type=\"prompt\"})";
     assert_eq!(fixture.prometheus.number(prompts), Some(whole.load(SeqCst) as f64 * 3.0));
 }

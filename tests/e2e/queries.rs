@@ -14,7 +14,10 @@ const STREAMING: &str =
     "histogram_quantile(0.95, sum(rate(streaming_duration_seconds_bucket[5m])) by (le))";
 const TTFB_BY_PROVIDER: &str =
     "histogram_quantile(0.95, sum(rate(backend_ttfb_seconds_bucket[5m])) by (le, provider))";
-const MEAN_BY_STAGE: &str = "sum(rate(request_stage_duration_seconds_sum[5m])) by (stage) / sum(rate(request_stage_duration_seconds_count[5m])) by (stage)";
+const MEAN_BY_STAGE: &str = concat!(
+    "sum(rate(request_stage_duration_seconds_sum[5m])) by (stage)",
+    " / sum(rate(request_stage_duration_seconds_count[5m])) by (stage)"
+);
 const BACKEND_PERCENTAGE: &str = "avg(stage_percentage{stage=\"backend_response\"})";
 
 /// The five queries with Grafana's names of their units.

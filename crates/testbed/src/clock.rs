@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// Timeout of [`eventually`]. Most conditions hold within two seconds; a loaded machine takes longer.
+/// Timeout of [`eventually`]. Most conditions hold within two seconds, on a loaded machine later.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -17,7 +17,8 @@ const SHORT: [&str; 2] = ["-runs=10000", "-seed=1"];
 
 /// Fuzzes each target for an equal part of the time.
 ///
-/// New inputs are kept in `target/fuzz` for the next run; inputs that fail, in `fuzz/libfuzzer/artifacts`.
+/// New inputs are kept in `target/fuzz` for the next run, failing ones in
+/// `fuzz/libfuzzer/artifacts`.
 pub(crate) fn run(minutes: f64) -> Result<()> {
     nightly::require(None)?;
     let targets = targets()?;

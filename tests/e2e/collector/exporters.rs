@@ -153,9 +153,10 @@ fn back_end<'a>(fleet: &'a Fleet, auth: &str) -> Collector<'a> {
 
 /// Requires the key `the-key` in a header of this name.
 fn key_in(header: &str) -> String {
+    let auth = "{authenticator: bearertokenauth/key}";
     format!(
         "{{extensions: {{bearertokenauth/key: {{header: {header}, scheme: '', token: the-key}}}}, \
-         receivers: {{otlp: {{protocols: {{http: {{auth: {{authenticator: bearertokenauth/key}}}}}}}}}}, \
+         receivers: {{otlp: {{protocols: {{http: {{auth: {auth}}}}}}}}}, \
          service: {{extensions: [file_storage, health_check, bearertokenauth/key]}}}}"
     )
 }

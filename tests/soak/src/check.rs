@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Upper limit of the memory's growth. Leaking 16 bytes per request is 10 MiB per minute at 11,000
-/// requests per second. The allocator's own growth is below the limit in runs of two minutes or more.
+/// requests per second. The allocator's own growth is below it in runs of two minutes or more.
 pub(crate) const MAX_KIB_PER_MINUTE: f64 = 4096.0;
 /// Maximum number of series of a family: its cap and the overflow series.
 const MAX_SERIES: usize = 2001;
@@ -212,7 +212,7 @@ fn streams(result: &RunResult) -> Vec<Check> {
     ]
 }
 
-/// What is not told apart any more is still attributes.
+/// Checks that overflow series count the rest.
 fn stages(result: &RunResult) -> Vec<Check> {
     let expected = result.counts.expected();
     let of = |fits: fn(&Attributes) -> bool| {
@@ -280,8 +280,8 @@ pub(crate) fn series(scrape: &Scrape) -> BTreeMap<&str, usize> {
     series
 }
 
-/// Checks the documented caps on series and label values, and that the page has no text from clients
-/// except the attributes of the soak routes.
+/// Checks the documented caps on series and label values, and that no text from clients is on the
+/// page except the attributes of the soak routes.
 fn bounds(scrape: &Scrape) -> Vec<Check> {
     let mut values = BTreeMap::<&str, BTreeSet<&str>>::new();
     for sample in &scrape.samples {

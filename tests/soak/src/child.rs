@@ -1,4 +1,4 @@
-//! The processes that are driven.
+//! Child processes: the service and its upstream.
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
@@ -10,17 +10,17 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a child has to start, and to end.
+/// Time limit for the start and for the end.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// This program in another role. It ends when this one does, because its standard input ends then.
+/// This program in another role. Its standard input, and so the child, ends with this process.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
     pub(crate) ready: Ready,
 }
 
-/// What a child says, on one line, when it can be used.
+/// The line that a child prints when it is ready.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Ready {
     pub(crate) service: SocketAddr,
@@ -39,19 +39,20 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {arguments:?}"))?;
-        let stdout = process.stdout.take().context("a child without standard output")?;
+        let stdout = process.stdout.take().context("the child has no standard output")?;
         let line = timeout(TIMEOUT, BufReader::new(stdout).lines().next_line()).await??;
-        let line = line.with_context(|| format!("{arguments:?} ended without a word"))?;
-        let ready = serde_json::from_str(&line).with_context(|| format!("cannot read {line:?}"))?;
+        let line = line.with_context(|| format!("{arguments:?} ended before it was ready"))?;
+        let ready =
+            serde_json::from_str(&line).with_context(|| format!("cannot parse {line:?}"))?;
         Ok(Self { process, ready })
     }
 
-    /// Returns the process' number.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> Result<u32> {
         self.process.id().context("the child has ended")
     }
 
-    /// Asks the child to end, and waits for it.
+    /// Ends the child and waits for it.
     pub(crate) async fn end(mut self) -> Result<()> {
         drop(self.process.stdin.take());
         let status =
@@ -66,9 +67,9 @@ impl Child {
 // === impl Ready ===
 
 impl Ready {
-    /// Says it to whoever started this process.
-    #[expect(clippy::print_stdout, reason = "this is how the parent is told")]
-    pub(crate) fn tell(self) -> Result<()> {
+    /// Prints the line to the parent process.
+    #[expect(clippy::print_stdout, reason = "the parent reads it")]
+    pub(crate) fn print(self) -> Result<()> {
         println!("{}", serde_json::to_string(&self)?);
         Ok(())
     }

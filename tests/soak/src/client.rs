@@ -1,4 +1,4 @@
-//! One request, from sending it to knowing what became of it.
+//! Sends requests and observes the responses.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,25 +11,26 @@ use crate::{
     wire::{Connection, Head},
 };
 
-/// Longer than anything takes that works, in a busy machine too.
+/// Timeout of a request, longer than any request that works.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// When a client that leaves before the head does so, in milliseconds; the head would come at the service's time limit.
+/// When clients cancel before the response head, in milliseconds. The head would arrive at the
+/// service's timeout.
 const CANCEL_AFTER: std::ops::Range<u64> = 0..40;
-/// The status by which a server requests for a request's body.
+/// The status with which a server requests the body.
 const CONTINUE: u16 = 100;
-/// How long a client that stops reading stays.
+/// How long a client that stops reading stays connected.
 const STALL: Duration = Duration::from_millis(300);
-/// How long a slow reader waits before each read.
+/// A slow reader's pause before each read.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A client, with its connection while that can be used again.
+/// A client, with its connection if it can be reused.
 #[derive(Debug)]
 pub(crate) struct Client {
     address: SocketAddr,
     connection: Option<Connection>,
 }
 
-/// Something that no client should see.
+/// An observation that no client should make.
 #[derive(Debug)]
 pub(crate) struct Unexpected(pub(crate) String);
 
@@ -42,7 +43,7 @@ impl Client {
         Self { address, connection: None }
     }
 
-    /// Sends a request of this shape and does with the answer what the shape says.
+    /// Sends a request and handles the response as its kind requires.
     pub(crate) async fn exchange(
         &mut self,
         shape: &RequestKind,
@@ -53,7 +54,7 @@ impl Client {
         seen.unwrap_or_else(|_| Err(Unexpected(format!("no end within {TIMEOUT:?}"))))
     }
 
-    /// Sends several requests at once, and reads the answers in turn.
+    /// Pipelines several requests and reads the responses in turn.
     pub(crate) async fn exchange_many(&mut self, requests: &[RawRequest]) -> Vec<RunResult> {
         let bytes = requests.iter().flat_map(|it| &it.bytes).copied().collect::<Vec<_>>();
         let mut seen = Vec::with_capacity(requests.len());
@@ -85,7 +86,8 @@ impl Client {
         if behavior == ClientBehavior::CancelsBeforeHead {
             return leave_before_head(connection, request, rng).await;
         }
-        // A server may answer, and close, before all is sent. What it answered says what to make of that.
+        // A server may respond and close before it has read the whole request, so an error here is
+        // not a failure yet.
         let sent = connection.send(&request.bytes).await;
         match behavior {
             ClientBehavior::Reads | ClientBehavior::ReadsSlowly | ClientBehavior::StopsSending => {
@@ -116,7 +118,7 @@ impl Client {
     }
 }
 
-/// Reads an answer; also tells whether the connection can be used again.
+/// Reads a response; also returns whether the connection can be reused.
 async fn read(
     connection: &mut Connection,
     request: &RawRequest,
@@ -127,7 +129,7 @@ async fn read(
     }
 }
 
-/// Reads the rest of an answer.
+/// Reads the rest of a response.
 async fn rest(
     connection: &mut Connection,
     head: &Head,
@@ -144,8 +146,8 @@ async fn rest(
     Ok((observation, is_whole && !head.is_last))
 }
 
-/// Leaves when it is certain that the service has the request: a server that learns of a request and of the client's leaving at once may not
-/// hand the request on.
+/// Cancels after the service has started the request. A server that gets request and disconnect at
+/// once may not start it.
 async fn leave_before_head(
     mut connection: Connection,
     request: &RawRequest,
@@ -165,7 +167,7 @@ async fn leave_before_head(
         return rest(&mut connection, &head, request).await.map(|it| it.0);
     }
     if rng.random() {
-        // Looks back: had the answer been on its way, it would come now.
+        // Reads once more, in case the response was already sent.
         connection.close_writing().await;
         if let Some(head) = connection.head().await {
             return rest(&mut connection, &head, request).await.map(|it| it.0);
@@ -205,12 +207,12 @@ async fn stop_reading(mut connection: Connection) -> RunResult {
     Ok(Observation::Cancelled)
 }
 
-/// The service takes a good id over, and makes one up in place of any other.
+/// Checks that the service returns a valid id, or a new one in place of an invalid one.
 fn check_id(id: &str, request: &RawRequest) -> Result<(), Unexpected> {
-    let is_made_up = id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_new = id.len() == 32 && id.bytes().all(|it| it.is_ascii_hexdigit());
     match &request.id {
         Some(expected) if expected == id => Ok(()),
-        None if is_made_up => Ok(()),
+        None if is_new => Ok(()),
         expected => Err(Unexpected(format!("request id {id:?} came back for {expected:?}"))),
     }
 }

@@ -84,8 +84,8 @@ impl ClientCounts {
     }
 }
 
-/// Returns the attributes with which an observed request is counted: `Some(None)` if the service did
-/// not get the request, `None` if the observation is unexpected.
+/// Returns the attributes with which an observed request is counted: `Some(None)` if the service
+/// did not get the request, `None` if the observation is unexpected.
 fn expected_attributes(kind: &RequestKind, observation: Observation) -> Option<Option<Attributes>> {
     kind.counts.iter().find(|it| it.0 == observation).map(|it| it.1)
 }

@@ -1,4 +1,4 @@
-//! All the clients at once.
+//! All clients of a run.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,20 +16,20 @@ use crate::{
     shape::{Goal, REQUEST_KINDS, Schedule},
 };
 
-/// Clients whose requests are quick: enough that the service never waits for them.
+/// Clients with fast requests, enough to keep the service busy.
 const QUICK: u64 = 24;
 /// Clients that mostly wait.
 const SLOW: u64 = 64;
 /// Clients of each flood.
 const FLOODING: u64 = 2;
-/// How many requests of a flood are sent at once.
+/// Number of pipelined requests of a flood.
 const AT_ONCE: usize = 32;
-/// The part of a run over which a flood is spread, if the service keeps up with it; of the jobs it is a smaller one, because each series that they make
-/// takes memory, and what is looked for is memory that grows when there is nothing new any more.
+/// The part of a run over which a flood is spread, if the service keeps up. Jobs end earlier,
+/// because they create series, and the check of memory needs a time without new series.
 const SPREAD: f64 = 0.9;
 const SPREAD_OF_JOBS: f64 = 0.2;
 
-/// How much is to be sent.
+/// The extent of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
     pub(crate) jobs: u64,
 }
 
-/// One client's part.
+/// A client with its requests and counts.
 #[derive(Debug)]
 struct Worker {
     generator: RequestGenerator,
@@ -49,7 +49,7 @@ struct Worker {
     counts: ClientCounts,
 }
 
-/// Sends at least as much, and at least as long, as planned; returns what was seen.
+/// Runs all clients until time and floods of the plan are complete; returns their observations.
 pub(crate) async fn run(service: SocketAddr, plan: Plan) -> Result<ClientCounts> {
     let serials = Arc::new(Serials::default());
     let until = Instant::now() + plan.at_least;
@@ -66,7 +66,7 @@ pub(crate) async fn run(service: SocketAddr, plan: Plan) -> Result<ClientCounts>
             counts: ClientCounts::default(),
         }
     };
-    // One of each first, so that well-behaved names are known before the others come.
+    // One of each kind first, so that the regular names are registered before the floods.
     let mut counts = worker().one_of_each_quick().await;
     for (shape, kind) in REQUEST_KINDS.iter().enumerate() {
         if matches!(kind.schedule, Schedule::Flood(_)) {

@@ -1,21 +1,22 @@
-//! `cargo xtask soak`: drives the example gateway at full load with everything that callers do to a service, and compares what it has attributes with
-//! what its clients saw.
+//! `cargo xtask soak`: compares the example gateway's metrics under full load with the
+//! observations of its clients.
 //!
-//! Four processes' worth of work on one machine: this one is the clients and a collector that throws everything away; it starts itself again as the
-//! service (the gateway's routes, and some that panic, break and make attributes of what callers send) and as the simulated provider.
+//! This process runs the clients and a collector. It starts itself twice: as the service (the
+//! gateway's routes and some that panic, fail, and record clients' text as attributes) and as the
+//! simulated provider.
 //!
-//! # What a client can know
+//! # What a client knows
 //!
-//! | It saw | so the service has attributes |
+//! | Observation | Counted by the service |
 //! |---|---|
-//! | a whole answer | its status, and the outcome that goes with it |
-//! | an answer that ended too soon | an error, a time limit or a panic in the body, as was asked for |
-//! | its own leaving, long before there could be an end | a cancelled request, without a status or with one, as the head had come or not |
-//! | an answer without `x-request-id`, or none to what is no HTTP | nothing: the server refused it by itself |
+//! | complete response | its status and outcome |
+//! | truncated response | an error, timeout or panic in the body, as requested |
+//! | own disconnect, before the end | a cancelled request, with a status if the head was sent |
+//! | response without `x-request-id`, or none | nothing: the HTTP server rejected it |
 //!
-//! Anything else is a failure of the run, not a rounding.
+//! Any other observation fails the run.
 //!
-//! A seed gives every client the same requests in the same order; how far each gets is up to the machine.
+//! A seed determines each client's sequence of requests, but not how far each gets.
 
 mod wire;
 mod requests;
@@ -38,33 +39,34 @@ use clap::{Parser, Subcommand};
 
 use crate::{load::Plan, report::Report};
 
-/// Drives a service at full load, and compares what it attributes with what its clients saw.
+/// Compares a service's metrics under full load with the observations of its clients.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask soak")]
 struct Cli {
-    /// How long to go on, at least: all paths, models and jobs are sent, too. Of less than two minutes the growth of memory says nothing.
+    /// Minimum duration; all paths, models and jobs are sent in any case. The growth of memory
+    /// needs two minutes.
     #[arg(long, default_value_t = 2.0)]
     minutes: f64,
-    /// Decides what is sent.
+    /// Seed of the requests.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many distinct paths to ask for.
+    /// Number of distinct paths.
     #[arg(long, default_value_t = 1_000_000)]
     paths: u64,
-    /// How many distinct models to ask for, in two ways.
+    /// Number of distinct models, in each of two kinds of requests.
     #[arg(long, default_value_t = 100_000)]
     models: u64,
-    /// How many jobs to run, with more combinations of names than are told apart.
+    /// Number of jobs, with more combinations of names than the cap of series.
     #[arg(long, default_value_t = 20_000)]
     jobs: u64,
-    /// How to print the figures: `table` or `json`.
+    /// Output format.
     #[arg(long, value_parser = ["table", "json"], default_value = "table")]
     format: String,
     #[command(subcommand)]
     role: Option<Role>,
 }
 
-/// What the processes that it starts do.
+/// The roles of child processes.
 #[derive(Debug, Subcommand)]
 enum Role {
     #[command(hide = true)]
@@ -80,7 +82,7 @@ enum Role {
 }
 
 #[tokio::main]
-#[expect(clippy::print_stderr, reason = "the last line of a program that fails tells why")]
+#[expect(clippy::print_stderr, reason = "the program reports its error")]
 async fn main() -> ExitCode {
     match start(Cli::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -92,7 +94,7 @@ async fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
+#[expect(clippy::print_stdout, reason = "the program prints figures")]
 async fn start(cli: Cli) -> Result<bool> {
     match &cli.role {
         Some(Role::Service { upstream }) => return service::serve(upstream).await.map(|()| true),

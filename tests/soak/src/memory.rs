@@ -1,4 +1,4 @@
-//! How much memory a process has, and whether that grows.
+//! A process' memory and its growth.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tokio::time::{Instant, interval};
 
-/// How often the memory is looked at.
+/// The sampling interval.
 const EVERY: Duration = Duration::from_millis(500);
-/// The first part of a run, in which pools, caches and the allocator's arenas grow to what the load needs.
+/// The part of a run in which pools, caches and the allocator's arenas grow to their working size.
 const WARM_UP: f64 = 0.4;
 
 /// The memory of one process over time: seconds since the start, and KiB.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory(Vec<(f64, f64)>);
 
-/// What the memory came to after the warm-up.
+/// The memory after the warm-up.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Growth {
-    /// Of the line that fits best, by least squares.
+    /// Slope of the least-squares line.
     pub(crate) kib_per_minute: f64,
     pub(crate) first_kib: f64,
     pub(crate) last_kib: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Growth {
 // === impl Memory ===
 
 impl Memory {
-    /// Looks at a process until `end`.
+    /// Samples a process until `end`.
     pub(crate) async fn watch(process: u32, end: impl Future<Output = ()>) -> Result<Self> {
         let started = Instant::now();
         let mut samples = Self::default();
@@ -45,7 +45,7 @@ impl Memory {
         }
     }
 
-    /// Returns how it grew. `None` when there is too little to tell.
+    /// Returns the growth after the warm-up; `None` with too few samples.
     pub(crate) fn growth(&self) -> Option<Growth> {
         let from = self.0.last()?.0 * WARM_UP;
         let samples: Vec<_> = self.0.iter().copied().filter(|it| from <= it.0).collect();
@@ -59,7 +59,7 @@ impl Memory {
     }
 }
 
-/// Returns the slope of the line that is nearest to the points, by the squares of their distances.
+/// Returns the slope of the least-squares line.
 fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
@@ -69,12 +69,12 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
     (2 <= points.len() && 0.0 < under).then(|| over / under)
 }
 
-/// Returns the part of a process' memory that is not in files, in KiB.
+/// Returns a process' anonymous resident memory, in KiB.
 async fn resident_kib(process: u32) -> Result<f64> {
     value_of(process, "RssAnon").await
 }
 
-/// Returns how many threads a process has.
+/// Returns the number of threads of a process.
 pub(crate) async fn threads(process: u32) -> Result<f64> {
     value_of(process, "Threads").await
 }
@@ -88,7 +88,7 @@ async fn value_of(process: u32, name: &str) -> Result<f64> {
     Ok(number.parse()?)
 }
 
-/// Returns how many files and sockets a process has open.
+/// Returns the number of open files and sockets of a process.
 pub(crate) async fn open_files(process: u32) -> Result<usize> {
     let mut entries = tokio::fs::read_dir(format!("/proc/{process}/fd")).await?;
     let mut count = 0;
@@ -103,21 +103,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slope_of_points_on_a_line_is_the_lines() {
+    fn points_on_a_line_have_its_slope() {
         let points: Vec<_> = (0..10).map(|it| (f64::from(it), 3.0 + 0.5 * f64::from(it))).collect();
         assert_eq!(slope(&points), Some(0.5));
         assert_eq!(slope(&points[..1]), None);
     }
 
     #[test]
-    fn what_grows_in_the_warm_up_is_no_growth() {
+    fn growth_in_the_warm_up_does_not_count() {
         let memory = (0..100).map(|it| (f64::from(it), if it < 30 { f64::from(it) } else { 30.0 }));
         let growth = Memory(memory.collect()).growth().unwrap();
         assert_eq!((growth.kib_per_minute, growth.most_kib), (0.0, 30.0));
     }
 
     #[test]
-    fn a_leak_is_seen_as_it_is() {
+    fn a_leak_has_its_slope() {
         let memory = (0..100).map(|it| (f64::from(it), f64::from(it)));
         assert_eq!(Memory(memory.collect()).growth().unwrap().kib_per_minute, 60.0);
     }

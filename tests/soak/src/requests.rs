@@ -1,4 +1,4 @@
-//! What requests are made of: drawn from a seed, and meant to do harm.
+//! Random requests from a seed, valid and hostile.
 
 use std::sync::{
     Arc,
@@ -7,20 +7,23 @@ use std::sync::{
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// The key that the gateway lets in.
+/// The key that the gateway accepts.
 pub(crate) const KEY: &str = "soak-secret-key";
 
-/// Parts of what clients send that must be on no metrics page: of the key, and of every path, id, model that the gateway does not have, and baggage.
+/// Parts of clients' keys, paths, request ids, unknown models and baggage. None may be on the
+/// metrics page.
 pub(crate) const FORBIDDEN: [&str; 6] =
     ["soak-secret", "rawpath", "reqid", "nomodel", "bagvalue", "statevalue"];
 
-/// The longest request id that is sent.
-const LONGEST_ID: usize = 64 * 1024;
-/// The longest that a service takes over.
-const LONGEST_TAKEN: usize = 128;
+const MESSAGE: &str = r#"{"role":"user","content":"say a word"}"#;
 
-/// `traceparent`s that are none, besides random ones.
-const BAD_TRACEPARENTS: [&[u8]; 16] = [
+/// The longest request id sent.
+const LONGEST_ID: usize = 64 * 1024;
+/// The longest request id that a service accepts.
+const LONGEST_ACCEPTED: usize = 128;
+
+/// Invalid `traceparent`s.
+const INVALID_TRACEPARENTS: [&[u8]; 16] = [
     b"",
     b"-",
     b"00",
@@ -39,7 +42,7 @@ const BAD_TRACEPARENTS: [&[u8]; 16] = [
     b"00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01",
 ];
 
-/// What all workers number together, so that no two send the same.
+/// Counters shared by all workers, for distinct names.
 #[derive(Debug, Default)]
 pub(crate) struct Serials {
     pub(crate) paths: AtomicU64,
@@ -48,25 +51,25 @@ pub(crate) struct Serials {
     pub(crate) jobs: AtomicU64,
 }
 
-/// One worker's source of requests.
+/// A worker's source of requests.
 #[derive(Debug)]
 pub(crate) struct RequestGenerator {
     pub(crate) rng: StdRng,
     pub(crate) serials: Arc<Serials>,
 }
 
-/// A request, as bytes, and what its answer has to say.
+/// A request as bytes.
 #[derive(Debug)]
 pub(crate) struct RawRequest {
     pub(crate) bytes: Vec<u8>,
-    /// The request id that must come back; `None` if the service has to make one up.
+    /// The request id that the service must return; `None` for a new one.
     pub(crate) id: Option<String>,
 }
 
 // === impl RawRequest ===
 
 impl RawRequest {
-    /// Returns the head, with the empty line after it, and the body.
+    /// Returns the head, including the empty line, and the body.
     pub(crate) fn split(&self) -> (&[u8], &[u8]) {
         let end = self.bytes.windows(4).position(|it| it == b"\r\n\r\n");
         self.bytes.split_at(end.map_or(self.bytes.len(), |it| it + 4))
@@ -77,17 +80,18 @@ impl RawRequest {
 
 impl RequestGenerator {
     pub(crate) fn new(seed: u64, worker: u64, serials: &Arc<Serials>) -> Self {
-        // The golden ratio's bits: neighbouring workers get far-apart states.
+        // The golden ratio's bits give neighbouring workers distant states.
         let state = seed ^ worker.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self { rng: StdRng::seed_from_u64(state), serials: Arc::clone(serials) }
     }
 
-    /// Returns the next number of a series that all workers share.
+    /// Returns the next number of a shared counter.
     pub(crate) fn next(&self, which: fn(&Serials) -> &AtomicU64) -> u64 {
         which(&self.serials).fetch_add(1, Relaxed)
     }
 
-    /// Makes a request of a line, header lines of its own, and a body. Some also get an id, a trace or baggage, good or bad.
+    /// Returns a request with this line, these header lines and this body. Some get a valid or
+    /// invalid request id, trace context or baggage.
     pub(crate) fn request(&mut self, line: &str, headers: &[&str], body: &[u8]) -> RawRequest {
         let mut bytes = format!("{line} HTTP/1.1\r\nhost: soak\r\n").into_bytes();
         for header in headers {
@@ -104,31 +108,29 @@ impl RequestGenerator {
         RawRequest { bytes, id }
     }
 
-    /// Makes a request for a completion, with a reply of this shape.
+    /// Returns a request for a completion; `shape` sets the simulated response.
     pub(crate) fn completion(&mut self, model: &str, is_stream: bool, shape: &str) -> RawRequest {
-        let body = format!(
-            r#"{{"model":"{model}","stream":{is_stream},"messages":[{{"role":"user","content":"say a word"}}]}}"#
-        );
+        let body = format!(r#"{{"model":"{model}","stream":{is_stream},"messages":[{MESSAGE}]}}"#);
         let key = format!("authorization: Bearer {KEY}");
         let shape = format!("x-sim: {shape}");
         let headers = [key.as_str(), "content-type: application/json", &shape];
         self.request("POST /v1/chat/completions", &headers, body.as_bytes())
     }
 
-    /// Makes a request for a completion that waits for leave to send its body.
-    pub(crate) fn completion_on_leave(&mut self, model: &str, shape: &str) -> RawRequest {
+    /// Returns a request for a completion that expects `100 Continue`.
+    pub(crate) fn completion_with_continue(&mut self, model: &str, shape: &str) -> RawRequest {
         let mut request = self.completion(model, true, shape);
         let line_end = request.bytes.iter().position(|&it| it == b'\n').unwrap_or_default() + 1;
         request.bytes.splice(line_end..line_end, *b"expect: 100-continue\r\n");
         request
     }
 
-    /// Adds a request id to one request in four; returns it if it is one that the service takes over.
+    /// Adds a request id to one request in four; returns it if the service accepts it.
     fn request_id(&mut self, bytes: &mut Vec<u8>) -> Option<String> {
         if !self.rng.random_ratio(1, 4) {
             return None;
         }
-        // Most are short; one in two hundred is as long as there are.
+        // Most are short; one in two hundred has up to the maximum length.
         let longest = if self.rng.random_ratio(1, 200) { LONGEST_ID } else { 200 };
         let length = self.rng.random_range(8..=longest);
         let is_clean = self.rng.random_ratio(2, 3);
@@ -138,13 +140,13 @@ impl RequestGenerator {
         bytes.extend_from_slice(b"x-request-id: ");
         bytes.extend_from_slice(&id);
         bytes.extend_from_slice(b"\r\n");
-        // White space at the end is no part of a header's value.
+        // Header values have no trailing white space.
         let id = String::from_utf8(id.trim_ascii_end().to_vec()).ok()?;
         let is_safe = |it: char| it.is_ascii_alphanumeric() || "-_.:/+=@".contains(it);
-        (id.len() <= LONGEST_TAKEN && id.chars().all(is_safe)).then_some(id)
+        (id.len() <= LONGEST_ACCEPTED && id.chars().all(is_safe)).then_some(id)
     }
 
-    /// Adds a caller's trace to one request in two, most of them broken.
+    /// Adds a trace context to one request in two, most of them invalid.
     fn trace(&mut self, bytes: &mut Vec<u8>) {
         if self.rng.random() {
             return;
@@ -159,12 +161,12 @@ impl RequestGenerator {
             }
             1 => {
                 let length = self.rng.random_range(0..4096);
-                // Every byte that a header may have.
+                // All visible ASCII characters.
                 bytes.extend((0..length).map(|_| self.rng.random_range(b' '..=b'~')));
             }
             _ => {
-                let at = self.rng.random_range(0..BAD_TRACEPARENTS.len());
-                bytes.extend_from_slice(BAD_TRACEPARENTS[at]);
+                let at = self.rng.random_range(0..INVALID_TRACEPARENTS.len());
+                bytes.extend_from_slice(INVALID_TRACEPARENTS[at]);
             }
         }
         bytes.extend_from_slice(b"\r\n");

@@ -1,6 +1,6 @@
-//! What is driven: the example gateway's routes, and beside them some that do what no service should.
+//! The service under load: the example gateway's routes and routes with faults.
 //!
-//! It runs in a process of its own, so that its memory is its own, and ends when its standard input does.
+//! A separate process, so that its memory can be measured. Ends when its standard input ends.
 
 use std::{io, time::Duration};
 
@@ -28,23 +28,24 @@ pub(crate) const JOB: &str = "/soak/job/{job}/{stage}";
 pub(crate) const OUTSIDE: &str = "/soak/outside";
 pub(crate) const NEVER: &str = "/soak/never";
 
-/// How many names the jobs have, and their stages: fewer than are told apart, but more together than a family keeps series.
+/// Number of job names and of stage names: below the caps of the labels, but together above the cap
+/// of series of a family.
 pub(crate) const JOBS: u64 = 150;
 pub(crate) const STEPS: u64 = 40;
 
-/// The provider in whose name a caller's model becomes an attribute.
+/// The provider of models that clients choose.
 pub(crate) const PROVIDER: &str = "soak";
 
-/// Longest silence of a provider or a caller: short, so that many time-outs fit into a run.
+/// Timeout for a silent upstream or client; short, for many timeouts in a run.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
-/// How long the last requests have to end.
+/// Time limit for the last requests.
 const DRAIN: Duration = Duration::from_secs(10);
 
 static CHUNK: [u8; 16 * 1024] = [b'.'; 16 * 1024];
 
 /// Serves the gateway, the other routes and the metrics until standard input ends.
 pub(crate) async fn serve(upstream: &str) -> Result<()> {
-    // Thousands of planned ones would fill the log.
+    // Thousands of intended panics would fill the log.
     std::panic::set_hook(Box::new(|_| {}));
     let mut config = GatewayConfig::embedded()?.with_upstream(upstream)?.with_api_keys([KEY]);
     config.timeout = TIME_LIMIT;
@@ -53,7 +54,7 @@ pub(crate) async fn serve(upstream: &str) -> Result<()> {
     let app = llm_gateway::app(config, &telemetry)?.merge(others(&telemetry));
     let service = Server::start(listen().await?, app)?;
     let metrics = Server::start(listen().await?, telemetry.metrics_router())?;
-    child::Ready { service: service.address(), metrics: Some(metrics.address()) }.tell()?;
+    child::Ready { service: service.address(), metrics: Some(metrics.address()) }.print()?;
 
     wait_for_the_end().await?;
     service.shutdown(DRAIN).await?;
@@ -67,7 +68,7 @@ pub(crate) async fn serve_upstream(seed: u64) -> Result<()> {
     let listener = listen().await?;
     let address = listener.local_addr()?;
     let upstream = Upstream::start(config, listener)?;
-    child::Ready { service: address, metrics: None }.tell()?;
+    child::Ready { service: address, metrics: None }.print()?;
 
     wait_for_the_end().await?;
     Ok(upstream.shutdown(DRAIN).await?)
@@ -84,8 +85,8 @@ async fn wait_for_the_end() -> io::Result<()> {
 fn others(telemetry: &Telemetry) -> Router {
     Router::new()
         .route(PANIC, get(panic))
-        .route(BODY_PANIC, get(async || broken_body(|| panic!("as planned"))))
-        .route(BODY_ERROR, get(async || broken_body(|| io::Error::other("as planned"))))
+        .route(BODY_PANIC, get(async || broken_body(|| panic!("intended"))))
+        .route(BODY_ERROR, get(async || broken_body(|| io::Error::other("intended"))))
         .route(BODY_LIMIT, get(async || broken_body(|| io::ErrorKind::TimedOut.into())))
         .route(BYTES, get(many_bytes))
         .route(MODEL, get(model))
@@ -97,30 +98,30 @@ fn others(telemetry: &Telemetry) -> Router {
 
 #[stage("panicking")]
 async fn panic() {
-    panic!("as planned");
+    panic!("intended");
 }
 
-/// Returns a body of three chunks, in place of the fourth of which something happens.
+/// Returns a body of three chunks, then `end`.
 fn broken_body(end: fn() -> io::Error) -> Body {
     Body::from_stream(stream::iter(0..4).then(move |it| async move {
-        // The chunks leave before the end: a server that learns of both at once may send neither.
+        // Sends the chunks first: a server that gets chunks and error at once may send neither.
         tokio::task::yield_now().await;
         if it < 3 { Ok(Bytes::from_static(b"chunk")) } else { Err(end()) }
     }))
 }
 
-/// Answers with so many chunks of 16 KiB.
+/// Returns this number of chunks of 16 KiB.
 async fn many_bytes(Path(chunks): Path<u32>) -> Body {
     let chunks = (0..chunks).map(|_| Ok::<_, io::Error>(Bytes::from_static(&CHUNK)));
     Body::from_stream(stream::iter(chunks))
 }
 
-/// Makes what a caller sent an attribute: what nobody should do, and what must do no harm.
+/// Records a client's text as an attribute, which services should not do but must survive.
 async fn model(Path(model): Path<String>) -> &'static str {
     info_span!("ask", stage = "backend_fetch", provider = PROVIDER, model).in_scope(|| "ok")
 }
 
-/// Runs a job, which is a request of its own, with one stage.
+/// Runs a job, a separate request, with one stage.
 async fn job(Path((job, step)): Path<(u64, u64)>) -> &'static str {
     let endpoint = format!("job-{job}");
     let span = info_span!(parent: None, "job", stagelight.endpoint = endpoint);
@@ -131,7 +132,7 @@ async fn job(Path((job, step)): Path<(u64, u64)>) -> &'static str {
     work.instrument(span).await
 }
 
-/// Runs a stage where there is no request: nothing that can be measured, and so attributes as dropped.
+/// Runs a stage outside of any request, which is counted as dropped.
 async fn outside() -> &'static str {
     let outside = tokio::spawn(work_outside());
     if outside.await.is_ok() { "ok" } else { "failed" }

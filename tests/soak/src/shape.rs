@@ -1,4 +1,4 @@
-//! The kinds of requests: what is sent, what the client does, and what that must count as.
+//! Kinds of requests, with client behaviour and expected counts.
 
 mod table;
 
@@ -6,29 +6,30 @@ use crate::requests::{RawRequest, RequestGenerator};
 
 pub(crate) use table::REQUEST_KINDS;
 
-/// A kind of requests.
+/// A kind of request.
 #[derive(Debug)]
 pub(crate) struct RequestKind {
     pub(crate) name: &'static str,
     pub(crate) schedule: Schedule,
     pub(crate) request: fn(&mut RequestGenerator) -> RawRequest,
     pub(crate) behavior: ClientBehavior,
-    /// All that a client may see of it, and what the service has attributes when it did. Anything else is a failure of the run.
+    /// The possible observations, each with the attributes of the counted request. Any other
+    /// observation fails the run.
     pub(crate) counts: &'static [(Observation, Option<Attributes>)],
 }
 
 /// When requests of a kind are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schedule {
-    /// Until there were so many, several at once on one connection.
+    /// Pipelined, up to a number of requests.
     Flood(Goal),
-    /// All the time, as often as this beside the others.
+    /// At any time, with this weight.
     Quick(u32),
-    /// All the time, by workers who mostly wait.
+    /// At any time, by workers that mostly wait.
     Slow,
 }
 
-/// How many requests of a flood there have to be.
+/// The number of requests of a flood, from the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
     Paths,
@@ -36,50 +37,50 @@ pub(crate) enum Goal {
     Jobs,
 }
 
-/// What a client does when it has sent its request.
+/// A client's behaviour after sending its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientBehavior {
-    /// Reads the answer.
+    /// Reads the response.
     Reads,
-    /// Reads the answer, having sent only a part of its request.
+    /// Sends a part of the request, then reads the response.
     StopsSending,
-    /// Reads the answer little by little.
+    /// Reads the response slowly.
     ReadsSlowly,
-    /// Asks whether it may send its body, sends it, and goes away before there is an answer. The `100 Continue` comes when the service reads: so it
-    /// has the request.
+    /// Expects `100 Continue`, sends the body, and disconnects before the response. The service has
+    /// the request, because it sends `100 Continue` when it reads the body.
     CancelsBeforeHead,
-    /// Goes away as soon as it has sent its request.
+    /// Disconnects right after sending the request.
     CancelsAtOnce,
-    /// Goes away when it has begun to read the body.
+    /// Disconnects after the start of the response body.
     CancelsInBody,
-    /// Reads the head and no more, lets the buffers fill up, and goes away.
+    /// Reads only the head until the buffers are full, then disconnects.
     StopsReading,
 }
 
-/// What a client saw of a request.
+/// A client's observation of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Observation {
-    /// An answer with this status, to its last byte.
+    /// A complete response with this status.
     Complete(u16),
-    /// An answer with this status, that ended too soon.
+    /// A truncated response with this status.
     Truncated(u16),
-    /// An answer of the server's own: the request never got to the service.
+    /// A response of the HTTP server: the request did not reach the service.
     Rejected(u16),
-    /// A connection that ended without an answer.
+    /// The connection ended without a response.
     NoResponse,
-    /// Its own leaving, before the answer's end.
+    /// The client disconnected before the end of the response.
     Cancelled,
-    /// Its own leaving, before it could know whether the service had its request.
+    /// The client disconnected before it could know whether the service had the request.
     CancelledEarly,
 }
 
-/// What a request counts as: the attributes of its series.
+/// The attributes of a counted request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attributes {
     pub(crate) method: &'static str,
-    /// Empty when no route matched.
+    /// Empty if no route matched.
     pub(crate) route: &'static str,
-    /// 0 when there was no response.
+    /// 0 without a response.
     pub(crate) status: u16,
     /// Empty on success.
     pub(crate) error: &'static str,

@@ -1,6 +1,6 @@
-//! HTTP/1.1 as a client speaks it that may also break it.
+//! An HTTP/1.1 client on a raw socket.
 //!
-//! A client library would refuse to send most of what is sent here, and would hide when the connection ended.
+//! A client library rejects most of the requests here, and hides when a connection ends.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -11,33 +11,33 @@ use tokio::{
     time::sleep,
 };
 
-/// The most header lines of an answer that are read.
+/// Maximum number of header lines in a response.
 const MAX_HEADERS: usize = 32;
 
-/// A slow reader's receive buffer, and the most that it reads at a time, in bytes.
+/// A slow reader's receive buffer and its maximum read, in bytes.
 const SMALL: u32 = 8 * 1024;
 
-/// A connection of one client.
+/// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: BytesMut,
-    /// How long it waits before each read.
+    /// Pause before each read.
     pause: Option<Duration>,
 }
 
-/// The head of an answer, as far as it matters here.
+/// A response head.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
-    /// What the measuring layer adds to every answer, and a server that refuses a request by itself does not.
+    /// Set by stagelight's layer, not by the HTTP server for requests that it rejects.
     pub(crate) request_id: Option<String>,
-    /// The server will close the connection after it.
+    /// The server closes the connection after the response.
     pub(crate) is_last: bool,
     framing: Framing,
 }
 
-/// How long a body is.
+/// The framing of a body.
 #[derive(Clone, Copy, Debug)]
 enum Framing {
     Length(u64),
@@ -54,7 +54,7 @@ impl Connection {
         Ok(Self { stream, buffer: BytesMut::new(), pause: None })
     }
 
-    /// Opens one that takes little at a time, and waits for `pause` in between.
+    /// Opens a connection with small reads and `pause` between them.
     pub(crate) async fn open_slow(address: SocketAddr, pause: Duration) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(SMALL)?;
@@ -66,15 +66,15 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// Says that nothing more will be sent, which to a server means that the client has gone; it can still be read from.
+    /// Shuts down the sending direction, a disconnect for the server. Reading is still possible.
     pub(crate) async fn close_writing(&mut self) {
-        // An error means that the other side has closed already.
+        // An error means that the server has closed the connection.
         self.stream.shutdown().await.ok();
     }
 
-    /// Reads an answer's head. `None` when the connection ends before, or what comes is no HTTP.
+    /// Reads a response head; `None` if the connection ends or the response is not HTTP.
     ///
-    /// May be cancelled and called again.
+    /// Cancel-safe.
     pub(crate) async fn head(&mut self) -> Option<Head> {
         loop {
             if let Some((head, length)) = Head::parse(&self.buffer)? {
@@ -85,7 +85,7 @@ impl Connection {
         }
     }
 
-    /// Reads the body to its end. `None` when the connection ends before.
+    /// Reads the body; `None` if the connection ends first.
     pub(crate) async fn body(&mut self, head: &Head) -> Option<()> {
         match head.framing {
             Framing::Length(length) => self.skip(length).await,
@@ -99,7 +99,7 @@ impl Connection {
         }
     }
 
-    /// Reads at least one byte of a body, and whatever comes with it.
+    /// Reads at least one byte of a body.
     pub(crate) async fn first_of_body(&mut self) -> Option<()> {
         if self.buffer.is_empty() { self.fill().await } else { Some(()) }
     }
@@ -139,7 +139,7 @@ impl Connection {
         }
     }
 
-    /// Reads what there is. `None` at the connection's end, orderly or not.
+    /// Reads available bytes; `None` at the end of the connection or after an error.
     async fn fill(&mut self) -> Option<()> {
         let read = match self.pause {
             None => self.stream.read_buf(&mut self.buffer).await,
@@ -155,7 +155,7 @@ impl Connection {
 // === impl Head ===
 
 impl Head {
-    /// Returns a head and its length; nothing yet when it is not whole, and `None` when it is no head.
+    /// Returns a head and its length; `Some(None)` if it is incomplete, `None` if it is invalid.
     fn parse(bytes: &[u8]) -> Option<Option<(Self, usize)>> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);

@@ -9,8 +9,8 @@ use testbed::{Process, Reaper, Workspace};
 
 /// A running build of the tools and of the soak test. Dropping it ends the build.
 ///
-/// It only saves time. A step that needs a tool builds it, or waits for the lock of the tool's cache
-/// entry while this builds it; a failed build is repeated, and reported, by the step.
+/// It only saves time. A step that needs a tool builds it, or waits for the lock of its cache entry
+/// while this builds it; a failed build is repeated, and reported, by the step.
 #[derive(Debug)]
 pub(super) struct Prefetch {
     _process: Process,

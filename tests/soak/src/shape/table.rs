@@ -16,7 +16,7 @@ use Schedule::{Flood, Quick, Slow};
 const CHAT: &str = "/v1/chat/completions";
 const MODEL: &str = "northwind-mini";
 
-/// Larger than what hyper takes for a request's head.
+/// Larger than hyper's limit for a request head.
 const HUGE: usize = 600 * 1024;
 
 const fn chat(status: u16) -> Attributes {
@@ -27,7 +27,7 @@ const fn get(route: &'static str, status: u16) -> Attributes {
     Attributes::new("GET", route, status)
 }
 
-/// All that is sent in a run.
+/// All kinds of requests in a run.
 pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
     // --- floods of names ---
     RequestKind {
@@ -41,7 +41,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Complete(404), Some(get("", 404)))],
     },
     RequestKind {
-        name: "distinct models, refused by the gateway",
+        name: "distinct models, rejected by the gateway",
         schedule: Flood(Goal::Models),
         request: |it| {
             let number = it.next(|it| &it.unknown_models);
@@ -71,9 +71,9 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         behavior: Reads,
         counts: &[(Complete(200), Some(get(service::JOB, 200)))],
     },
-    // --- answers that are quick ---
+    // --- fast responses ---
     RequestKind {
-        name: "whole completion",
+        name: "completion",
         schedule: Quick(20),
         request: |it| it.completion(MODEL, false, "ttft=1ms,tokens=3,token-interval=0ms"),
         behavior: Reads,
@@ -103,7 +103,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Complete(401), Some(chat(401)))],
     },
     RequestKind {
-        name: "body that is no JSON",
+        name: "body that is not JSON",
         schedule: Quick(5),
         request: |it| {
             let key = format!("authorization: Bearer {KEY}");
@@ -123,7 +123,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Complete(413), Some(chat(413)))],
     },
     RequestKind {
-        name: "method of its own",
+        name: "custom method",
         schedule: Quick(5),
         request: |it| {
             let number: u32 = it.rng.random();
@@ -147,7 +147,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Complete(429), Some(chat(429)))],
     },
     RequestKind {
-        name: "provider breaks off",
+        name: "provider disconnects",
         schedule: Quick(10),
         request: |it| {
             it.completion(MODEL, true, "ttft=0ms,tokens=9,token-interval=0ms,break-after=4")
@@ -177,7 +177,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Truncated(200), Some(get(service::BODY_ERROR, 200).with("error", "body")))],
     },
     RequestKind {
-        name: "body reaches its time limit",
+        name: "body times out",
         schedule: Quick(5),
         request: |it| it.request(&format!("GET {}", service::BODY_LIMIT), &[], b""),
         behavior: Reads,
@@ -190,7 +190,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         behavior: Reads,
         counts: &[(Complete(200), Some(get(service::OUTSIDE, 200)))],
     },
-    // --- what the server itself refuses ---
+    // --- rejected by the HTTP server ---
     RequestKind {
         name: "head too large",
         schedule: Quick(1),
@@ -202,16 +202,16 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
             }
         },
         behavior: Reads,
-        // Closing while the client still sends, the server may take its own answer away.
+        // If the server closes while the client is sending, its response may be lost.
         counts: &[
             (Rejected(431), None),
             (NoResponse, None),
-            // hyper looks at the size when it has to read on; if all of it came at once, it does not.
+            // hyper checks the size before it reads more, not if it has read all at once.
             (Complete(401), Some(get("/v1/models", 401))),
         ],
     },
     RequestKind {
-        name: "no HTTP",
+        name: "not HTTP",
         schedule: Quick(2),
         request: |it| {
             let length = it.rng.random_range(1..64);
@@ -225,38 +225,38 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
     },
     // --- cancels ---
     RequestKind {
-        name: "client leaves before the head",
+        name: "client disconnects before the head",
         schedule: Quick(8),
-        request: |it| it.completion_on_leave(MODEL, "ttft=60s"),
+        request: |it| it.completion_with_continue(MODEL, "ttft=60s"),
         behavior: CancelsBeforeHead,
         counts: &[
             (Cancelled, Some(Attributes { status: 0, ..chat(0).with("cancelled", "") })),
-            // The client was too late to leave.
+            // The client cancelled too late.
             (Complete(504), Some(chat(504).with("timeout", "504"))),
         ],
     },
     RequestKind {
-        name: "client leaves at once",
+        name: "client disconnects at once",
         schedule: Quick(8),
         request: |it| it.request(&format!("GET {}", service::NEVER), &[], b""),
         behavior: CancelsAtOnce,
         counts: &[(CancelledEarly, None)],
     },
     RequestKind {
-        name: "client leaves in the body",
+        name: "client disconnects in the body",
         schedule: Quick(8),
         request: |it| it.completion(MODEL, true, "ttft=0ms,tokens=3000,token-interval=20ms"),
         behavior: CancelsInBody,
         counts: &[(Cancelled, Some(chat(200).with("cancelled", "")))],
     },
     RequestKind {
-        name: "client stops reading and leaves",
+        name: "client stops reading and disconnects",
         schedule: Slow,
         request: |it| it.request("GET /soak/bytes/1024", &[], b""),
         behavior: StopsReading,
         counts: &[(Cancelled, Some(get(service::BYTES, 200).with("cancelled", "")))],
     },
-    // --- slow ones ---
+    // --- slow ---
     RequestKind {
         name: "client reads slowly",
         schedule: Slow,
@@ -265,7 +265,7 @@ pub(crate) const REQUEST_KINDS: &[RequestKind] = &[
         counts: &[(Complete(200), Some(get(service::BYTES, 200)))],
     },
     RequestKind {
-        name: "provider does not answer in time",
+        name: "provider times out",
         schedule: Slow,
         request: |it| it.completion(MODEL, true, "ttft=60s"),
         behavior: Reads,

@@ -151,13 +151,16 @@ fn a_message_has_summary_labels_times_and_links() {
         Since 2026-01-02 03:04:05 UTC
 
         Runbook: https://example.com/runbooks/SlowStreams.md
-        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming?from=1767322145000&to=now&var-job=llm-gateway&var-provider=halcyon
+        Dashboard: http://127.0.0.1:3000/d/stagelight-streaming
+          ?from=1767322145000&to=now&var-job=llm-gateway&var-provider=halcyon
         ---
         warning
         ---
         https://example.com/runbooks/SlowStreams.md
         ---
-        https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22SlowStreams%22%2Cjob%3D%22llm-gateway%22%7D"#]].assert_eq(&message("firing"));
+        https://alertmanager.example.com/#/silences/new
+          ?filter=%7Balertname%3D%22SlowStreams%22%2Cjob%3D%22llm-gateway%22%7D"#]]
+    .assert_eq(&message("firing"));
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn a_resolved_message_has_the_end_times() {
     assert!(message.contains("---\ngood\n---"), "{message}");
 }
 
-/// Renders all parts of a message about two alerts of one group.
+/// Renders all parts of a message about two alerts of one group, with a line break in each URL.
 fn message(status: &str) -> String {
     let data = json!({
         "status": status,
@@ -184,7 +187,8 @@ fn message(status: &str) -> String {
         "alerts": [alert("a", status), alert("b", status)],
     });
     let names = ["title", "text", "color", "runbook", "silence"];
-    names.map(|it| render(&format!("stagelight.{it}"), &data)).join("\n---\n")
+    let parts = names.map(|it| render(&format!("stagelight.{it}"), &data));
+    parts.join("\n---\n").replace('?', "\n  ?")
 }
 
 fn alert(model: &str, status: &str) -> Value {
