@@ -1,4 +1,4 @@
-//! What it may cost, as ratios of figures of the same run.
+//! Upper limits of costs, as ratios of figures of one run.
 
 use serde::Serialize;
 
@@ -8,17 +8,17 @@ use crate::{
     recording,
 };
 
-/// A bound and what was measured.
+/// A limit and the measured value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Budget {
     pub what: &'static str,
     pub at_most: f64,
-    /// The ratio of the least figures.
+    /// The ratio of the minima.
     pub measured: f64,
     pub is_met: bool,
 }
 
-/// Compares the figures with the budgets. What was not measured is left out.
+/// Compares the figures with the budgets, except those that were not measured.
 #[must_use]
 pub fn check(recorded: &[Recorded], served: &[Served]) -> Vec<Budget> {
     let row = |name: &str| recorded.iter().find(|it| it.name == name);

@@ -1,12 +1,14 @@
-//! How many instructions a request may take: a regression shows here before anybody can time it.
+//! Upper limits of instructions per request, which show regressions that timing does not.
 
 use anyhow::{Result, ensure};
 
 use crate::{instructions, recording};
 
-/// Instructions of a request of a side, as a multiple of the base's: what was counted when it was set, and a twentieth for another compiler.
+/// Upper limits of a side's instructions per request, as multiples of the base: the count when the
+/// limit was set, plus 5 % for other compilers.
 ///
-/// Multiples, because the Registry's own count changes with the compiler, too. A change that makes requests cheaper lowers them.
+/// Multiples, because the Registry's own count changes with the compiler as well. Changes that make
+/// requests cheaper lower them.
 const CEILINGS: [(&str, f64); 5] = [
     ("own-registry", 1.00),
     ("stagelight-on-plain", 2.68),
@@ -15,11 +17,11 @@ const CEILINGS: [(&str, f64); 5] = [
     ("stagelight-0", 2.78),
 ];
 
-/// Counts, prints what was counted, and compares.
+/// Counts, prints and checks the instructions.
 ///
 /// # Errors
 ///
-/// If valgrind is not installed or fails, and if a side takes more than it may.
+/// If valgrind is not installed or fails, or a side exceeds its limit.
 pub fn check() -> Result<()> {
     let base = instructions::count(recording::BASE)?;
     println!("{base:8.0}        {}", recording::BASE);
@@ -32,6 +34,6 @@ pub fn check() -> Result<()> {
             over.push(side);
         }
     }
-    ensure!(over.is_empty(), "more instructions a request than before: {}", over.join(", "));
+    ensure!(over.is_empty(), "more instructions per request than allowed: {}", over.join(", "));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A side in a process of its own, and how the driver talks with it: a line each way.
+//! Runs a side in its own process, controlled by lines on its standard input and output.
 
 use std::{
     env,
@@ -48,46 +48,46 @@ impl Child {
         Ok(answer)
     }
 
-    fn ask(&mut self, command: &str) -> Result<String> {
+    fn send(&mut self, command: &str) -> Result<String> {
         writeln!(self.commands, "{command}")?;
         self.answer()
     }
 
-    /// Returns nanoseconds a request.
+    /// Returns nanoseconds per request.
     ///
     /// # Errors
     ///
-    /// If the side is gone.
+    /// If the process has ended.
     pub fn time(&mut self, load: Load, requests: u32) -> Result<f64> {
         let Load { threads, same_series } = load;
-        Ok(self.ask(&format!("time {threads} {same_series} {requests}"))?.parse()?)
+        Ok(self.send(&format!("time {threads} {same_series} {requests}"))?.parse()?)
     }
 
-    /// Returns how many requests the side has recorded, if it records any.
+    /// Returns the number of requests that the side has recorded, if it records any.
     ///
     /// # Errors
     ///
-    /// If the side is gone.
+    /// If the process has ended.
     pub fn recorded(&mut self) -> Result<Option<u64>> {
-        Ok(self.ask("recorded")?.parse().ok())
+        Ok(self.send("recorded")?.parse().ok())
     }
 
-    /// Returns the processor time that the side has taken, in nanoseconds, all threads together.
+    /// Returns the side's processor time in nanoseconds, for all threads.
     ///
     /// # Errors
     ///
-    /// If the side is gone.
+    /// If the process has ended.
     pub fn cpu(&mut self) -> Result<f64> {
-        Ok(self.ask("cpu")?.parse()?)
+        Ok(self.send("cpu")?.parse()?)
     }
 
-    /// Returns the ports that an HTTP side listens on, one for each thread.
+    /// Returns the ports of an HTTP side, one for each thread.
     ///
     /// # Errors
     ///
-    /// If the side is gone.
+    /// If the process has ended.
     pub fn ports(&mut self) -> Result<Vec<u16>> {
-        let ports = self.ask("ports")?;
+        let ports = self.send("ports")?;
         ports.split(',').map(|it| Ok(it.parse()?)).collect()
     }
 }
@@ -99,55 +99,55 @@ impl Drop for Child {
     }
 }
 
-/// Is the side: reads commands from standard input until it ends.
+/// Runs a side in this process: executes commands from standard input until it ends.
 ///
 /// # Errors
 ///
-/// If the side cannot be set up, or a command is not understood.
+/// If the side cannot be set up, or a command is unknown.
 pub fn run(part: &str, name: &str, threads: usize) -> Result<()> {
     match part {
         "recording" => {
             let side = recording::Side::named(name)?.start()?;
-            // As in a service, where the main thread has spans, too, before the workers start: what threads keep side by side is
-            // then shared among them as it would be there.
+            // As in a service, where the main thread creates spans before the workers start. That
+            // decides how per-thread data are laid out in memory.
             (side.request)("/start");
-            answer(|command| match *command {
+            serve(|command| match *command {
                 ["time", threads, same_series, requests] => {
                     let load =
                         Load { threads: threads.parse()?, same_series: same_series.parse()? };
                     Ok(recording::time(&side, load, requests.parse()?).to_string())
                 }
-                ["recorded"] => Ok(said((side.recorded)())),
-                _ => bail!("not a command: {command:?}"),
+                ["recorded"] => Ok(count((side.recorded)())),
+                _ => bail!("unknown command {command:?}"),
             })
         }
         "http" => {
             let side = http::Side::named(name)?.start(threads)?;
-            answer(|command| match *command {
+            serve(|command| match *command {
                 ["ports"] => {
                     let ports: Vec<_> = side.ports.iter().map(u16::to_string).collect();
                     Ok(ports.join(","))
                 }
                 ["cpu"] => Ok(cpu().to_string()),
-                ["recorded"] => Ok(said((side.recorded)())),
-                _ => bail!("not a command: {command:?}"),
+                ["recorded"] => Ok(count((side.recorded)())),
+                _ => bail!("unknown command {command:?}"),
             })
         }
-        _ => bail!("there is no part {part:?}"),
+        _ => bail!("unknown part {part:?}"),
     }
 }
 
-fn said(recorded: Option<u64>) -> String {
+fn count(recorded: Option<u64>) -> String {
     recorded.map_or_else(|| "nothing".to_owned(), |it| it.to_string())
 }
 
-fn answer(mut answer: impl FnMut(&[&str]) -> Result<String>) -> Result<()> {
+fn serve(mut execute: impl FnMut(&[&str]) -> Result<String>) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "ready")?;
     for line in std::io::stdin().lines() {
         let line = line?;
         let words: Vec<_> = line.split(' ').collect();
-        writeln!(out, "{}", answer(&words)?)?;
+        writeln!(out, "{}", execute(&words)?)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The cost of serving one request with axum on loopback.
+//! The cost of one request to an axum server on loopback.
 
 mod client;
 mod ours;
@@ -12,16 +12,16 @@ use axum::Router;
 pub use client::Client;
 pub use server::Server;
 
-/// A way to measure an axum service, and what is to be known beside its numbers.
+/// A way to instrument an axum service.
 pub struct Side {
     pub name: &'static str,
     pub title: &'static str,
-    /// What it does not do, or how it was set up.
+    /// Its limits, or its set-up.
     pub note: &'static str,
     set_up: fn() -> Result<SetUp>,
 }
 
-/// A service, and what tells how many requests it has recorded.
+/// A service and its count of recorded requests.
 struct SetUp {
     router: Router,
     recorded: Recorded,
@@ -29,9 +29,9 @@ struct SetUp {
 
 type Recorded = Box<dyn Fn() -> Option<u64> + Send + Sync>;
 
-/// The side that all others are compared with.
+/// The side with which all others are compared.
 pub const BASE: &str = "axum";
-/// The side whose addition is the yardstick.
+/// The side whose added cost is the unit.
 pub const YARDSTICK: &str = "axum-otel-metrics";
 
 const OURS: &[Side] = &[
@@ -118,18 +118,16 @@ pub fn sides() -> impl Iterator<Item = &'static Side> {
 // === impl Side ===
 
 impl Side {
-    /// Returns the side of a name.
+    /// Returns the side with this name.
     ///
     /// # Errors
     ///
-    /// If there is none in this build.
+    /// If this build does not have it.
     pub fn named(name: &str) -> Result<&'static Self> {
-        sides()
-            .find(|it| it.name == name)
-            .ok_or_else(|| anyhow::anyhow!("no side is called {name:?}"))
+        sides().find(|it| it.name == name).ok_or_else(|| anyhow::anyhow!("unknown side {name:?}"))
     }
 
-    /// Sets the side up in this process, which must be its alone, and serves on this many threads, each with a
+    /// Sets the side up, the only one in this process, and serves on this many threads, each with a
     /// free port.
     ///
     /// # Errors

@@ -1,6 +1,4 @@
-//! Counts instructions with callgrind, which the machine's load does not change.
-//!
-//! By valgrind itself: what counts is one function, so nothing has to be installed beside it.
+//! Counts instructions with callgrind, independent of the machine's load.
 
 use std::{
     collections::HashMap,
@@ -14,12 +12,12 @@ use anyhow::{Context, Result};
 
 use crate::recording::WARM_UP;
 
-/// Counts between this function's start and its end.
+/// Counts in calls of this function.
 const COUNTED: &str = "--toggle-collect=stagelight_bench::recording::threads::request*";
-/// Two lengths of a run; what first requests cost is the same in both.
+/// The lengths of two runs. Their difference does not contain the first requests' extra cost.
 const REQUESTS: [u32; 2] = [1_000, 3_000];
 
-/// Returns valgrind's version, or nothing where it is not installed.
+/// Returns valgrind's version; `None` if it is not installed.
 pub fn valgrind() -> Option<String> {
     let output = Command::new("valgrind").arg("--version").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -36,7 +34,7 @@ pub fn count(side: &str) -> Result<f64> {
     Ok(difference as f64 / f64::from(long - short))
 }
 
-/// Returns where the instructions of one request go: functions and their own instructions, most first.
+/// Returns the functions of one request by their own instructions, most first.
 ///
 /// # Errors
 ///
@@ -60,7 +58,7 @@ pub fn by_function(side: &str) -> Result<Vec<(f64, String)>> {
     Ok(rows)
 }
 
-/// Reads `1,234 (5.67%)  file:function [program]`.
+/// Parses `1,234 (5.67%)  file:function [program]`.
 fn row(line: &str) -> Option<(f64, String)> {
     let (count, rest) = line.trim().split_once(" (")?;
     let function = rest.split_once(")  ")?.1.split_once(':')?.1;
@@ -72,7 +70,7 @@ fn total(side: &str, requests: u32) -> Result<u64> {
     run(side, requests, Path::new("/dev/null"))
 }
 
-/// Runs requests of a side under callgrind, which writes what it found to `file`, and returns the sum.
+/// Runs requests of a side under callgrind, which writes its profile to `file`; returns the total.
 fn run(side: &str, requests: u32, file: &Path) -> Result<u64> {
     let mut process = Command::new("valgrind")
         .args(["--tool=callgrind", COUNTED])

@@ -1,7 +1,8 @@
-//! What stagelight costs, beside others and beside nothing.
+//! Compares the cost of stagelight with other projects and with no instrumentation.
 //!
-//! The driver starts one process for each side, so that each has a global subscriber and a heap of its own, and asks them in turns: what
-//! disturbs the machine for a while disturbs all sides. It never compares figures of two runs.
+//! The driver starts one process per side, so that each has its own global subscriber and heap, and
+//! measures them in turns, so that a disturbance of the machine affects all sides. It never
+//! compares figures of different runs.
 
 pub mod recording;
 pub mod http;

@@ -1,16 +1,16 @@
-//! What the figures were taken on, and with.
+//! The machine and the versions of a run.
 
 use std::{fs, process::Command, thread};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// The machine's own words.
+/// The machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     pub processor: String,
     pub cores: usize,
-    /// Of the last minute, when the run began.
+    /// Load average of the minute before the run.
     pub load: f64,
     pub rustc: String,
     pub date: String,
@@ -23,7 +23,7 @@ pub struct Version {
     pub versions: Vec<String>,
 }
 
-/// Packages whose versions say what was compared.
+/// Packages whose versions are reported.
 const PACKAGES: [&str; 12] = [
     "axum",
     "axum-otel-metrics",
@@ -42,12 +42,12 @@ const PACKAGES: [&str; 12] = [
 // === impl Machine ===
 
 impl Machine {
-    /// Asks the machine.
+    /// Reads the machine's properties.
     ///
     /// # Errors
     ///
-    /// If it is no Linux.
-    pub fn look() -> Result<Self> {
+    /// On systems other than Linux.
+    pub fn detect() -> Result<Self> {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("/proc/cpuinfo")?;
         let model = cpuinfo.lines().find(|it| it.starts_with("model name"));
         let load = fs::read_to_string("/proc/loadavg").context("/proc/loadavg")?;
@@ -57,25 +57,25 @@ impl Machine {
                 .map_or_else(|| "unknown".to_owned(), |it| it.1.trim().to_owned()),
             cores: thread::available_parallelism()?.get(),
             load: load.split(' ').next().unwrap_or_default().parse()?,
-            rustc: said("rustc", &["--version"])?,
-            date: said("date", &["-u", "+%F %H:%M UTC"])?,
+            rustc: output("rustc", &["--version"])?,
+            date: output("date", &["-u", "+%F %H:%M UTC"])?,
         })
     }
 
-    /// Returns whether others were at work on it when the run began.
+    /// Returns whether other programs were busy before the run.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         0.5 * (self.cores as f64) < self.load
     }
 }
 
-fn said(program: &str, arguments: &[&str]) -> Result<String> {
+fn output(program: &str, arguments: &[&str]) -> Result<String> {
     let output =
         Command::new(program).args(arguments).output().with_context(|| program.to_owned())?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Returns the versions that this program was built with, from its lock file.
+/// Returns the packages' versions from the lock file.
 #[must_use]
 pub fn versions() -> Vec<Version> {
     let lock = include_str!("../Cargo.lock");

@@ -1,4 +1,4 @@
-//! Measures all sides and says what they cost; and is one side, when the driver starts it so.
+//! Measures all sides and reports their costs; as a child process, runs one side.
 
 use std::env;
 
@@ -11,31 +11,31 @@ use stagelight_bench::{
     report::{self, Report},
 };
 
-/// What stagelight costs, beside others and beside nothing.
+/// Compares the cost of stagelight with other projects and with no instrumentation.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Task>,
-    /// How to print the figures.
+    /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Take few turns and count no instructions: figures to try the command, not to quote.
+    /// Measure briefly and count no instructions: to try the command, not to quote.
     #[arg(long)]
     quick: bool,
-    /// Write the table into the project's README as well.
+    /// Also write the table to the README.
     #[arg(long, conflicts_with = "quick")]
     update_readme: bool,
-    /// Instead, say where the instructions of one side's request go; the sides' names are in the document.
+    /// Instead list the functions by instructions per request of one side, named as in the JSON.
     #[arg(long, value_name = "SIDE", conflicts_with_all = ["quick", "update_readme"])]
     profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Counts the instructions of our own sides, and fails where they are more than they may be.
+    /// Counts the instructions of stagelight's own sides; fails if they exceed their ceilings.
     Ceilings,
-    /// Is one side, for the driver.
+    /// Runs one side, for the driver.
     #[command(hide = true)]
     Side { part: String, name: String, threads: usize },
 }
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     if let Some(side) = &cli.profile {
         return profile(side);
     }
-    let machine = Machine::look()?;
+    let machine = Machine::detect()?;
     let effort = if cli.quick { QUICK } else { THOROUGH };
     let valgrind = instructions::valgrind();
     let recording = measure::recording(effort, valgrind.is_some() && !cli.quick)?;

@@ -15,24 +15,24 @@ pub(crate) use peers::tracers;
 pub(crate) use threads::WARM_UP;
 pub use threads::{Load, time};
 
-/// Something that can record requests, and what is to be known beside its numbers.
+/// A way to record requests.
 pub struct Side {
     pub name: &'static str,
     pub title: &'static str,
-    /// What it does not do, or how it was set up.
+    /// Its limits, or its set-up.
     pub note: &'static str,
     start: fn() -> Result<Running>,
 }
 
 /// A side, ready for requests.
 pub struct Running {
-    /// Does one request of an endpoint.
+    /// Records one request of an endpoint.
     pub request: Box<dyn Fn(&'static str) + Send + Sync>,
-    /// Returns how many requests it has recorded, if it records any: a side that measures nothing is no side.
+    /// Returns the number of recorded requests, if the side records any.
     pub recorded: Box<dyn Fn() -> Option<u64> + Send + Sync>,
 }
 
-/// The side that all others are compared with.
+/// The side with which all others are compared.
 pub const BASE: &str = "registry";
 
 const OURS: &[Side] = &[
@@ -130,18 +130,16 @@ pub fn sides() -> impl Iterator<Item = &'static Side> {
 // === impl Side ===
 
 impl Side {
-    /// Returns the side of a name.
+    /// Returns the side with this name.
     ///
     /// # Errors
     ///
-    /// If there is none in this build.
+    /// If this build does not have it.
     pub fn named(name: &str) -> Result<&'static Self> {
-        sides()
-            .find(|it| it.name == name)
-            .ok_or_else(|| anyhow::anyhow!("no side is called {name:?}"))
+        sides().find(|it| it.name == name).ok_or_else(|| anyhow::anyhow!("unknown side {name:?}"))
     }
 
-    /// Sets the side up in this process, which must be its alone.
+    /// Sets the side up, the only one in this process.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the command says.
+//! The report.
 
 mod readme;
 mod table;
@@ -13,13 +13,13 @@ use crate::{
 
 pub use readme::update as update_readme;
 
-/// Everything that was measured in one run.
+/// The figures of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub command: String,
     pub machine: Machine,
     pub versions: Vec<Version>,
-    /// Nothing where valgrind is not installed.
+    /// valgrind's version; `None` if it is not installed.
     pub valgrind: Option<String>,
     pub budgets: Vec<Budget>,
     pub recording: Vec<Recorded>,

@@ -1,4 +1,4 @@
-//! Where exports go: into nothing, and counted.
+//! Receivers of exports that discard them, and readers that count the SDKs' values.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,8 +10,10 @@ use std::{
 use anyhow::Result;
 use stagelight::{Config, Environment, Protocol, Sampler, Telemetry};
 
-/// Starts stagelight as `init()` does, with this part of the traces and everything sent over OTLP to a server of this process that throws it
-/// away.
+/// Starts stagelight as `init()` does, with this ratio of traces, exporting over OTLP to a server
+/// of this process that discards everything.
+///
+/// The server does not decode: it is part of the measured process.
 ///
 /// # Errors
 ///
@@ -32,7 +34,7 @@ pub fn telemetry(ratio: f64) -> Result<Telemetry> {
     Ok(Telemetry::start(config)?)
 }
 
-/// Answers every request of a connection with 200.
+/// Responds to every request of a connection with 200.
 fn accept_all(stream: &TcpStream) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
@@ -55,22 +57,22 @@ fn accept_all(stream: &TcpStream) -> Option<()> {
     }
 }
 
-/// A reader for the SDK of one version that keeps how many values each histogram has.
+/// Defines a metric reader for one version of the SDK.
 #[cfg(feature = "peers")]
 macro_rules! metrics_reader {
     ($name:ident, $sdk:ident) => {
-        /// Keeps how many values each histogram of this version's SDK has.
+        /// Keeps the number of values of each histogram.
         #[derive(Clone, Debug, Default)]
         pub struct $name(std::sync::Arc<std::sync::Mutex<std::collections::HashMap<String, u64>>>);
 
         impl $name {
-            /// Returns a reader that collects once a minute and when it is flushed.
+            /// Returns a reader that collects once a minute and on flush.
             #[must_use]
             pub fn reader(&self) -> $sdk::metrics::PeriodicReader<Self> {
                 $sdk::metrics::PeriodicReader::builder(self.clone()).build()
             }
 
-            /// Returns how many values a histogram had in the last collection.
+            /// Returns the number of a histogram's values in the last collection.
             #[must_use]
             pub fn count_of(&self, histogram: &str) -> u64 {
                 self.0.lock().ok().and_then(|it| it.get(histogram).copied()).unwrap_or(0)

@@ -1,4 +1,6 @@
-//! Counts what a request allocates on its own thread, for the sides named. A program of its own: it replaces the allocator.
+//! Counts a request's allocations on its own thread, for one side.
+//!
+//! A separate program, because it replaces the allocator.
 
 use std::env;
 

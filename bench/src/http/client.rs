@@ -1,4 +1,4 @@
-//! Asks a server, over connections that stay open.
+//! A client on raw sockets with open connections, cheap beside the measured server.
 
 use std::{
     io::{Read, Write},
@@ -7,30 +7,30 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// Connections that are asked at once: enough that the server seldom sleeps.
+/// Number of concurrent connections, enough to keep the server busy.
 const CONNECTIONS: usize = 8;
 const REQUESTS: [&[u8]; 2] = [
     b"GET /v1/models/gpt-4o HTTP/1.1\r\nhost: localhost\r\n\r\n",
     b"GET /v1/engines/gpt-4o HTTP/1.1\r\nhost: localhost\r\n\r\n",
 ];
 
-/// Connections to one server, the same number to each of its threads.
+/// Connections to one server, the same number to each thread.
 pub struct Client(Vec<Connection>);
 
 struct Connection {
     stream: TcpStream,
-    /// Which of the server's threads answers.
+    /// The server's thread.
     thread: usize,
 }
 
 // === impl Client ===
 
 impl Client {
-    /// Connects to ports of this machine.
+    /// Connects to ports on loopback.
     ///
     /// # Errors
     ///
-    /// If nothing listens there.
+    /// If a port is closed.
     pub fn connect(ports: &[u16]) -> Result<Self> {
         let connect = |at: usize| {
             let thread = at % ports.len();
@@ -41,12 +41,12 @@ impl Client {
         Ok(Self((0..CONNECTIONS).map(connect).collect::<Result<_>>()?))
     }
 
-    /// Makes at least `requests` requests, of one route or of a route for each thread. Returns how many.
+    /// Sends at least `requests` requests, to one route or to one per thread. Returns the number.
     ///
     /// # Errors
     ///
-    /// If a response is not what it should be.
-    pub fn ask(&mut self, requests: u64, same_series: bool) -> Result<u64> {
+    /// If a response is unexpected.
+    pub fn send(&mut self, requests: u64, same_series: bool) -> Result<u64> {
         let rounds = requests.div_ceil(CONNECTIONS as u64);
         for _ in 0..rounds {
             for it in &mut self.0 {

@@ -13,15 +13,15 @@ use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt
 
 use crate::{http::SetUp, recording::Empty, sink};
 
-/// The routes of all sides: those that record have series for each.
+/// The routes of all sides. Recording sides have series for each.
 const ROUTES: [&str; 2] = ["/v1/models/{model}", "/v1/engines/{engine}"];
 
-/// A handler that does nothing.
+/// An empty handler.
 pub(super) fn plain() -> Router {
     ROUTES.iter().fold(Router::new(), |router, route| router.route(route, get(async || "ok")))
 }
 
-/// A handler that does nothing in five stages.
+/// A handler with five empty stages.
 pub(super) fn staged() -> Router {
     async fn nothing() {}
     let handler = async || {
@@ -39,7 +39,7 @@ pub(super) fn nothing() -> Result<SetUp> {
     Ok(SetUp { router: plain(), recorded: Box::new(|| None) })
 }
 
-/// The spans of five stages, and of the request around them, which nobody looks at.
+/// A request span and five stages that no layer reads.
 pub(super) fn unseen() -> Result<SetUp> {
     registry().with(Empty).try_init()?;
     let request = |request: Request, next: Next| {
@@ -49,14 +49,14 @@ pub(super) fn unseen() -> Result<SetUp> {
     Ok(SetUp { router, recorded: Box::new(|| None) })
 }
 
-/// A service as `init()` makes it, without its log.
+/// A service with the set-up of `init()`, without its log.
 pub(super) fn measured(ratio: f64, service: fn() -> Router) -> Result<SetUp> {
     let telemetry = sink::telemetry(ratio)?;
     stagelight::registry().with(telemetry.layer()).try_init()?;
     Ok(served(telemetry, service))
 }
 
-/// The same without the layer that makes traces.
+/// The same without the layer for traces.
 pub(super) fn untraced(service: fn() -> Router) -> Result<SetUp> {
     let telemetry = sink::telemetry(0.0)?;
     stagelight::registry().with(telemetry.stage_layer()).try_init()?;

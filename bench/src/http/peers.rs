@@ -1,4 +1,4 @@
-//! Other projects' middleware, each as its own README sets it up.
+//! Other projects' middleware, set up as in their READMEs.
 
 use anyhow::Result;
 use axum::Router;

@@ -7,7 +7,7 @@ use axum::Router;
 
 use crate::http::Recorded;
 
-/// A service on threads that each have a port.
+/// A service on several threads, each with a port.
 pub struct Server {
     pub ports: Vec<u16>,
     pub recorded: Recorded,
@@ -21,7 +21,7 @@ impl Server {
         Ok(Self { ports, recorded })
     }
 
-    /// Serves on a thread of its own. Returns the port.
+    /// Serves on a new thread. Returns the port.
     fn serve(router: Router) -> Result<u16> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();

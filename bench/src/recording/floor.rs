@@ -1,4 +1,4 @@
-//! Less than which nobody can do.
+//! The lower limit: no instrumentation, and clock reads with histograms only.
 
 use std::{cell::RefCell, hint::black_box};
 
@@ -14,7 +14,7 @@ pub(super) fn nothing() -> Result<Running> {
     Ok(Running { request: Box::new(request), recorded: Box::new(|| None) })
 }
 
-/// One histogram: a bucket for each power of two, and the sum.
+/// A histogram with a bucket for each power of two, and the sum.
 #[derive(Clone, Copy)]
 struct Histogram {
     buckets: [u64; 64],
@@ -26,7 +26,7 @@ thread_local! {
         const { RefCell::new([Histogram { buckets: [0; 64], sum: 0 }; 6]) };
 }
 
-/// Two clock reads and one record for the request and for each stage.
+/// Two clock reads and one recorded value for the request and for each stage.
 pub(super) fn floor() -> Result<Running> {
     let clock = quanta::Clock::new();
     let timed = move |position: usize, work: &dyn Fn()| {

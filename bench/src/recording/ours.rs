@@ -1,4 +1,4 @@
-//! stagelight, and the registries without anything on them.
+//! stagelight, and registries with an empty layer.
 
 use anyhow::{Context as _, Result};
 use stagelight::{Engine, StageLayer, catalog};
@@ -10,7 +10,7 @@ use crate::{
     sink,
 };
 
-/// A layer that does nothing. A Registry without any never frees a span.
+/// A layer that does nothing. A Registry without a layer never frees spans.
 pub(crate) struct Empty;
 
 impl<S: Subscriber> Layer<S> for Empty {}
@@ -20,7 +20,7 @@ fn running(engine: Option<Engine>) -> Running {
     Running { request: Box::new(spans::request), recorded: Box::new(recorded) }
 }
 
-/// Returns how many requests with five stages each an engine holds.
+/// Returns the number of requests with five stages in an engine.
 pub(crate) fn recorded(engine: &Engine) -> u64 {
     let snapshot = engine.snapshot();
     let count = |stage: &&str| {
@@ -66,7 +66,7 @@ pub(super) fn traced(ratio: f64) -> Result<Running> {
     Ok(kept(telemetry))
 }
 
-/// Keeps what exports in the background as long as the side runs.
+/// Keeps the background export alive while the side runs.
 fn kept(telemetry: stagelight::Telemetry) -> Running {
     let recorded = move || Some(recorded(telemetry.engine()));
     Running { request: Box::new(spans::request), recorded: Box::new(recorded) }

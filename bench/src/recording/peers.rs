@@ -1,4 +1,4 @@
-//! Other projects, each as its own README sets it up.
+//! Other projects, set up as in their READMEs.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::{
     sink,
 };
 
-/// Throws spans away. Ours are sent over OTLP, so this is in favour of the peers.
+/// Discards spans. stagelight's are sent over OTLP, so this favours the peers.
 #[derive(Debug)]
 pub(crate) struct Discard;
 
@@ -26,7 +26,7 @@ impl SpanExporter for Discard {
     }
 }
 
-/// Makes a provider of traces that keeps this part of them, in batches.
+/// Returns a tracer provider with this sampling ratio and batches.
 pub(crate) fn tracers(ratio: f64) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))
@@ -34,7 +34,8 @@ pub(crate) fn tracers(ratio: f64) -> SdkTracerProvider {
         .build()
 }
 
-/// Spans in tracing-opentelemetry, and a histogram of the SDK recorded by hand for the request and each stage.
+/// Spans with tracing-opentelemetry; the SDK's histograms, recorded by hand for the request and
+/// each stage.
 pub(super) fn open_telemetry(ratio: f64) -> Result<Running> {
     let tracers = tracers(ratio);
     let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("bench"));

@@ -1,4 +1,4 @@
-//! The request that sides with spans record.
+//! The request of sides with spans.
 
 use std::hint::black_box;
 
@@ -23,7 +23,7 @@ pub(super) fn request(endpoint: &'static str) {
     });
 }
 
-/// The same, with something to do around each stage, given its name and what runs it.
+/// The same with a function around each stage, called with the stage's name and work.
 #[cfg(feature = "peers")]
 pub(super) fn request_around(endpoint: &'static str, around: impl Fn(&'static str, &dyn Fn())) {
     info_span!("request", stagelight.endpoint = endpoint).in_scope(|| {
@@ -35,7 +35,7 @@ pub(super) fn request_around(endpoint: &'static str, around: impl Fn(&'static st
     });
 }
 
-/// What a stage does: nothing, that cannot be left out.
+/// The work of a stage: nothing, but not optimized away.
 pub(super) fn work() {
     black_box(());
 }

@@ -1,4 +1,4 @@
-//! Runs requests on threads and times them.
+//! Times requests on threads.
 
 use std::{sync::Barrier, thread, time::Instant};
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::recording::Running;
 
-/// Requests that each thread does before the clock starts.
+/// Number of requests on each thread before the measurement.
 pub(crate) const WARM_UP: u32 = 500;
 const ENDPOINTS: [&str; 2] = ["/v1/chat/completions", "/v1/embeddings"];
 
-/// What is to be run at once.
+/// The load of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// One or two.
@@ -19,11 +19,12 @@ pub struct Load {
     pub same_series: bool,
 }
 
-/// Runs `requests` requests on each thread. Returns nanoseconds a request, the mean of the threads.
+/// Runs `requests` requests on each thread. Returns nanoseconds per request, the mean of the
+/// threads.
 ///
 /// # Panics
 ///
-/// If a side does.
+/// If the side panics.
 pub fn time(side: &Running, load: Load, requests: u32) -> f64 {
     let barrier = Barrier::new(load.threads);
     let run = |thread: usize| {
@@ -42,7 +43,7 @@ pub fn time(side: &Running, load: Load, requests: u32) -> f64 {
     nanos.iter().sum::<f64>() / nanos.len() as f64
 }
 
-/// One request, as a function that an instruction counter can find.
+/// One request, as a function that the instruction counter finds by name.
 #[inline(never)]
 fn request(side: &Running, endpoint: &'static str) {
     (side.request)(endpoint);

@@ -1,4 +1,4 @@
-//! Puts the report into the project's README, and where the instructions go into this package's.
+//! Writes the report to the project's README, and the functions by instructions to this package's.
 
 use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
@@ -8,14 +8,14 @@ use crate::{instructions, recording, report::Report};
 
 /// The side whose instructions are listed.
 const PROFILED: &str = "stagelight-plain-1";
-/// Functions with fewer instructions a request are added up.
+/// Functions with fewer instructions per request are summed up.
 const LISTED: f64 = 100.0;
 
-/// Replaces what is between the markers.
+/// Replaces the text between the markers.
 ///
 /// # Errors
 ///
-/// If a README or its markers are not there, or valgrind fails.
+/// If a README or its markers are missing, or valgrind fails.
 pub fn update(report: &Report) -> Result<()> {
     replace("../README.md", "bench", &report.to_string())?;
     if report.valgrind.is_some() {
@@ -34,7 +34,7 @@ fn replace(file: &str, name: &str, content: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lists the functions of a request, with what the base has of each.
+/// Lists the functions of a request with the base's instructions in each.
 fn functions() -> Result<String> {
     let base: HashMap<_, _> = instructions::by_function(recording::BASE)?
         .into_iter()

@@ -30,7 +30,8 @@ impl Report {
         if it.is_busy() {
             writeln!(
                 f,
-                "**Taken on a busy machine** (load {:.1} on {} cores when it began): read the least figures, and the two-thread columns with care.",
+                "**Taken on a busy machine** (load {:.1} on {} cores when it began): read the \
+                 least figures, and the two-thread columns with care.",
                 it.load, it.cores
             )?;
         }
@@ -49,8 +50,10 @@ impl Report {
     fn recording(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nOne request: a root span and five stages. Ratio of the least figure to the Registry's with an empty layer; nanoseconds a request as least / median.\n\n\
-             | recording | ratio | 1 thread | 2 threads, same series | 2 threads, own series | instructions | allocations | |\n\
+            "\nOne request: a root span and five stages. Ratio of the least figure to the \
+             Registry's with an empty layer; nanoseconds a request as least / median.\n\n\
+             | recording | ratio | 1 thread | 2 threads, same series | 2 threads, own series \
+             | instructions | allocations | |\n\
              |---|--:|--:|--:|--:|--:|--:|---|"
         )?;
         for it in &self.recording {
@@ -65,8 +68,12 @@ impl Report {
     fn http(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\nOne HTTP request to an axum handler over loopback: processor time of the server, in microseconds as least / median. Ratio of what is added to what axum-otel-metrics adds, on one thread.\n\n\
-             | serving | ratio | added | total | 2 threads, same series | 2 threads, own series | |\n|---|--:|--:|--:|--:|--:|---|"
+            "\nOne HTTP request to an axum handler over loopback: processor time of the server, in \
+             microseconds as least / median. Ratio of what is added to what axum-otel-metrics \
+             adds, on one thread.\n\n\
+             | serving | ratio | added | total | 2 threads, same series | 2 threads, own series \
+             | |\n\
+             |---|--:|--:|--:|--:|--:|---|"
         )?;
         for it in &self.http {
             served(f, it)?;
