@@ -34,7 +34,7 @@ const IN_COMPOSE: &[Mistake] = &[
         "collector/all-in-one.yaml",
         "${env:STAGELIGHT_TRACES_EXPORTER:-debug}",
         "debug",
-        "STAGELIGHT_TRACES_EXPORTER is set, and no configuration of it reads",
+        "STAGELIGHT_TRACES_EXPORTER is set, but none of its configurations reads it",
     ),
     (
         "collector/compose/targets/collector.yaml",
@@ -52,12 +52,12 @@ const IN_COMPOSE: &[Mistake] = &[
         COMPOSE,
         "[\"CMD\", \"/tempo\"",
         "[\"CMD\", \"curl\"",
-        "calls what image grafana/tempo does not have",
+        "calls a program that image grafana/tempo does not have",
     ),
     (COMPOSE, "read_only: true\n", "\n", "collector: its file system is not read-only"),
     (COMPOSE, "cap_drop: [ALL]", "", "collector: cap_drop is not [ALL]"),
     (COMPOSE, "10001:10001\"\n", "root\"\n", "collector: it runs as root"),
-    (COMPOSE, ":-127.0.0.1}", ":-0.0.0.0}", "is opened on \"0.0.0.0\", not on loopback"),
+    (COMPOSE, ":-127.0.0.1}", ":-0.0.0.0}", "is published on \"0.0.0.0\", not on loopback"),
     (COMPOSE, "tempo:3.1.0", "tempo:latest", "needs an exact version as its tag"),
     (
         COMPOSE,
@@ -75,7 +75,7 @@ const IN_COMPOSE: &[Mistake] = &[
         COMPOSE,
         "      STAGELIGHT_TEMPO_URL: http://tempo:3200\n",
         "",
-        "grafana: STAGELIGHT_TEMPO_URL is not set, and its provisioning asks for it",
+        "grafana: STAGELIGHT_TEMPO_URL is not set, but its provisioning files use it",
     ),
     (
         COMPOSE,
@@ -127,13 +127,13 @@ const IN_KUBERNETES: &[Mistake] = &[
         GATEWAY,
         "configMap: {name: stagelight-gateway}",
         "configMap: {name: stagelight}",
-        "volume config: there is no ConfigMap stagelight/stagelight",
+        "volume config: no ConfigMap stagelight/stagelight",
     ),
     (
         ALERTMANAGER,
         "configSecret: stagelight-alertmanager",
         "configSecret: alertmanager",
-        "there is no Secret stagelight/alertmanager with its configuration",
+        "no Secret stagelight/alertmanager with its configuration",
     ),
     (
         AGENT,
@@ -145,7 +145,7 @@ const IN_KUBERNETES: &[Mistake] = &[
         GATEWAY,
         "\"0.0.0.0:4419\"",
         "\"127.0.0.1:4419\"",
-        "port otlp-by-id is 4419, and the collector listens on \"127.0.0.1:4419\"",
+        "port otlp-by-id is 4419, but the collector listens on \"127.0.0.1:4419\"",
     ),
     (
         TLS,
@@ -169,9 +169,9 @@ const IN_KUBERNETES: &[Mistake] = &[
         SERVICE,
         "selector: {app.kubernetes.io/name: stagelight-agent}",
         "selector: {app.kubernetes.io/name: agent}",
-        "Service stagelight-agent: no pod that it selects has the port otlp-grpc",
+        "Service stagelight-agent: no selected pod has the port otlp-grpc",
     ),
-    (POLICY, "- {port: metrics}", "- {port: health}", "nobody may reach port metrics of its pods"),
+    (POLICY, "- {port: metrics}", "- {port: health}", "port metrics of its pods is not reachable"),
     (
         POLICY,
         "{app.kubernetes.io/name: stagelight-agent}",
@@ -182,7 +182,7 @@ const IN_KUBERNETES: &[Mistake] = &[
         PROMETHEUS,
         "outOfOrderTimeWindow: 30m",
         "outOfOrderTimeWindow: 5m",
-        "tsdb.outOfOrderTimeWindow is 5m, and prometheus.yaml has 30m",
+        "tsdb.outOfOrderTimeWindow is 5m, but prometheus.yaml has 30m",
     ),
     (
         PROMETHEUS,
@@ -194,7 +194,7 @@ const IN_KUBERNETES: &[Mistake] = &[
         "collector/kubernetes/operator/rules/performance.alerts.yaml",
         "for: 5m",
         "for: 6m",
-        "operator: group performance_alerts is not in its PrometheusRules as it was shipped",
+        "operator: group performance_alerts differs between its PrometheusRules and",
     ),
     (
         "collector/kubernetes/agent-config/agent-kubernetes.yaml",
