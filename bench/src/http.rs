@@ -31,7 +31,7 @@ type Recorded = Box<dyn Fn() -> Option<u64> + Send + Sync>;
 
 /// The side with which all others are compared.
 pub const BASE: &str = "axum";
-/// The side whose added cost is the unit.
+/// The side with the unit of added cost.
 pub const YARDSTICK: &str = "axum-otel-metrics";
 
 const OURS: &[Side] = &[

@@ -23,7 +23,7 @@ pub struct Version {
     pub versions: Vec<String>,
 }
 
-/// Packages whose versions are reported.
+/// Packages with reported versions.
 const PACKAGES: [&str; 12] = [
     "axum",
     "axum-otel-metrics",

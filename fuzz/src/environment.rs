@@ -36,7 +36,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(format!("{config:?}"), format!("{again:?}"));
 }
 
-/// Returns whether the secret is only in values that are documented as never shown: a header's
+/// Returns whether the secret is only in values documented as never shown: a header's
 /// value, or the part of an endpoint before `@`.
 fn has_secrets_only_in_secret_values(pairs: &BTreeMap<&str, &str>) -> bool {
     pairs.iter().all(|(name, value)| {

@@ -3,7 +3,7 @@
 use stagelight_core::{Clock, Engine, catalog, catalog::Label};
 use stagelight_live::prometheus::{Format, MetricsPage};
 
-/// The longest value that is not replaced, in bytes.
+/// The length above which values become `other`, in bytes.
 const MAX_LENGTH: usize = 256;
 /// Number of values used; further ones would become `other`.
 const MAX_VALUES: usize = 20;

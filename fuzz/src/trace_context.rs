@@ -37,7 +37,7 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
 /// headers are well-formed and of limited length.
 pub fn check(data: &[u8]) {
     let lines: Vec<_> = data.splitn(3, |&it| it == b'\n').collect();
-    // Servers reject invalid header values, and the layer ignores those that are not text.
+    // Servers reject invalid header values, and the layer ignores non-text ones.
     let values: Vec<(&str, HeaderValue)> = NAMES
         .into_iter()
         .zip(&lines)

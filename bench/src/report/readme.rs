@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{instructions, recording, report::Report};
 
-/// The side whose instructions are listed.
+/// The side with listed instructions.
 const PROFILED: &str = "stagelight-plain-1";
 /// Functions with fewer instructions per request are summed up.
 const LISTED: f64 = 100.0;

@@ -179,7 +179,7 @@ impl OtlpSink {
         self.received.span_count.load(Relaxed)
     }
 
-    /// Returns the number of HTTP requests whose body was not OTLP.
+    /// Returns the number of HTTP requests that could not be decoded.
     #[must_use]
     pub fn decode_errors(&self) -> u64 {
         self.received.decode_errors.load(Relaxed)

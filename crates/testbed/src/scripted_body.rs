@@ -79,7 +79,7 @@ impl ScriptedBody {
         self.step(Step::Error(ScriptedError { message, source: None }))
     }
 
-    /// Adds an error whose cause is an [`io::Error`](std::io::Error) of this kind.
+    /// Adds an error caused by an [`io::Error`](std::io::Error) of this kind.
     pub fn error_caused_by(self, message: &'static str, kind: std::io::ErrorKind) -> Self {
         self.step(Step::Error(ScriptedError { message, source: Some(kind.into()) }))
     }

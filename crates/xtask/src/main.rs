@@ -81,8 +81,8 @@ enum Task {
     },
     /// Fuzzes all code that reads external input, with libFuzzer; needs a nightly compiler.
     ///
-    /// Targets, invariants and initial corpus are in fuzz, whose tests replay the corpus on
-    /// any compiler.
+    /// Targets, invariants and initial corpus are in fuzz; its tests replay the corpus with any
+    /// compiler.
     Fuzz {
         /// Duration of all targets together.
         #[arg(long, default_value_t = 5.0)]

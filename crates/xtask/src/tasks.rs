@@ -8,7 +8,7 @@ use testbed::command::{cargo, run};
 
 use crate::nightly;
 
-/// The only target whose standard library builds with a sanitizer wherever this is run.
+/// The only target on which the standard library builds with a sanitizer everywhere.
 const SANITIZER_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The test that writes the data of the pictures, and the variable with the file's path.

@@ -88,7 +88,7 @@ pub(super) fn prometheus(plan: &Plan, options: &StackOptions, tools: &Tools) -> 
     }
 }
 
-/// Alertmanager without clustering, whose address would not be on loopback.
+/// Alertmanager without clustering, which would listen on other interfaces.
 pub(super) fn alertmanager(plan: &Plan, tools: &Tools) -> Recipe {
     let config = plan.alertmanager_dir.join("alertmanager.yaml");
     let storage = plan.alertmanager_dir.join("data");
