@@ -119,7 +119,7 @@ enum Task {
 struct StackArgs {
     /// Run this shell command when all servers are ready, then stop and return its exit status.
     ///
-    /// Its environment has the addresses in STAGELIGHT_STACK_<SERVER>_URL, where <SERVER> is
+    /// Its environment has the addresses in STAGELIGHT_STACK_SERVER_URL, where SERVER is one of
     /// GATEWAY, METRICS, UPSTREAM, PROMETHEUS, ALERTMANAGER, COLLECTOR_GRPC or COLLECTOR_HTTP, and
     /// a key for the gateway in STAGELIGHT_STACK_API_KEY. Only the command writes to standard
     /// output.
