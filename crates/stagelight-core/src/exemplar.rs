@@ -20,7 +20,7 @@ pub struct Exemplar {
 
 /// A recorded span, as the origin of a value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Traced {
+pub(crate) struct TraceRef {
     pub(crate) trace_id: u128,
     pub(crate) span_id: u64,
     pub(crate) at: Ticks,

@@ -80,7 +80,7 @@ impl Engine {
     pub fn open_stage_at(&self, parent: SpanKey, stage: StageId, now: Ticks) -> SpanKey {
         state::with(&self.0, |local| {
             let Some(record) = record(&self.0, parent) else {
-                local.writer.drop_one(&self.0.store, Dropped::OutsideRequest);
+                local.writer.count_dropped(&self.0.store, Dropped::OutsideRequest);
                 // Of a request that is over, it is still known whether it was sampled.
                 return parent.plain();
             };
@@ -88,7 +88,7 @@ impl Engine {
             if let Some(slot) = slot {
                 return parent.stage(slot);
             }
-            local.writer.drop_one(&self.0.store, Dropped::TooManyStages);
+            local.writer.count_dropped(&self.0.store, Dropped::TooManyStages);
             parent.plain()
         })
     }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     clock::{Clock, Ticks},
-    exemplar::Traced,
+    exemplar::TraceRef,
     key::{NO_SLOT, SpanKey},
     outcome::Outcome,
     propagation::Propagator,
@@ -121,8 +121,8 @@ impl Drop for Local {
 // === impl Inside ===
 
 impl Inside {
-    pub(crate) fn traced(self, clock: &Clock) -> Traced {
-        Traced { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
+    pub(crate) fn trace_ref(self, clock: &Clock) -> TraceRef {
+        TraceRef { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn start(
 ) -> SpanKey {
     let index = engine.pool.take(&mut local.free_records);
     let Some((index, record)) = index.and_then(|it| Some((it, engine.pool.get(it)?))) else {
-        local.writer.drop_one(&engine.store, Dropped::TooManyRequests);
+        local.writer.count_dropped(&engine.store, Dropped::TooManyRequests);
         return SpanKey::NONE;
     };
     record.start(local.thread, now, endpoint, has_guard);

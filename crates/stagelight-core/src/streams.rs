@@ -33,9 +33,9 @@ impl Engine {
         let Some(record) = state::record(&self.0, key).filter(|_| key.is_stage()) else { return };
         let Some(backend) = record.backend_of(key.slot()) else { return };
         let labels = [backend.provider, backend.model].map(well_known::or_unknown);
-        let series = SeriesKey::of([labels[0], labels[1], record.endpoint()]);
+        let series = SeriesKey::new([labels[0], labels[1], record.endpoint()]);
         state::with(&self.0, |local| {
-            let inside = local.inside.map(|it| it.traced(&self.0.clock));
+            let inside = local.inside.map(|it| it.trace_ref(&self.0.clock));
             let family = &catalog::STREAM_BACKEND;
             if local.writer.record(&self.0.store, family, series, values, inside) {
                 record.trace().use_as_exemplar();

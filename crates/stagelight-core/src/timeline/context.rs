@@ -3,7 +3,7 @@
 use crate::{
     catalog::{self, Family},
     clock::{Clock, Ticks},
-    exemplar::Traced,
+    exemplar::TraceRef,
     outcome::Outcome,
     store::{SeriesKey, Store, Writer},
     symbol::Symbol,
@@ -36,15 +36,15 @@ impl Context<'_> {
     /// Records all of an ended stage but its share, which is known for good only at the request's end.
     pub(super) fn record_stage(&mut self, stage: &StageCell, notes: &Notes, closed: Closed) {
         let endpoint = notes.endpoint();
-        let traced = notes.trace().traced(stage.span_id(), self.clock);
+        let trace = notes.trace().trace_ref(stage.span_id(), self.clock);
         let busy = self.nanos(stage.busy());
         let name = stage.stage();
         let values = [(catalog::STAGE_DURATION, closed.duration), (catalog::STAGE_BUSY, busy)];
         let mut is_exemplar =
-            self.record(&catalog::STAGE, SeriesKey::of([name, endpoint]), &values, traced);
+            self.record(&catalog::STAGE, SeriesKey::new([name, endpoint]), &values, trace);
         let error = stage.label(StageLabel::Error);
         if error != Symbol::ABSENT {
-            let key = SeriesKey::of([name, endpoint, error]);
+            let key = SeriesKey::new([name, endpoint, error]);
             self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
         }
         let position = match name {
@@ -55,9 +55,9 @@ impl Context<'_> {
         if let Some(position) = position {
             let provider = well_known::or_unknown(stage.label(StageLabel::Provider));
             let model = well_known::or_unknown(stage.label(StageLabel::Model));
-            let key = SeriesKey::of([provider, model, endpoint]);
+            let key = SeriesKey::new([provider, model, endpoint]);
             let values = [(position, closed.duration)];
-            is_exemplar |= self.record(&catalog::BACKEND, key, &values, traced);
+            is_exemplar |= self.record(&catalog::BACKEND, key, &values, trace);
         }
         if is_exemplar {
             notes.trace().use_as_exemplar();
@@ -66,12 +66,12 @@ impl Context<'_> {
 
     pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, notes: &Notes) {
         let endpoint = notes.endpoint();
-        let traced = notes.trace().traced(0, self.clock);
+        let trace = notes.trace().trace_ref(0, self.clock);
         let mut is_exemplar = false;
         for (stage, share) in shares.drain(..) {
-            let key = SeriesKey::of([stage, endpoint]);
+            let key = SeriesKey::new([stage, endpoint]);
             let values = [(catalog::STAGE_SHARE, share)];
-            is_exemplar |= self.record(&catalog::STAGE, key, &values, traced);
+            is_exemplar |= self.record(&catalog::STAGE, key, &values, trace);
         }
         if is_exemplar {
             notes.trace().use_as_exemplar();
@@ -87,12 +87,12 @@ impl Context<'_> {
         frontend: Option<u64>,
     ) {
         let endpoint = notes.endpoint();
-        let traced = notes.trace().traced(0, self.clock);
-        let series = SeriesKey::of([endpoint, well_known::outcome(outcome)]);
-        let mut is_exemplar = self.record(&catalog::REQUEST, series, &[(0, duration)], traced);
+        let trace = notes.trace().trace_ref(0, self.clock);
+        let series = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
+        let mut is_exemplar = self.record(&catalog::REQUEST, series, &[(0, duration)], trace);
         if let Some(frontend) = frontend {
-            let series = SeriesKey::of([endpoint]);
-            is_exemplar |= self.record(&catalog::FRONTEND, series, &[(0, frontend)], traced);
+            let series = SeriesKey::new([endpoint]);
+            is_exemplar |= self.record(&catalog::FRONTEND, series, &[(0, frontend)], trace);
         }
         if is_exemplar {
             notes.trace().use_as_exemplar();
@@ -104,8 +104,8 @@ impl Context<'_> {
         family: &'static Family,
         key: SeriesKey,
         values: &[(usize, u64)],
-        traced: Option<Traced>,
+        trace: Option<TraceRef>,
     ) -> bool {
-        self.writer.record(self.store, family, key, values, traced)
+        self.writer.record(self.store, family, key, values, trace)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Clock,
-    exemplar::Traced,
+    exemplar::TraceRef,
     sync::{
         Mutex,
         atomic::{
@@ -98,12 +98,12 @@ impl TraceCell {
 
     /// Returns where a value of the request comes from, if the request is recorded: the span of this id, or the request's own if it is zero.
     #[inline]
-    pub(super) fn traced(&self, span_id: u64, clock: &Clock) -> Option<Traced> {
+    pub(super) fn trace_ref(&self, span_id: u64, clock: &Clock) -> Option<TraceRef> {
         if !self.is_recorded.load(Acquire) {
             return None;
         }
         let span_id = if span_id == 0 { self.span_id.load(Relaxed) } else { span_id };
-        Some(Traced { trace_id: self.trace_id(), span_id, at: clock.now() })
+        Some(TraceRef { trace_id: self.trace_id(), span_id, at: clock.now() })
     }
 
     /// Says that a value of the request became an exemplar.
