@@ -107,7 +107,7 @@ fn request(engine: &Engine, request: Option<u64>, stage: Option<u64>) -> bool {
     let mut guard = engine.start_request("/x");
     let span = guard.link(|| engine.open_request_span("/x"));
     let verdict =
-        HeadDecision { is_sampled: request.is_some(), trace_id: 7, span_id: 99, carried: None };
+        HeadDecision { is_sampled: request.is_some(), trace_id: 7, span_id: 99, propagated: None };
     let span = engine.decide(span, &verdict);
     assert_eq!(span.is_traced(), request.is_some());
     engine.enter_recorded(span, request.map(|it| (7, it)));
