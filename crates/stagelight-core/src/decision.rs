@@ -6,7 +6,7 @@ use crate::{
     catalog::Label,
     engine::Engine,
     key::SpanKey,
-    state::{self, Inside},
+    state::{self, CurrentSpan},
     trace::{HeadDecision, RemoteContext, UnsampledTrace},
 };
 
@@ -50,7 +50,7 @@ impl Engine {
     ///
     /// Values that are recorded from now on, and the values of its stage or request, may become [exemplars](crate::ExemplarReader).
     pub fn enter_recorded(&self, key: SpanKey, ids: Option<(u128, u64)>) {
-        self.set_inside(key, ids);
+        self.set_current(key, ids);
         let Some((trace_id, span_id)) = ids else { return };
         let Some(record) = state::record(&self.0, key) else { return };
         if key.is_request() {
@@ -61,9 +61,9 @@ impl Engine {
     }
 
     /// Says which span the calling thread is in, of those that are recorded as a trace's, after it has left another.
-    pub fn set_inside(&self, key: SpanKey, ids: Option<(u128, u64)>) {
-        let inside = ids.map(|(trace_id, span_id)| Inside { key, trace_id, span_id });
-        state::with(&self.0, |local| local.inside = inside);
+    pub fn set_current(&self, key: SpanKey, ids: Option<(u128, u64)>) {
+        let current = ids.map(|(trace_id, span_id)| CurrentSpan { key, trace_id, span_id });
+        state::with(&self.0, |local| local.current = current);
     }
 
     /// Returns the trace that a span's request would be in, if it was decided that it is not recorded.

@@ -145,9 +145,9 @@ impl Engine {
     pub fn record(&self, family: &'static Family, labels: &[&str], values: &[(usize, u64)]) {
         state::with(&self.0, |local| {
             let key = local.writer.key(&self.0.store, family, labels);
-            let inside = local.inside.map(|it| it.trace_ref(&self.0.clock));
-            if local.writer.record(&self.0.store, family, key, values, inside)
-                && let Some(record) = local.inside.and_then(|it| state::record(&self.0, it.key))
+            let current = local.current.map(|it| it.trace_ref(&self.0.clock));
+            if local.writer.record(&self.0.store, family, key, values, current)
+                && let Some(record) = local.current.and_then(|it| state::record(&self.0, it.key))
             {
                 record.trace().use_as_exemplar();
             }

@@ -10,7 +10,7 @@ use crate::{
     key::SpanKey,
     outcome::Outcome,
     stage::Group,
-    state::{self, context, record, release, start},
+    state::{self, record, recorder, release, start},
     symbol::Symbol,
     timeline::StageLabel,
     well_known::Dropped,
@@ -84,7 +84,7 @@ impl Engine {
                 // Of a request that is over, it is still known whether it was sampled.
                 return parent.plain();
             };
-            let slot = record.open(now, stage.0, parent.slot(), &mut context(&self.0, local));
+            let slot = record.open(now, stage.0, parent.slot(), &mut recorder(&self.0, local));
             if let Some(slot) = slot {
                 return parent.stage(slot);
             }
@@ -121,7 +121,7 @@ impl Engine {
         let now = self.0.clock.now();
         if let Some(record) = record(&self.0, key).filter(|it| !it.has_guard()) {
             state::with(&self.0, |local| {
-                record.end(now, outcome, &mut context(&self.0, local));
+                record.end(now, outcome, &mut recorder(&self.0, local));
             });
         }
     }
@@ -142,7 +142,7 @@ impl Engine {
         let Some(record) = record(&self.0, key) else { return false };
         state::with(&self.0, |local| {
             if key.is_stage() {
-                record.close(now, key.slot(), &mut context(&self.0, local));
+                record.close(now, key.slot(), &mut recorder(&self.0, local));
                 return false;
             }
             let outcome = (!record.has_guard()).then_some(Outcome::Ok);

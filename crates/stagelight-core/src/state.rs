@@ -17,7 +17,7 @@ use crate::{
     store::{Store, Writer},
     symbol::Symbol,
     sync::Mutex,
-    timeline::{Context, Pool, Record, Released},
+    timeline::{ActiveRequest, Pool, Recorder, ReleaseOutcome},
     well_known::{Dropped, Groups},
 };
 
@@ -50,12 +50,12 @@ pub(crate) struct Local {
     /// The request that waits for its span to be made.
     pub(crate) pending: SpanKey,
     /// The innermost span that the thread is in, if that is recorded as a trace.
-    pub(crate) inside: Option<Inside>,
+    pub(crate) current: Option<CurrentSpan>,
 }
 
 /// A span that is recorded as a trace.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Inside {
+pub(crate) struct CurrentSpan {
     pub(crate) key: SpanKey,
     pub(crate) trace_id: u128,
     pub(crate) span_id: u64,
@@ -105,7 +105,7 @@ impl Local {
             writer: Writer::new(&engine.store),
             free_records: Vec::new(),
             pending: SpanKey::NONE,
-            inside: None,
+            current: None,
         }
     }
 }
@@ -120,7 +120,7 @@ impl Drop for Local {
 
 // === impl Inside ===
 
-impl Inside {
+impl CurrentSpan {
     pub(crate) fn trace_ref(self, clock: &Clock) -> TraceRef {
         TraceRef { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
     }
@@ -155,7 +155,7 @@ pub(crate) fn end_guarded(
 
 /// Returns the record of an open span. `None` when it is in no request, or the key is stale.
 #[inline]
-pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&Record> {
+pub(crate) fn record(engine: &Shared, key: SpanKey) -> Option<&ActiveRequest> {
     if key.is_none() {
         return None;
     }
@@ -168,8 +168,8 @@ pub(crate) fn release(
     key: SpanKey,
     now: Ticks,
     outcome: Option<Outcome>,
-) -> Option<Released> {
-    let released = record(engine, key)?.release(now, outcome, &mut context(engine, local));
+) -> Option<ReleaseOutcome> {
+    let released = record(engine, key)?.release(now, outcome, &mut recorder(engine, local));
     if released.is_last {
         engine.pool.put_back(&mut local.free_records, key.record());
     }
@@ -177,8 +177,8 @@ pub(crate) fn release(
 }
 
 #[inline]
-pub(crate) fn context<'a>(engine: &'a Shared, local: &'a mut Local) -> Context<'a> {
-    Context {
+pub(crate) fn recorder<'a>(engine: &'a Shared, local: &'a mut Local) -> Recorder<'a> {
+    Recorder {
         clock: &engine.clock,
         store: &engine.store,
         groups: &engine.groups,

@@ -35,9 +35,9 @@ impl Engine {
         let labels = [backend.provider, backend.model].map(well_known::or_unknown);
         let series = SeriesKey::new([labels[0], labels[1], record.endpoint()]);
         state::with(&self.0, |local| {
-            let inside = local.inside.map(|it| it.trace_ref(&self.0.clock));
+            let current = local.current.map(|it| it.trace_ref(&self.0.clock));
             let family = &catalog::STREAM_BACKEND;
-            if local.writer.record(&self.0.store, family, series, values, inside) {
+            if local.writer.record(&self.0.store, family, series, values, current) {
                 record.trace().use_as_exemplar();
             }
         });

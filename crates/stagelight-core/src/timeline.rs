@@ -4,20 +4,20 @@
 //! ([`notes`]) or by any other ([`ledger`]); [`record`] decides which. When it ends they are gone through once, in order of time, and
 //! every instant is given to the innermost stages open in it; see [`sweep`]. Records are made in pages and used again; see [`pool`].
 
-mod sweep;
+mod shares;
 mod edge;
 mod stage_cell;
-mod context;
-mod notes;
-mod ledger;
-mod record;
+mod recorder;
+mod edge_buffer;
+mod request_state;
+mod active_request;
 mod pool;
 mod trace_cell;
 
-pub(crate) use context::Context;
-pub(crate) use ledger::MAX_STAGES;
+pub(crate) use active_request::{ActiveRequest, ReleaseOutcome};
 pub(crate) use pool::Pool;
-pub(crate) use record::{Record, Released};
+pub(crate) use recorder::Recorder;
+pub(crate) use request_state::MAX_STAGES;
 pub(crate) use stage_cell::StageLabel;
 
 #[cfg(test)]

@@ -110,10 +110,10 @@ fn an_exemplar_has_its_ids_value_and_time() {
         let pipeline = Pipeline::start(&engine, config(&sink, protocol)).unwrap();
         let record = |nanos| engine.record(&catalog::FRONTEND, &["/v1"], &[(0, nanos)]);
         record(2 * MILLI);
-        engine.set_inside(SpanKey::NONE, Some((0x0af7, 0xb7)));
+        engine.set_current(SpanKey::NONE, Some((0x0af7, 0xb7)));
         record(700 * MILLI);
         record(3 * MILLI);
-        engine.set_inside(SpanKey::NONE, None);
+        engine.set_current(SpanKey::NONE, None);
         time.advance(Duration::from_secs(2));
         pipeline.shutdown().unwrap();
 

@@ -57,7 +57,7 @@ impl<L> SpanRecorderLayer<L> {
             engine.enter_recorded(key, ids);
         } else if IS_INSIDE.replace(false) {
             // A request that is not recorded, within one that is.
-            engine.set_inside(key, None);
+            engine.set_current(key, None);
         }
     }
 
@@ -67,7 +67,7 @@ impl<L> SpanRecorderLayer<L> {
         if left.is_traced() || (innermost.is_traced() && !innermost.is_none()) {
             let ids = self.policy.current_ids().filter(|_| innermost.is_traced());
             IS_INSIDE.set(ids.is_some());
-            engine.set_inside(innermost, ids);
+            engine.set_current(innermost, ids);
         }
     }
 

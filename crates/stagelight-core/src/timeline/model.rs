@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Context, Record};
+use super::{ActiveRequest, Recorder};
 use crate::{
     Clock, Outcome, Point, Series, Ticks,
     catalog::{self, Family},
@@ -15,8 +15,8 @@ use crate::{
     well_known::{self, Groups},
 };
 
-const HOME: u32 = 1;
-const AWAY: u32 = 2;
+const OWNER: u32 = 1;
+const REMOTE: u32 = 2;
 const STAGE: Symbol = well_known::STREAM_PROCESSING;
 
 /// What the threads of a model share.
@@ -24,7 +24,7 @@ struct Shared {
     clock: Clock,
     store: Store,
     groups: Groups,
-    record: Record,
+    record: ActiveRequest,
 }
 
 impl Shared {
@@ -33,18 +33,18 @@ impl Shared {
         let store = Store::new(FineBuckets::ForQuantiles);
         well_known::intern(&store.symbols);
         let groups = Groups::new(&store.symbols);
-        let record = Record::new();
-        record.start(HOME, Ticks(0), Symbol::OTHER, true);
+        let record = ActiveRequest::new();
+        record.start(OWNER, Ticks(0), Symbol::OTHER, true);
         record.hold();
         Arc::new(Self { clock: clock.clone(), store, groups, record })
     }
 
     /// Runs something as one of the threads.
-    fn on<R>(&self, thread: u32, f: impl FnOnce(&Record, &mut Context<'_>) -> R) -> R {
+    fn on<R>(&self, thread: u32, f: impl FnOnce(&ActiveRequest, &mut Recorder<'_>) -> R) -> R {
         let mut writer = Writer::new(&self.store);
         let done = f(
             &self.record,
-            &mut Context {
+            &mut Recorder {
                 clock: &self.clock,
                 store: &self.store,
                 groups: &self.groups,
@@ -82,17 +82,18 @@ fn check(model: impl Fn(&Clock) + Send + Sync + 'static) {
 fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
     check(|clock| {
         let shared = Shared::new(clock);
-        let slot =
-            shared.on(HOME, |record, cx| record.open(Ticks(10), STAGE, NO_SLOT, cx)).unwrap();
+        let slot = shared
+            .on(OWNER, |record, recorder| record.open(Ticks(10), STAGE, NO_SLOT, recorder))
+            .unwrap();
         let ending = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |it, cx| it.release(Ticks(30), Some(Outcome::Ok), cx))
+                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
             })
         };
-        let released = shared.on(HOME, |record, cx| {
-            record.close(Ticks(20), slot, cx);
-            record.release(Ticks(40), None, cx)
+        let released = shared.on(OWNER, |record, recorder| {
+            record.close(Ticks(20), slot, recorder);
+            record.release(Ticks(40), None, recorder)
         });
         let ended = ending.join().unwrap();
         assert!(released.is_last != ended.is_last, "the record is free once");
@@ -107,29 +108,30 @@ fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
 fn a_lane_that_is_swept_while_another_thread_adds_loses_no_edge() {
     check(|clock| {
         let shared = Shared::new(clock);
-        let parent = shared.on(HOME, |it, cx| it.open(Ticks(10), STAGE, NO_SLOT, cx)).unwrap();
-        let away = {
+        let parent =
+            shared.on(OWNER, |it, recorder| it.open(Ticks(10), STAGE, NO_SLOT, recorder)).unwrap();
+        let remote = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |record, cx| {
-                    let slot = record.open(Ticks(20), STAGE, parent, cx).unwrap();
-                    record.add_busy(3, slot, AWAY);
-                    record.close(Ticks(25), slot, cx);
-                    record.add_busy(4, parent, AWAY);
+                shared.on(REMOTE, |record, recorder| {
+                    let slot = record.open(Ticks(20), STAGE, parent, recorder).unwrap();
+                    record.add_busy(3, slot, REMOTE);
+                    record.close(Ticks(25), slot, recorder);
+                    record.add_busy(4, parent, REMOTE);
                 });
             })
         };
-        shared.on(HOME, |record, cx| {
+        shared.on(OWNER, |record, recorder| {
             // A lane of two edges is full now, so that the close folds it.
-            let slot = record.open(Ticks(22), STAGE, parent, cx).unwrap();
-            record.close(Ticks(24), slot, cx);
-            record.add_busy(5, parent, HOME);
+            let slot = record.open(Ticks(22), STAGE, parent, recorder).unwrap();
+            record.close(Ticks(24), slot, recorder);
+            record.add_busy(5, parent, OWNER);
         });
-        away.join().unwrap();
-        shared.on(HOME, |record, cx| {
-            record.close(Ticks(30), parent, cx);
-            assert!(!record.release(Ticks(40), Some(Outcome::Ok), cx).is_last);
-            assert!(record.release(Ticks(40), None, cx).is_last);
+        remote.join().unwrap();
+        shared.on(OWNER, |record, recorder| {
+            record.close(Ticks(30), parent, recorder);
+            assert!(!record.release(Ticks(40), Some(Outcome::Ok), recorder).is_last);
+            assert!(record.release(Ticks(40), None, recorder).is_last);
         });
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_DURATION), (3, 20 + 5 + 2));
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_BUSY), (3, 3 + 4 + 5));
@@ -144,10 +146,11 @@ fn of_two_ends_at_once_one_counts() {
         let other = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |it, cx| it.release(Ticks(30), Some(Outcome::Ok), cx))
+                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
             })
         };
-        let here = shared.on(HOME, |it, cx| it.release(Ticks(40), Some(Outcome::Cancelled), cx));
+        let here = shared
+            .on(OWNER, |it, recorder| it.release(Ticks(40), Some(Outcome::Cancelled), recorder));
         let there = other.join().unwrap();
         assert!(here.duration.is_some() != there.duration.is_some());
         assert!(here.is_last != there.is_last);

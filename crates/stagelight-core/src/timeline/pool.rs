@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{sync::Mutex, timeline::record::Record};
+use crate::{sync::Mutex, timeline::active_request::ActiveRequest};
 
 /// Records are made this many at a time: 544 KiB.
 const PAGE: u32 = 256;
@@ -17,7 +17,7 @@ const KEEP: usize = 48;
 /// All records, in pages that are made when first needed.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    pages: [OnceLock<Box<[Record]>>; PAGES as usize],
+    pages: [OnceLock<Box<[ActiveRequest]>>; PAGES as usize],
     shared: Mutex<Free>,
 }
 
@@ -36,7 +36,7 @@ impl Pool {
     }
 
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> Option<&Record> {
+    pub(crate) fn get(&self, index: u32) -> Option<&ActiveRequest> {
         self.pages.get((index / PAGE) as usize)?.get()?.get((index % PAGE) as usize)
     }
 
@@ -71,7 +71,8 @@ impl Pool {
         let mut free = self.shared.lock();
         if free.records.is_empty() && free.pages_made < PAGES {
             let page = free.pages_made;
-            self.pages[page as usize].get_or_init(|| (0..PAGE).map(|_| Record::new()).collect());
+            self.pages[page as usize]
+                .get_or_init(|| (0..PAGE).map(|_| ActiveRequest::new()).collect());
             free.pages_made += 1;
             // From the back, so that low numbers are used first and stay warm.
             free.records.extend((page * PAGE..(page + 1) * PAGE).rev());

@@ -11,9 +11,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct StageCell {
     /// Ticks in which it was polled at home, written by home alone.
-    busy_home: AtomicU64,
+    busy_owner: AtomicU64,
     /// The same on other threads.
-    busy_away: AtomicU64,
+    busy_remote: AtomicU64,
     /// Of the span that records it in a trace; zero when none does.
     span_id: AtomicU64,
     stage: AtomicU16,
@@ -35,8 +35,8 @@ pub(crate) enum StageLabel {
 
 impl StageCell {
     pub(super) fn start(&self, stage: Symbol, parent: u16) {
-        self.busy_home.store(0, Relaxed);
-        self.busy_away.store(0, Relaxed);
+        self.busy_owner.store(0, Relaxed);
+        self.busy_remote.store(0, Relaxed);
         self.span_id.store(0, Relaxed);
         self.stage.store(stage.0, Relaxed);
         self.parent.store(parent, Relaxed);
@@ -46,17 +46,17 @@ impl StageCell {
     }
 
     /// Adds polled ticks without a read-modify-write: home is the one writer.
-    pub(super) fn add_busy_at_home(&self, ticks: u64) {
-        self.busy_home.store(self.busy_home.load(Relaxed).wrapping_add(ticks), Relaxed);
+    pub(super) fn add_busy_as_owner(&self, ticks: u64) {
+        self.busy_owner.store(self.busy_owner.load(Relaxed).wrapping_add(ticks), Relaxed);
     }
 
-    pub(super) fn add_busy_away(&self, ticks: u64) {
-        self.busy_away.fetch_add(ticks, Relaxed);
+    pub(super) fn add_busy_remotely(&self, ticks: u64) {
+        self.busy_remote.fetch_add(ticks, Relaxed);
     }
 
     /// Returns the ticks in which it was polled, on all threads.
     pub(super) fn busy(&self) -> u64 {
-        self.busy_home.load(Relaxed).wrapping_add(self.busy_away.load(Relaxed))
+        self.busy_owner.load(Relaxed).wrapping_add(self.busy_remote.load(Relaxed))
     }
 
     pub(super) fn set_span_id(&self, id: u64) {

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::sweep;
+use super::shares;
 use crate::{
     Clock, Engine, ManualClock, Outcome, Request, Series, SpanKey, StageAttribute, Ticks, catalog,
     key::NO_SLOT,
     stage::UNATTRIBUTED,
     store::Writer,
     symbol::Symbol,
-    timeline::{Context, Record},
+    timeline::{ActiveRequest, Recorder},
 };
 
 /// An engine, its clock, and one request in it.
@@ -372,9 +372,9 @@ fn guard_and_span_may_let_go_on_different_threads_in_any_order() {
 fn a_request_ends_no_earlier_than_what_was_swept_of_it() {
     let (clock, _manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
-    let record = Record::new();
+    let record = ActiveRequest::new();
     let mut writer = Writer::new(&engine.0.store);
-    let mut cx = Context {
+    let mut recorder = Recorder {
         clock: &engine.0.clock,
         store: &engine.0.store,
         groups: &engine.0.groups,
@@ -385,10 +385,10 @@ fn a_request_ends_no_earlier_than_what_was_swept_of_it() {
     record.start(1, at(0), Symbol::OTHER, true);
     // Somebody else has read the clock at 20, to end the request, and waits for the mutex while home's lane runs over.
     for number in 0..40 {
-        let slot = record.open(at(number), Symbol::OTHER, NO_SLOT, &mut cx).unwrap();
-        record.close(at(number + 1), slot, &mut cx);
+        let slot = record.open(at(number), Symbol::OTHER, NO_SLOT, &mut recorder).unwrap();
+        record.close(at(number + 1), slot, &mut recorder);
     }
-    let duration = record.end(at(20), Outcome::Ok, &mut cx).unwrap();
+    let duration = record.end(at(20), Outcome::Ok, &mut recorder).unwrap();
     let snapshot = engine.snapshot();
     let share = |it: &Series| it.histogram(catalog::STAGE_SHARE).unwrap().recorded_sum();
     assert_eq!(snapshot.of(&catalog::STAGE).map(share).sum::<u64>(), duration);
@@ -417,10 +417,10 @@ fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
 #[test]
 fn an_unusual_request_leaves_no_memory_behind() {
     let mut list: Vec<u64> = (0..10_000).collect();
-    sweep::empty(&mut list, 64);
+    shares::empty(&mut list, 64);
     assert!(list.is_empty() && list.capacity() <= 64);
     // What the engine's documentation says of memory.
-    assert!(size_of::<Record>() <= 2176, "{}", size_of::<Record>());
+    assert!(size_of::<ActiveRequest>() <= 2176, "{}", size_of::<ActiveRequest>());
 }
 
 /// Makes numbers that are the same in each run; only how threads interleave differs.
@@ -530,8 +530,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_u64..50).prop_map(Step::Advance),
-        6 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, away)| Step::Open(at, away)),
-        5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, away)| Step::Close(at, away)),
+        6 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, remote)| Step::Open(at, remote)),
+        5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, remote)| Step::Close(at, remote)),
         1 => Just(Step::End),
     ]
 }
@@ -575,8 +575,8 @@ impl Model {
 }
 
 /// Runs on this thread, or on another and waits for it.
-fn on<R: Send>(away: bool, f: impl FnOnce() -> R + Send) -> R {
-    if away { std::thread::scope(|it| it.spawn(f).join().unwrap()) } else { f() }
+fn on<R: Send>(remote: bool, f: impl FnOnce() -> R + Send) -> R {
+    if remote { std::thread::scope(|it| it.spawn(f).join().unwrap()) } else { f() }
 }
 
 fn run(steps: &[Step]) -> (Bench, Model, usize) {
@@ -590,20 +590,20 @@ fn run(steps: &[Step]) -> (Bench, Model, usize) {
                 bench.advance(by);
                 model.advance(by);
             }
-            Step::Open(at, away) => {
+            Step::Open(at, remote) => {
                 let parent = at.checked_rem(model.open.len() + 1).and_then(|it| model.open.get(it));
                 let parent = parent.map(|it| it.key);
                 let name = NAMES[at % NAMES.len()];
-                let key = on(away, || bench.open(parent.unwrap_or(bench.root), name));
+                let key = on(remote, || bench.open(parent.unwrap_or(bench.root), name));
                 model.open.push(Open { key, name, parent, opened: model.now });
                 opened += 1;
             }
-            Step::Close(at, away) => {
+            Step::Close(at, remote) => {
                 let leaves = model.innermost();
                 let Some(leaf) = at.checked_rem(leaves.len()).map(|it| leaves[it]) else {
                     continue;
                 };
-                on(away, || bench.engine.close(leaf.key));
+                on(remote, || bench.engine.close(leaf.key));
                 model.open.retain(|it| it.key != leaf.key);
                 *model.durations.entry(leaf.name.to_owned()).or_default() +=
                     model.now - leaf.opened;

@@ -14,9 +14,9 @@ fn engine() -> Engine {
 
 /// Records a value of `frontend.processing` within a recorded span of this id; with zero, outside of any.
 fn record(engine: &Engine, span: u64, nanos: u64) {
-    engine.set_inside(SpanKey::NONE, (span != 0).then_some((7, span)));
+    engine.set_current(SpanKey::NONE, (span != 0).then_some((7, span)));
     engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
-    engine.set_inside(SpanKey::NONE, None);
+    engine.set_current(SpanKey::NONE, None);
 }
 
 /// Returns bucket and span of each exemplar of a metric.
@@ -114,9 +114,9 @@ fn request(engine: &Engine, request: Option<u64>, stage: Option<u64>) -> bool {
     let fetch = engine.open_stage(span, engine.stage_id("backend_fetch"));
     engine.enter_recorded(fetch, stage.map(|it| (7, it)));
     assert!(!engine.close_recorded(fetch), "a stage is no request");
-    engine.set_inside(span, request.map(|it| (7, it)));
+    engine.set_current(span, request.map(|it| (7, it)));
     guard.end(Outcome::Ok);
-    engine.set_inside(SpanKey::NONE, None);
+    engine.set_current(SpanKey::NONE, None);
     engine.close_recorded(span)
 }
 

@@ -12,29 +12,29 @@ use crate::{
 /// Edges that home notes before it sweeps; a request of 32 stages fits.
 ///
 /// In a model this and the next are so small that it comes to their ends.
-const LANE: usize = if cfg!(stagelight_model) { 2 } else { 64 };
+const CAPACITY: usize = if cfg!(stagelight_model) { 2 } else { 64 };
 /// Stages that home can have open, or closed and not yet swept, without the mutex.
-pub(super) const HOME_SLOTS: usize = if cfg!(stagelight_model) { 2 } else { 32 };
+pub(super) const OWNER_SLOTS: usize = if cfg!(stagelight_model) { 2 } else { 32 };
 
 /// A lane of edges that only home writes, with one relaxed store each, and whoever sweeps reads; and the stages of home's slots.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(super) struct EdgeBuffer {
     endpoint: AtomicU16,
     trace: TraceCell,
     len: AtomicU32,
-    lane: [AtomicU64; LANE],
-    stages: [StageCell; HOME_SLOTS],
+    edges: [AtomicU64; CAPACITY],
+    stages: [StageCell; OWNER_SLOTS],
 }
 
 // === impl Notes ===
 
-impl Notes {
+impl EdgeBuffer {
     pub(super) fn new() -> Self {
         Self {
             endpoint: AtomicU16::new(0),
             trace: TraceCell::default(),
             len: AtomicU32::new(0),
-            lane: std::array::from_fn(|_| AtomicU64::new(0)),
+            edges: std::array::from_fn(|_| AtomicU64::new(0)),
             stages: std::array::from_fn(|_| StageCell::default()),
         }
     }
@@ -58,21 +58,21 @@ impl Notes {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len.load(Relaxed) as usize == LANE
+        self.len.load(Relaxed) as usize == CAPACITY
     }
 
     /// Notes an edge in a lane that is not full. Home only.
     #[inline]
     pub(super) fn push(&self, edge: Edge) {
         let position = self.len.load(Relaxed);
-        self.lane[position as usize % LANE].store(edge.pack(), Relaxed);
+        self.edges[position as usize % CAPACITY].store(edge.pack(), Relaxed);
         self.len.store(position + 1, Release);
     }
 
     /// Returns an edge below [`len`](Self::len).
     #[inline]
     pub(super) fn edge(&self, position: usize) -> Edge {
-        Edge::unpack(self.lane[position % LANE].load(Relaxed))
+        Edge::unpack(self.edges[position % CAPACITY].load(Relaxed))
     }
 
     /// Empties the lane. Home only, with all edges swept and the ledger locked; or before home begins.

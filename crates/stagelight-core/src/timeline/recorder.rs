@@ -8,16 +8,16 @@ use crate::{
     store::{SeriesKey, Store, Writer},
     symbol::Symbol,
     timeline::{
-        notes::Notes,
+        edge_buffer::EdgeBuffer,
+        shares::ClosedStage,
         stage_cell::{StageCell, StageLabel},
-        sweep::Closed,
     },
     well_known::{self, Groups},
 };
 
 /// What sweeping needs from the engine and the calling thread.
 #[derive(Debug)]
-pub(crate) struct Context<'a> {
+pub(crate) struct Recorder<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) store: &'a Store,
     pub(crate) groups: &'a Groups,
@@ -28,15 +28,20 @@ pub(crate) struct Context<'a> {
 
 // === impl Context ===
 
-impl Context<'_> {
+impl Recorder<'_> {
     pub(super) fn nanos(&self, offset: u64) -> u64 {
         self.clock.between(Ticks(0), Ticks(offset)).get()
     }
 
     /// Records all of an ended stage but its share, which is known for good only at the request's end.
-    pub(super) fn record_stage(&mut self, stage: &StageCell, notes: &Notes, closed: Closed) {
-        let endpoint = notes.endpoint();
-        let trace = notes.trace().trace_ref(stage.span_id(), self.clock);
+    pub(super) fn record_stage(
+        &mut self,
+        stage: &StageCell,
+        buffer: &EdgeBuffer,
+        closed: ClosedStage,
+    ) {
+        let endpoint = buffer.endpoint();
+        let trace = buffer.trace().trace_ref(stage.span_id(), self.clock);
         let busy = self.nanos(stage.busy());
         let name = stage.stage();
         let values = [(catalog::STAGE_DURATION, closed.duration), (catalog::STAGE_BUSY, busy)];
@@ -60,13 +65,13 @@ impl Context<'_> {
             is_exemplar |= self.record(&catalog::BACKEND, key, &values, trace);
         }
         if is_exemplar {
-            notes.trace().use_as_exemplar();
+            buffer.trace().use_as_exemplar();
         }
     }
 
-    pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, notes: &Notes) {
-        let endpoint = notes.endpoint();
-        let trace = notes.trace().trace_ref(0, self.clock);
+    pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, buffer: &EdgeBuffer) {
+        let endpoint = buffer.endpoint();
+        let trace = buffer.trace().trace_ref(0, self.clock);
         let mut is_exemplar = false;
         for (stage, share) in shares.drain(..) {
             let key = SeriesKey::new([stage, endpoint]);
@@ -74,20 +79,20 @@ impl Context<'_> {
             is_exemplar |= self.record(&catalog::STAGE, key, &values, trace);
         }
         if is_exemplar {
-            notes.trace().use_as_exemplar();
+            buffer.trace().use_as_exemplar();
         }
     }
 
     /// Records a request as a whole; `frontend` is the sum of its frontend stages, if it had any.
     pub(super) fn record_request(
         &mut self,
-        notes: &Notes,
+        buffer: &EdgeBuffer,
         outcome: Outcome,
         duration: u64,
         frontend: Option<u64>,
     ) {
-        let endpoint = notes.endpoint();
-        let trace = notes.trace().trace_ref(0, self.clock);
+        let endpoint = buffer.endpoint();
+        let trace = buffer.trace().trace_ref(0, self.clock);
         let series = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
         let mut is_exemplar = self.record(&catalog::REQUEST, series, &[(0, duration)], trace);
         if let Some(frontend) = frontend {
@@ -95,7 +100,7 @@ impl Context<'_> {
             is_exemplar |= self.record(&catalog::FRONTEND, series, &[(0, frontend)], trace);
         }
         if is_exemplar {
-            notes.trace().use_as_exemplar();
+            buffer.trace().use_as_exemplar();
         }
     }
 

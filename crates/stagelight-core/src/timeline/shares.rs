@@ -10,7 +10,7 @@ use crate::key::NO_SLOT;
 
 /// The running state of a request's sweep. All times are nanoseconds since the request's start.
 #[derive(Debug, Default)]
-pub(crate) struct Sweep {
+pub(crate) struct ShareAccumulator {
     now: u64,
     virtual_time: u64,
     /// Nanoseconds that the last division left over; fewer than there were innermost stages.
@@ -39,7 +39,7 @@ struct Stage {
 
 /// What is known of a stage when it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Closed {
+pub(crate) struct ClosedStage {
     /// Nanoseconds from its start to its end.
     pub(crate) duration: u64,
     /// Nanoseconds of the request that are its own, unless the request's end settled that before.
@@ -48,7 +48,7 @@ pub(crate) struct Closed {
 
 // === impl Sweep ===
 
-impl Sweep {
+impl ShareAccumulator {
     /// Forgets everything, for the next request; keeps room for `keep` slots at most.
     pub(crate) fn reset(&mut self, keep: usize) {
         let mut stages = std::mem::take(&mut self.stages);
@@ -102,7 +102,7 @@ impl Sweep {
         }
         self.advance(time);
         if parent != NO_SLOT {
-            self.cover(parent);
+            self.child_opened(parent);
         }
         let stage = &mut self.stages[slot];
         *stage = Stage {
@@ -119,37 +119,37 @@ impl Sweep {
     }
 
     /// Ends a stage. `None` when it is not open.
-    pub(crate) fn close(&mut self, time: u64, slot: usize) -> Option<Closed> {
+    pub(crate) fn close(&mut self, time: u64, slot: usize) -> Option<ClosedStage> {
         let stage = *self.stages.get(slot).filter(|it| it.is_open)?;
         let duration = time.saturating_sub(stage.opened);
         if self.ended {
             self.stages[slot].is_open = false;
-            return Some(Closed { duration, share: None });
+            return Some(ClosedStage { duration, share: None });
         }
         self.advance(time);
-        let share = self.settle(slot);
+        let share = self.finalize(slot);
         self.stages[slot].is_open = false;
         if stage.parent != NO_SLOT {
-            self.uncover(stage.parent);
+            self.child_closed(stage.parent);
         }
-        Some(Closed { duration, share: Some(share) })
+        Some(ClosedStage { duration, share: Some(share) })
     }
 
     /// Ends the request. Calls `settled` with the slot and share of each stage that is still open, and returns the unattributed time.
-    pub(crate) fn end(&mut self, time: u64, mut settled: impl FnMut(usize, u64)) -> u64 {
+    pub(crate) fn end(&mut self, time: u64, mut shares: impl FnMut(usize, u64)) -> u64 {
         self.advance(time);
         self.ended = true;
         for slot in 0..self.stages.len() {
             if self.stages[slot].is_open {
-                let share = self.settle(slot);
-                settled(slot, share);
+                let share = self.finalize(slot);
+                shares(slot, share);
             }
         }
         self.unattributed + self.carry
     }
 
     /// A stage opens below `parent`: it is not innermost any more.
-    fn cover(&mut self, parent: u16) {
+    fn child_opened(&mut self, parent: u16) {
         let parent = usize::from(parent);
         if self.stages.len() <= parent {
             self.stages.resize(parent + 1, Stage::FREE);
@@ -164,7 +164,7 @@ impl Sweep {
     }
 
     /// A stage below `parent` ends: `parent` may be innermost again.
-    fn uncover(&mut self, parent: u16) {
+    fn child_closed(&mut self, parent: u16) {
         let virtual_time = self.virtual_time;
         let Some(stage) = self.stages.get_mut(usize::from(parent)) else { return };
         stage.children = stage.children.saturating_sub(1);
@@ -175,7 +175,7 @@ impl Sweep {
     }
 
     /// Closes the account of an open stage.
-    fn settle(&mut self, slot: usize) -> u64 {
+    fn finalize(&mut self, slot: usize) -> u64 {
         let stage = &mut self.stages[slot];
         if stage.children == 0 {
             stage.share += self.virtual_time - stage.innermost_since;

@@ -17,10 +17,10 @@ use crate::{
         },
     },
     timeline::{
-        context::Context,
         edge::Edge,
-        ledger::Ledger,
-        notes::{HOME_SLOTS, Notes},
+        edge_buffer::{EdgeBuffer, OWNER_SLOTS},
+        recorder::Recorder,
+        request_state::RequestState,
         stage_cell::{StageCell, StageLabel},
         trace_cell::TraceCell,
     },
@@ -33,19 +33,19 @@ use crate::{
 #[derive(Debug)]
 // Neighbouring requests are written by different threads.
 #[repr(align(128))]
-pub(crate) struct Record {
+pub(crate) struct ActiveRequest {
     /// How often it has been used; tells a stale key.
     generation: AtomicU32,
     /// Who may still add to it: the request's guard, and its span.
     holders: AtomicU32,
     has_guard: AtomicBool,
     is_ended: AtomicBool,
-    home: AtomicU32,
+    owner: AtomicU32,
     started: AtomicU64,
     /// Which of home's slots are taken; written by home alone.
-    home_slots: AtomicU32,
-    notes: Notes,
-    ledger: Mutex<Ledger>,
+    owner_slots: AtomicU32,
+    buffer: EdgeBuffer,
+    state: Mutex<RequestState>,
 }
 
 /// What a stage has told of the backend that it asks.
@@ -58,7 +58,7 @@ pub(crate) struct Backend {
 
 /// What came of giving up a holder.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Released {
+pub(crate) struct ReleaseOutcome {
     /// It was the last, so the record is free.
     pub(crate) is_last: bool,
     /// It was the last, and values of the request became exemplars.
@@ -69,18 +69,18 @@ pub(crate) struct Released {
 
 // === impl Record ===
 
-impl Record {
+impl ActiveRequest {
     pub(crate) fn new() -> Self {
         Self {
             generation: AtomicU32::new(0),
             holders: AtomicU32::new(0),
             has_guard: AtomicBool::new(false),
             is_ended: AtomicBool::new(true),
-            home: AtomicU32::new(0),
+            owner: AtomicU32::new(0),
             started: AtomicU64::new(0),
-            home_slots: AtomicU32::new(0),
-            notes: Notes::new(),
-            ledger: Mutex::default(),
+            owner_slots: AtomicU32::new(0),
+            buffer: EdgeBuffer::new(),
+            state: Mutex::default(),
         }
     }
 
@@ -94,18 +94,18 @@ impl Record {
     }
 
     pub(crate) fn trace(&self) -> &TraceCell {
-        self.notes.trace()
+        self.buffer.trace()
     }
 
     /// Begins a request, with one holder.
     pub(crate) fn start(&self, thread: u32, now: Ticks, endpoint: Symbol, has_guard: bool) {
         self.started.store(now.0, Relaxed);
-        self.home.store(thread, Relaxed);
-        self.home_slots.store(0, Relaxed);
+        self.owner.store(thread, Relaxed);
+        self.owner_slots.store(0, Relaxed);
         self.has_guard.store(has_guard, Relaxed);
         self.is_ended.store(false, Relaxed);
-        self.notes.set_endpoint(endpoint);
-        self.notes.clear();
+        self.buffer.set_endpoint(endpoint);
+        self.buffer.clear();
         self.holders.store(1, Relaxed);
     }
 
@@ -115,11 +115,11 @@ impl Record {
     }
 
     pub(crate) fn set_endpoint(&self, endpoint: Symbol) {
-        self.notes.set_endpoint(endpoint);
+        self.buffer.set_endpoint(endpoint);
     }
 
     pub(crate) fn endpoint(&self) -> Symbol {
-        self.notes.endpoint()
+        self.buffer.endpoint()
     }
 
     /// Returns what the stage in `slot` has told so far.
@@ -138,51 +138,51 @@ impl Record {
         now: Ticks,
         stage: Symbol,
         parent: u16,
-        cx: &mut Context<'_>,
+        recorder: &mut Recorder<'_>,
     ) -> Option<u16> {
         let offset = self.offset(now);
-        if self.is_home(cx)
-            && let Some((slot, cell)) = self.take_home_slot(cx)
+        if self.is_owner(recorder)
+            && let Some((slot, cell)) = self.take_owner_slot(recorder)
         {
             cell.start(stage, parent);
-            self.notes.push(Edge { offset, slot, is_close: false });
+            self.buffer.push(Edge { offset, slot, is_close: false });
             return Some(slot);
         }
-        let ledger = &mut *self.ledger.lock();
-        let slot = ledger.spill().or_else(|| {
+        let state = &mut *self.state.lock();
+        let slot = state.allocate_overflow().or_else(|| {
             // Closed stages hold their slots until they are swept.
-            ledger.drain(&self.notes, u64::MAX, cx);
-            ledger.spill()
+            state.drain(&self.buffer, u64::MAX, recorder);
+            state.allocate_overflow()
         })?;
-        ledger.stage(&self.notes, usize::from(slot))?.start(stage, parent);
-        ledger.push(Edge { offset, slot, is_close: false }, &self.notes, cx);
+        state.stage(&self.buffer, usize::from(slot))?.start(stage, parent);
+        state.push(Edge { offset, slot, is_close: false }, &self.buffer, recorder);
         Some(slot)
     }
 
     /// Closes the stage in `slot`.
     #[inline]
-    pub(crate) fn close(&self, now: Ticks, slot: u16, cx: &mut Context<'_>) {
+    pub(crate) fn close(&self, now: Ticks, slot: u16, recorder: &mut Recorder<'_>) {
         let edge = Edge { offset: self.offset(now), slot, is_close: true };
-        if !self.is_home(cx) {
-            self.ledger.lock().push(edge, &self.notes, cx);
+        if !self.is_owner(recorder) {
+            self.state.lock().push(edge, &self.buffer, recorder);
             return;
         }
-        self.note(edge, cx);
+        self.push_owned(edge, recorder);
         // Should another thread end the request in this moment and neither see the other, then the release sweeps the edge.
         if self.is_ended.load(Acquire) {
-            self.ledger.lock().drain(&self.notes, u64::MAX, cx);
+            self.state.lock().drain(&self.buffer, u64::MAX, recorder);
         }
     }
 
     /// Adds time in which the stage in `slot` was polled.
     #[inline]
     pub(crate) fn add_busy(&self, ticks: u64, slot: u16, thread: u32) {
-        let is_home = self.home.load(Relaxed) == thread;
+        let is_owner = self.owner.load(Relaxed) == thread;
         self.with_stage(slot, |stage| {
-            if is_home {
-                stage.add_busy_at_home(ticks);
+            if is_owner {
+                stage.add_busy_as_owner(ticks);
             } else {
-                stage.add_busy_away(ticks);
+                stage.add_busy_remotely(ticks);
             }
         });
     }
@@ -197,8 +197,13 @@ impl Record {
     }
 
     /// Ends the request: settles its shares and records them. Returns how long it took; does nothing the second time.
-    pub(crate) fn end(&self, now: Ticks, outcome: Outcome, cx: &mut Context<'_>) -> Option<u64> {
-        self.end_in(&mut self.ledger.lock(), now, outcome, cx)
+    pub(crate) fn end(
+        &self,
+        now: Ticks,
+        outcome: Outcome,
+        recorder: &mut Recorder<'_>,
+    ) -> Option<u64> {
+        self.end_in(&mut self.state.lock(), now, outcome, recorder)
     }
 
     /// Gives up one holder, which with an `outcome` first ends the request.
@@ -206,83 +211,83 @@ impl Record {
         &self,
         now: Ticks,
         outcome: Option<Outcome>,
-        cx: &mut Context<'_>,
-    ) -> Released {
-        let ledger = &mut *self.ledger.lock();
-        let duration = outcome.and_then(|outcome| self.end_in(ledger, now, outcome, cx));
+        recorder: &mut Recorder<'_>,
+    ) -> ReleaseOutcome {
+        let state = &mut *self.state.lock();
+        let duration = outcome.and_then(|outcome| self.end_in(state, now, outcome, recorder));
         // Acquire: what the other holder's threads noted comes before its own release.
         let is_last = self.holders.fetch_sub(1, AcqRel) == 1;
         let mut is_exemplar = false;
         if is_last {
-            self.end_in(ledger, now, Outcome::Cancelled, cx);
-            ledger.drain(&self.notes, u64::MAX, cx);
-            ledger.reset();
+            self.end_in(state, now, Outcome::Cancelled, recorder);
+            state.drain(&self.buffer, u64::MAX, recorder);
+            state.reset();
             is_exemplar = self.trace().is_exemplar();
             self.trace().reset();
             self.generation.store(self.generation().wrapping_add(1), Relaxed);
         }
-        Released { is_last, is_exemplar, duration }
+        ReleaseOutcome { is_last, is_exemplar, duration }
     }
 
     fn end_in(
         &self,
-        ledger: &mut Ledger,
+        state: &mut RequestState,
         now: Ticks,
         outcome: Outcome,
-        cx: &mut Context<'_>,
+        recorder: &mut Recorder<'_>,
     ) -> Option<u64> {
-        let duration = ledger.end(self.offset(now), outcome, &self.notes, cx)?;
+        let duration = state.end(self.offset(now), outcome, &self.buffer, recorder)?;
         self.is_ended.store(true, Release);
         Some(duration)
     }
 
     /// Notes an edge in the lane. Home only.
     #[inline]
-    fn note(&self, edge: Edge, cx: &mut Context<'_>) {
-        if self.notes.is_full() {
-            self.fold(cx);
+    fn push_owned(&self, edge: Edge, recorder: &mut Recorder<'_>) {
+        if self.buffer.is_full() {
+            self.flush(recorder);
         }
-        self.notes.push(edge);
+        self.buffer.push(edge);
     }
 
     /// Sweeps everything, so that lane and slots are free again. Home only.
     #[cold]
-    fn fold(&self, cx: &mut Context<'_>) {
-        let ledger = &mut *self.ledger.lock();
-        ledger.drain(&self.notes, u64::MAX, cx);
-        ledger.rewind();
-        self.notes.clear();
-        let open = (0..HOME_SLOTS).filter(|&slot| ledger.is_open(slot));
-        self.home_slots.store(open.fold(0, |slots, slot| slots | 1 << slot), Relaxed);
+    fn flush(&self, recorder: &mut Recorder<'_>) {
+        let state = &mut *self.state.lock();
+        state.drain(&self.buffer, u64::MAX, recorder);
+        state.rewind();
+        self.buffer.clear();
+        let open = (0..OWNER_SLOTS).filter(|&slot| state.is_open(slot));
+        self.owner_slots.store(open.fold(0, |slots, slot| slots | 1 << slot), Relaxed);
     }
 
     /// Takes one of home's slots, with room in the lane for its start. `None` when all are open. Home only.
     #[inline]
-    fn take_home_slot(&self, cx: &mut Context<'_>) -> Option<(u16, &StageCell)> {
+    fn take_owner_slot(&self, recorder: &mut Recorder<'_>) -> Option<(u16, &StageCell)> {
         // A full lane too, now: folding frees every slot whose start has not been noted, and so would free the one taken here.
-        if self.home_slots.load(Relaxed) == u32::MAX || self.notes.is_full() {
-            self.fold(cx);
+        if self.owner_slots.load(Relaxed) == u32::MAX || self.buffer.is_full() {
+            self.flush(recorder);
         }
-        let taken = self.home_slots.load(Relaxed);
+        let taken = self.owner_slots.load(Relaxed);
         let slot = taken.trailing_ones();
-        let cell = self.notes.stage(slot as usize)?;
-        self.home_slots.store(taken | 1 << slot, Relaxed);
+        let cell = self.buffer.stage(slot as usize)?;
+        self.owner_slots.store(taken | 1 << slot, Relaxed);
         Some((u16::try_from(slot).ok()?, cell))
     }
 
     #[inline]
     fn with_stage<R>(&self, slot: u16, f: impl FnOnce(&StageCell) -> R) -> Option<R> {
-        if let Some(stage) = self.notes.stage(usize::from(slot)) {
+        if let Some(stage) = self.buffer.stage(usize::from(slot)) {
             return Some(f(stage));
         }
         if slot == NO_SLOT {
             return None;
         }
-        self.ledger.lock().stage(&self.notes, usize::from(slot)).map(f)
+        self.state.lock().stage(&self.buffer, usize::from(slot)).map(f)
     }
 
-    fn is_home(&self, cx: &Context<'_>) -> bool {
-        self.home.load(Relaxed) == cx.thread
+    fn is_owner(&self, recorder: &Recorder<'_>) -> bool {
+        self.owner.load(Relaxed) == recorder.thread
     }
 
     fn offset(&self, now: Ticks) -> u64 {
