@@ -16,7 +16,7 @@ impl Engine {
     /// Returns the trace context that a request came with, if it came with one.
     #[must_use]
     pub fn caller_of(&self, key: SpanKey) -> Option<RemoteContext> {
-        state::record(&self.0, key)?.trace().caller()
+        state::record(&self.0, key)?.identity().remote_context()
     }
 
     /// Returns the endpoint of a span's request as it is known so far; `None` when the request is not measured.
@@ -26,7 +26,7 @@ impl Engine {
     /// A read lock that nobody holds for long.
     #[must_use]
     pub fn endpoint_of(&self, key: SpanKey) -> Option<Arc<str>> {
-        let endpoint = state::record(&self.0, key)?.endpoint();
+        let endpoint = state::record(&self.0, key)?.identity().endpoint();
         Some(self.0.store.symbols.value(Label::Endpoint, endpoint))
     }
 
@@ -36,7 +36,7 @@ impl Engine {
     #[must_use]
     pub fn decide(&self, key: SpanKey, decision: &HeadDecision) -> SpanKey {
         let Some(record) = state::record(&self.0, key) else { return key };
-        record.trace().decide(decision);
+        record.identity().decide(decision);
         key.with_decision(decision.is_sampled)
     }
 
@@ -54,7 +54,7 @@ impl Engine {
         let Some((trace_id, span_id)) = ids else { return };
         let Some(record) = state::record(&self.0, key) else { return };
         if key.is_request() {
-            record.trace().record_as(trace_id, span_id);
+            record.identity().set_recorded(trace_id, span_id);
         } else if key.is_stage() {
             record.set_span_id(key.slot(), span_id);
         }
@@ -69,6 +69,6 @@ impl Engine {
     /// Returns the trace that a span's request would be in, if it was decided that it is not recorded.
     #[must_use]
     pub fn unsampled_trace(&self, key: SpanKey) -> Option<UnsampledTrace> {
-        state::record(&self.0, key)?.trace().unrecorded()
+        state::record(&self.0, key)?.identity().unsampled_trace()
     }
 }

@@ -149,7 +149,7 @@ impl Engine {
             if local.writer.record(&self.0.store, family, key, values, current)
                 && let Some(record) = local.current.and_then(|it| state::record(&self.0, it.key))
             {
-                record.trace().use_as_exemplar();
+                record.identity().mark_exemplar();
             }
         });
     }

@@ -76,10 +76,10 @@ impl Request {
         let Some(propagator) = self.engine.propagator() else { return self.link(make_span) };
         let record = state::record(&self.engine.0, self.key).filter(|_| !self.is_ended());
         if let (Some(record), Some(caller)) = (record, propagator.extract(header)) {
-            record.trace().set_caller(caller);
+            record.identity().set_remote_context(caller);
         }
         let span = self.link(make_span);
-        if !record.is_some_and(|it| it.trace().is_decided()) {
+        if !record.is_some_and(|it| it.identity().is_decided()) {
             propagator.adopt(&span, header);
         }
         span
@@ -94,7 +94,7 @@ impl Request {
         state::with(&self.engine.0, |local| {
             let endpoint = local.writer.symbol(&self.engine.0.store, Label::Endpoint, endpoint);
             if let Some(record) = state::record(&self.engine.0, self.key) {
-                record.set_endpoint(endpoint);
+                record.identity().set_endpoint(endpoint);
             }
         });
     }

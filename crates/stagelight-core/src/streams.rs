@@ -23,7 +23,7 @@ impl Engine {
         });
         let key = key.flatten()?;
         let record = state::record(&self.0, key).filter(|_| key.is_stage())?;
-        (record.backend_of(key.slot())?.stage == STREAM_PROCESSING).then_some(key)
+        (record.backend(key.slot())?.stage == STREAM_PROCESSING).then_some(key)
     }
 
     /// Records values of [`catalog::STREAM_BACKEND`] under the provider and model that the stage has told, and its request's endpoint.
@@ -31,14 +31,14 @@ impl Engine {
     /// Does nothing once the stage has been closed. Values are as for [`record`](Self::record).
     pub fn record_stream(&self, key: SpanKey, values: &[(usize, u64)]) {
         let Some(record) = state::record(&self.0, key).filter(|_| key.is_stage()) else { return };
-        let Some(backend) = record.backend_of(key.slot()) else { return };
+        let Some(backend) = record.backend(key.slot()) else { return };
         let labels = [backend.provider, backend.model].map(well_known::or_unknown);
-        let series = SeriesKey::new([labels[0], labels[1], record.endpoint()]);
+        let series = SeriesKey::new([labels[0], labels[1], record.identity().endpoint()]);
         state::with(&self.0, |local| {
             let current = local.current.map(|it| it.trace_ref(&self.0.clock));
             let family = &catalog::STREAM_BACKEND;
             if local.writer.record(&self.0.store, family, series, values, current) {
-                record.trace().use_as_exemplar();
+                record.identity().mark_exemplar();
             }
         });
     }

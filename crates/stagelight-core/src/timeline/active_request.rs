@@ -1,8 +1,9 @@
 //! One request while it runs.
 //!
-//! The thread that a request began on is its *home*. Home notes edges in a lane that only it writes; see [`notes`](super::notes). Any
-//! other thread adds them to the [`ledger`](super::ledger), under a mutex. Whoever ends the request, or home when its lane is full,
-//! puts both in order and sweeps.
+//! The thread that starts a request *owns* it and appends edges to an
+//! [`EdgeBuffer`] that only it writes. All other threads are *remote*; they add edges to the
+//! [`RequestState`], under a mutex. The thread that ends the request, or the owner when its buffer
+//! is full, sorts and applies both.
 
 use crate::{
     clock::Ticks,
@@ -17,38 +18,37 @@ use crate::{
         },
     },
     timeline::{
-        edge::Edge,
-        edge_buffer::{EdgeBuffer, OWNER_SLOTS},
+        edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell, StageLabel},
+        identity::RequestIdentity,
         recorder::Recorder,
         request_state::RequestState,
-        stage_cell::{StageCell, StageLabel},
-        trace_cell::TraceCell,
     },
 };
 
-/// One request. Made once, used many times.
+/// One request. Allocated once and reused; see [`Pool`](crate::timeline::Pool).
 ///
-/// The fields that are only stored by [`start`](Self::start) and read with `Relaxed` are safe so: a thread gets to know a key only from one that
-/// knew it before, and the first was the one that started the request.
+/// Relaxed loads suffice for the fields that only [`start`](Self::start) writes: a thread learns
+/// of a key only from one that knew it, and the first of those started the request.
 #[derive(Debug)]
 // Neighbouring requests are written by different threads.
 #[repr(align(128))]
 pub(crate) struct ActiveRequest {
-    /// How often it has been used; tells a stale key.
+    /// Number of earlier uses, which tells stale keys.
     generation: AtomicU32,
-    /// Who may still add to it: the request's guard, and its span.
+    /// Holders that may still add edges: the request's guard and its span.
     holders: AtomicU32,
     has_guard: AtomicBool,
     is_ended: AtomicBool,
     owner: AtomicU32,
     started: AtomicU64,
-    /// Which of home's slots are taken; written by home alone.
+    /// Bit set of the owner's slots in use. Written by the owner alone.
     owner_slots: AtomicU32,
+    identity: RequestIdentity,
     buffer: EdgeBuffer,
     state: Mutex<RequestState>,
 }
 
-/// What a stage has told of the backend that it asks.
+/// Name and backend attributes of an open stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backend {
     pub(crate) stage: Symbol,
@@ -56,18 +56,18 @@ pub(crate) struct Backend {
     pub(crate) model: Symbol,
 }
 
-/// What came of giving up a holder.
+/// The result of releasing a holder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReleaseOutcome {
-    /// It was the last, so the record is free.
+    /// It was the last holder, so the request can be reused.
     pub(crate) is_last: bool,
-    /// It was the last, and values of the request became exemplars.
+    /// It was the last holder, and values of the request became exemplars.
     pub(crate) is_exemplar: bool,
-    /// How long the request took, if this ended it.
+    /// The request's duration in nanoseconds, if this release ended it.
     pub(crate) duration: Option<u64>,
 }
 
-// === impl Record ===
+// === impl ActiveRequest ===
 
 impl ActiveRequest {
     pub(crate) fn new() -> Self {
@@ -79,6 +79,7 @@ impl ActiveRequest {
             owner: AtomicU32::new(0),
             started: AtomicU64::new(0),
             owner_slots: AtomicU32::new(0),
+            identity: RequestIdentity::default(),
             buffer: EdgeBuffer::new(),
             state: Mutex::default(),
         }
@@ -93,37 +94,29 @@ impl ActiveRequest {
         self.has_guard.load(Relaxed)
     }
 
-    pub(crate) fn trace(&self) -> &TraceCell {
-        self.buffer.trace()
+    pub(crate) fn identity(&self) -> &RequestIdentity {
+        &self.identity
     }
 
-    /// Begins a request, with one holder.
+    /// Starts a request on its owner thread, with one holder.
     pub(crate) fn start(&self, thread: u32, now: Ticks, endpoint: Symbol, has_guard: bool) {
         self.started.store(now.0, Relaxed);
         self.owner.store(thread, Relaxed);
         self.owner_slots.store(0, Relaxed);
         self.has_guard.store(has_guard, Relaxed);
         self.is_ended.store(false, Relaxed);
-        self.buffer.set_endpoint(endpoint);
+        self.identity.set_endpoint(endpoint);
         self.buffer.clear();
         self.holders.store(1, Relaxed);
     }
 
-    /// Adds a holder. Only one that is a holder itself may do so: otherwise the record may be free already.
+    /// Adds a holder. Only a holder may call this: without one, the request may be free already.
     pub(crate) fn hold(&self) {
         self.holders.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn set_endpoint(&self, endpoint: Symbol) {
-        self.buffer.set_endpoint(endpoint);
-    }
-
-    pub(crate) fn endpoint(&self) -> Symbol {
-        self.buffer.endpoint()
-    }
-
-    /// Returns what the stage in `slot` has told so far.
-    pub(crate) fn backend_of(&self, slot: u16) -> Option<Backend> {
+    /// Returns the name and backend of the stage in `slot`, as set so far.
+    pub(crate) fn backend(&self, slot: u16) -> Option<Backend> {
         self.with_stage(slot, |stage| Backend {
             stage: stage.stage(),
             provider: stage.label(StageLabel::Provider),
@@ -131,7 +124,8 @@ impl ActiveRequest {
         })
     }
 
-    /// Opens a stage below the one in slot `parent`; returns its slot. `None` when too many are open.
+    /// Opens a stage below the one in slot `parent`. Returns its slot, or `None` when too many
+    /// stages are open.
     #[inline]
     pub(crate) fn open(
         &self,
@@ -150,12 +144,12 @@ impl ActiveRequest {
         }
         let state = &mut *self.state.lock();
         let slot = state.allocate_overflow().or_else(|| {
-            // Closed stages hold their slots until they are swept.
-            state.drain(&self.buffer, u64::MAX, recorder);
+            // Closed stages keep their slots until they are drained.
+            self.drain(state, recorder);
             state.allocate_overflow()
         })?;
-        state.stage(&self.buffer, usize::from(slot))?.start(stage, parent);
-        state.push(Edge { offset, slot, is_close: false }, &self.buffer, recorder);
+        state.overflow_stage(usize::from(slot))?.start(stage, parent);
+        self.push_remote(state, Edge { offset, slot, is_close: false }, recorder);
         Some(slot)
     }
 
@@ -164,17 +158,21 @@ impl ActiveRequest {
     pub(crate) fn close(&self, now: Ticks, slot: u16, recorder: &mut Recorder<'_>) {
         let edge = Edge { offset: self.offset(now), slot, is_close: true };
         if !self.is_owner(recorder) {
-            self.state.lock().push(edge, &self.buffer, recorder);
+            self.push_remote(&mut self.state.lock(), edge, recorder);
             return;
         }
-        self.push_owned(edge, recorder);
-        // Should another thread end the request in this moment and neither see the other, then the release sweeps the edge.
+        if self.buffer.is_full() {
+            self.flush(recorder);
+        }
+        self.buffer.push(edge);
+        // If another thread ends the request at this moment and neither thread sees the other, the
+        // last release drains the edge.
         if self.is_ended.load(Acquire) {
-            self.state.lock().drain(&self.buffer, u64::MAX, recorder);
+            self.drain(&mut self.state.lock(), recorder);
         }
     }
 
-    /// Adds time in which the stage in `slot` was polled.
+    /// Adds busy time to the stage in `slot`.
     #[inline]
     pub(crate) fn add_busy(&self, ticks: u64, slot: u16, thread: u32) {
         let is_owner = self.owner.load(Relaxed) == thread;
@@ -187,7 +185,7 @@ impl ActiveRequest {
         });
     }
 
-    /// Tells the id of the span that records the stage in `slot`.
+    /// Sets the id of the recorded span of the stage in `slot`.
     pub(crate) fn set_span_id(&self, slot: u16, id: u64) {
         self.with_stage(slot, |stage| stage.set_span_id(id));
     }
@@ -196,17 +194,18 @@ impl ActiveRequest {
         self.with_stage(slot, |stage| stage.set_label(label, value));
     }
 
-    /// Ends the request: settles its shares and records them. Returns how long it took; does nothing the second time.
+    /// Ends the request and records it. Returns its duration in nanoseconds, or `None` if it had
+    /// already ended.
     pub(crate) fn end(
         &self,
         now: Ticks,
         outcome: Outcome,
         recorder: &mut Recorder<'_>,
     ) -> Option<u64> {
-        self.end_in(&mut self.state.lock(), now, outcome, recorder)
+        self.end_locked(&mut self.state.lock(), now, outcome, recorder)
     }
 
-    /// Gives up one holder, which with an `outcome` first ends the request.
+    /// Releases one holder. With an `outcome`, ends the request first.
     pub(crate) fn release(
         &self,
         now: Ticks,
@@ -214,57 +213,62 @@ impl ActiveRequest {
         recorder: &mut Recorder<'_>,
     ) -> ReleaseOutcome {
         let state = &mut *self.state.lock();
-        let duration = outcome.and_then(|outcome| self.end_in(state, now, outcome, recorder));
-        // Acquire: what the other holder's threads noted comes before its own release.
+        let duration = outcome.and_then(|outcome| self.end_locked(state, now, outcome, recorder));
+        // Acquire: the edges of the other holder's threads come before its own release.
         let is_last = self.holders.fetch_sub(1, AcqRel) == 1;
         let mut is_exemplar = false;
         if is_last {
-            self.end_in(state, now, Outcome::Cancelled, recorder);
-            state.drain(&self.buffer, u64::MAX, recorder);
+            self.end_locked(state, now, Outcome::Cancelled, recorder);
+            self.drain(state, recorder);
             state.reset();
-            is_exemplar = self.trace().is_exemplar();
-            self.trace().reset();
+            is_exemplar = self.identity.is_exemplar();
+            self.identity.reset();
             self.generation.store(self.generation().wrapping_add(1), Relaxed);
         }
         ReleaseOutcome { is_last, is_exemplar, duration }
     }
 
-    fn end_in(
+    fn end_locked(
         &self,
         state: &mut RequestState,
         now: Ticks,
         outcome: Outcome,
         recorder: &mut Recorder<'_>,
     ) -> Option<u64> {
-        let duration = state.end(self.offset(now), outcome, &self.buffer, recorder)?;
+        let offset = self.offset(now);
+        let duration = state.end(offset, outcome, &self.buffer, &self.identity, recorder)?;
         self.is_ended.store(true, Release);
         Some(duration)
     }
 
-    /// Notes an edge in the lane. Home only.
-    #[inline]
-    fn push_owned(&self, edge: Edge, recorder: &mut Recorder<'_>) {
-        if self.buffer.is_full() {
-            self.flush(recorder);
+    fn push_remote(&self, state: &mut RequestState, edge: Edge, recorder: &mut Recorder<'_>) {
+        if state.push_remote(edge) {
+            self.drain(state, recorder);
         }
-        self.buffer.push(edge);
     }
 
-    /// Sweeps everything, so that lane and slots are free again. Home only.
+    fn drain(&self, state: &mut RequestState, recorder: &mut Recorder<'_>) {
+        state.drain(u64::MAX, &self.buffer, &self.identity, recorder);
+    }
+
+    /// Applies all edges, so that the buffer and the slots of closed stages are free again.
+    /// Owner thread only.
     #[cold]
     fn flush(&self, recorder: &mut Recorder<'_>) {
         let state = &mut *self.state.lock();
-        state.drain(&self.buffer, u64::MAX, recorder);
+        self.drain(state, recorder);
         state.rewind();
         self.buffer.clear();
         let open = (0..OWNER_SLOTS).filter(|&slot| state.is_open(slot));
         self.owner_slots.store(open.fold(0, |slots, slot| slots | 1 << slot), Relaxed);
     }
 
-    /// Takes one of home's slots, with room in the lane for its start. `None` when all are open. Home only.
+    /// Takes one of the owner's slots and makes room for its start in the buffer. Returns `None`
+    /// when all slots are open. Owner thread only.
     #[inline]
     fn take_owner_slot(&self, recorder: &mut Recorder<'_>) -> Option<(u16, &StageCell)> {
-        // A full lane too, now: folding frees every slot whose start has not been noted, and so would free the one taken here.
+        // Flushes a full buffer now, not at the push: a flush frees every slot whose start is not
+        // in the buffer, and would free the one taken here.
         if self.owner_slots.load(Relaxed) == u32::MAX || self.buffer.is_full() {
             self.flush(recorder);
         }
@@ -283,7 +287,7 @@ impl ActiveRequest {
         if slot == NO_SLOT {
             return None;
         }
-        self.state.lock().stage(&self.buffer, usize::from(slot)).map(f)
+        self.state.lock().overflow_stage(usize::from(slot)).map(f)
     }
 
     fn is_owner(&self, recorder: &Recorder<'_>) -> bool {

@@ -1,4 +1,4 @@
-//! What sweeping needs from outside, and where its results go.
+//! Writes ended stages and requests to the store.
 
 use crate::{
     catalog::{self, Family},
@@ -7,100 +7,94 @@ use crate::{
     outcome::Outcome,
     store::{SeriesKey, Store, Writer},
     symbol::Symbol,
-    timeline::{
-        edge_buffer::EdgeBuffer,
-        shares::ClosedStage,
-        stage_cell::{StageCell, StageLabel},
-    },
+    timeline::identity::RequestIdentity,
     well_known::{self, Groups},
 };
 
-/// What sweeping needs from the engine and the calling thread.
+/// The engine and the calling thread's writer, as one call records with them.
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) store: &'a Store,
     pub(crate) groups: &'a Groups,
     pub(crate) writer: &'a mut Writer,
-    /// The calling thread, to tell whether it is home.
+    /// The calling thread.
     pub(crate) thread: u32,
 }
 
-// === impl Context ===
+/// A stage that has ended. Times are nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EndedStage {
+    pub(super) name: Symbol,
+    pub(super) provider: Symbol,
+    pub(super) model: Symbol,
+    pub(super) error: Symbol,
+    /// The recorded span, or zero.
+    pub(super) span_id: u64,
+    pub(super) duration: u64,
+    pub(super) busy: u64,
+}
+
+// === impl Recorder ===
 
 impl Recorder<'_> {
-    pub(super) fn nanos(&self, offset: u64) -> u64 {
-        self.clock.between(Ticks(0), Ticks(offset)).get()
+    /// Converts ticks to nanoseconds.
+    pub(super) fn nanos(&self, ticks: u64) -> u64 {
+        self.clock.between(Ticks(0), Ticks(ticks)).get()
     }
 
-    /// Records all of an ended stage but its share, which is known for good only at the request's end.
-    pub(super) fn record_stage(
-        &mut self,
-        stage: &StageCell,
-        buffer: &EdgeBuffer,
-        closed: ClosedStage,
-    ) {
-        let endpoint = buffer.endpoint();
-        let trace = buffer.trace().trace_ref(stage.span_id(), self.clock);
-        let busy = self.nanos(stage.busy());
-        let name = stage.stage();
-        let values = [(catalog::STAGE_DURATION, closed.duration), (catalog::STAGE_BUSY, busy)];
-        let mut is_exemplar =
-            self.record(&catalog::STAGE, SeriesKey::new([name, endpoint]), &values, trace);
-        let error = stage.label(StageLabel::Error);
-        if error != Symbol::ABSENT {
-            let key = SeriesKey::new([name, endpoint, error]);
+    /// Records everything about an ended stage except its share, which is final only at the
+    /// request's end.
+    pub(super) fn record_stage(&mut self, stage: EndedStage, request: &RequestIdentity) {
+        let endpoint = request.endpoint();
+        let trace = request.trace_ref(stage.span_id, self.clock);
+        let key = SeriesKey::new([stage.name, endpoint]);
+        let values = [(catalog::STAGE_DURATION, stage.duration), (catalog::STAGE_BUSY, stage.busy)];
+        self.record(&catalog::STAGE, key, &values, trace, request);
+        if stage.error != Symbol::ABSENT {
+            let key = SeriesKey::new([stage.name, endpoint, stage.error]);
             self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
         }
-        let position = match name {
-            well_known::BACKEND_FETCH => Some(catalog::BACKEND_TTFB),
-            well_known::STREAM_PROCESSING => Some(catalog::STREAMING_DURATION),
-            _ => None,
+        let position = match stage.name {
+            well_known::BACKEND_FETCH => catalog::BACKEND_TTFB,
+            well_known::STREAM_PROCESSING => catalog::STREAMING_DURATION,
+            _ => return,
         };
-        if let Some(position) = position {
-            let provider = well_known::or_unknown(stage.label(StageLabel::Provider));
-            let model = well_known::or_unknown(stage.label(StageLabel::Model));
-            let key = SeriesKey::new([provider, model, endpoint]);
-            let values = [(position, closed.duration)];
-            is_exemplar |= self.record(&catalog::BACKEND, key, &values, trace);
-        }
-        if is_exemplar {
-            buffer.trace().use_as_exemplar();
-        }
+        let [provider, model] = [stage.provider, stage.model].map(well_known::or_unknown);
+        let key = SeriesKey::new([provider, model, endpoint]);
+        self.record(&catalog::BACKEND, key, &[(position, stage.duration)], trace, request);
     }
 
-    pub(super) fn record_shares(&mut self, shares: &mut Vec<(Symbol, u64)>, buffer: &EdgeBuffer) {
-        let endpoint = buffer.endpoint();
-        let trace = buffer.trace().trace_ref(0, self.clock);
-        let mut is_exemplar = false;
+    /// Records and removes the shares of stages.
+    pub(super) fn record_shares(
+        &mut self,
+        shares: &mut Vec<(Symbol, u64)>,
+        request: &RequestIdentity,
+    ) {
+        let endpoint = request.endpoint();
+        let trace = request.trace_ref(0, self.clock);
         for (stage, share) in shares.drain(..) {
             let key = SeriesKey::new([stage, endpoint]);
             let values = [(catalog::STAGE_SHARE, share)];
-            is_exemplar |= self.record(&catalog::STAGE, key, &values, trace);
-        }
-        if is_exemplar {
-            buffer.trace().use_as_exemplar();
+            self.record(&catalog::STAGE, key, &values, trace, request);
         }
     }
 
-    /// Records a request as a whole; `frontend` is the sum of its frontend stages, if it had any.
+    /// Records a request as a whole. `frontend` is the sum of its frontend stages, if it had any.
     pub(super) fn record_request(
         &mut self,
-        buffer: &EdgeBuffer,
         outcome: Outcome,
         duration: u64,
         frontend: Option<u64>,
+        request: &RequestIdentity,
     ) {
-        let endpoint = buffer.endpoint();
-        let trace = buffer.trace().trace_ref(0, self.clock);
-        let series = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
-        let mut is_exemplar = self.record(&catalog::REQUEST, series, &[(0, duration)], trace);
+        let endpoint = request.endpoint();
+        let trace = request.trace_ref(0, self.clock);
+        let key = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
+        self.record(&catalog::REQUEST, key, &[(0, duration)], trace, request);
         if let Some(frontend) = frontend {
-            let series = SeriesKey::new([endpoint]);
-            is_exemplar |= self.record(&catalog::FRONTEND, series, &[(0, frontend)], trace);
-        }
-        if is_exemplar {
-            buffer.trace().use_as_exemplar();
+            let key = SeriesKey::new([endpoint]);
+            self.record(&catalog::FRONTEND, key, &[(0, frontend)], trace, request);
         }
     }
 
@@ -110,7 +104,10 @@ impl Recorder<'_> {
         key: SeriesKey,
         values: &[(usize, u64)],
         trace: Option<TraceRef>,
-    ) -> bool {
-        self.writer.record(self.store, family, key, values, trace)
+        request: &RequestIdentity,
+    ) {
+        if self.writer.record(self.store, family, key, values, trace) {
+            request.mark_exemplar();
+        }
     }
 }

@@ -417,7 +417,7 @@ fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
 #[test]
 fn an_unusual_request_leaves_no_memory_behind() {
     let mut list: Vec<u64> = (0..10_000).collect();
-    shares::empty(&mut list, 64);
+    shares::clear(&mut list, 64);
     assert!(list.is_empty() && list.capacity() <= 64);
     // What the engine's documentation says of memory.
     assert!(size_of::<ActiveRequest>() <= 2176, "{}", size_of::<ActiveRequest>());
