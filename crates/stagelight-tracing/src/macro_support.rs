@@ -4,7 +4,6 @@
 //! any release. It knows spans and outcomes, and nothing of layers, timelines or metrics: the
 //! attributes only write fields, and whoever listens to spans reads them.
 
-use std::sync::Arc;
 use std::thread;
 
 use stagelight_core::Outcome;
@@ -12,43 +11,12 @@ use tracing::Span;
 
 use crate::site::{ERROR_FIELD, OUTCOME_FIELD};
 
+pub use stagelight_core::ErrorType;
+
 /// Longest name of a stage, in bytes.
 ///
 /// A name becomes a label value of several series, and a longer one would not fit a legend.
 pub const STAGE_NAME_MAX: usize = 64;
-
-/// The value of `error.type` for an error: what kind of failure it is.
-///
-/// Without it, `#[stage]` and `#[request]` record the name of the error's Rust type. Implement it
-/// where that says too little (one enum for every failure) or too much.
-///
-/// The value becomes a label of `request.stage.errors`, so there must be few of them: never format
-/// a message, an address or an id into it. That is why it is a `&'static str`.
-/// `"timeout"` has a meaning of its own: a `#[request]` that returns such an error has the outcome
-/// `timeout` instead of `error`.
-///
-/// ```
-/// # use stagelight_tracing::macro_support::ErrorType;
-/// enum AuthError {
-///     UnknownKey,
-///     Expired { since_days: u32 },
-/// }
-///
-/// impl ErrorType for AuthError {
-///     fn error_type(&self) -> &'static str {
-///         match self {
-///             Self::UnknownKey => "unknown_key",
-///             Self::Expired { .. } => "expired_key",
-///         }
-///     }
-/// }
-/// # assert_eq!(AuthError::Expired { since_days: 3 }.error_type(), "expired_key");
-/// # assert_eq!(AuthError::UnknownKey.error_type(), "unknown_key");
-/// ```
-pub trait ErrorType {
-    /// Returns the kind of this error, such as `"unknown_key"` or `"timeout"`.
-    fn error_type(&self) -> &'static str;
-}
 
 /// A function's return value, asked whether it is an error.
 ///
@@ -97,26 +65,6 @@ pub struct RequestGuard {
     // `None` once the end is recorded.
     span: Option<Span>,
     began_unwinding: bool,
-}
-
-// === impl ErrorType ===
-
-impl<E: ErrorType + ?Sized> ErrorType for Box<E> {
-    fn error_type(&self) -> &'static str {
-        (**self).error_type()
-    }
-}
-
-impl<E: ErrorType + ?Sized> ErrorType for Arc<E> {
-    fn error_type(&self) -> &'static str {
-        (**self).error_type()
-    }
-}
-
-impl<E: ErrorType + ?Sized> ErrorType for &E {
-    fn error_type(&self) -> &'static str {
-        (**self).error_type()
-    }
 }
 
 // === impl Returned ===

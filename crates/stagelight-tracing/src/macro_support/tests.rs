@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
