@@ -1,6 +1,6 @@
 //! Who a stream waited for, told from the order of polls alone.
 
-use stagelight_core::{Engine, Nanos, Outcome, SpanKey, Ticks, catalog};
+use stagelight_core::{Engine, Nanos, Outcome, Ticks, catalog, layer_api::StreamStage};
 use tracing::Span;
 
 use crate::{end::End, failure::Failure};
@@ -30,7 +30,7 @@ pub(crate) struct Flow {
 #[derive(Debug)]
 pub(crate) struct StageFlow {
     pub(crate) flow: Flow,
-    key: SpanKey,
+    stage: StreamStage,
 }
 
 /// The values of a stream, by position in its family; unknown ones are left out.
@@ -124,8 +124,8 @@ impl Flow {
 impl StageFlow {
     /// Takes the stream for that of `span`. `None` if that is another stage, or measured by nobody.
     pub(crate) fn of(flow: Flow, span: &Span) -> Option<Self> {
-        let key = flow.engine.stream_key(span)?;
-        Some(Self { flow, key })
+        let stage = StreamStage::from_span(flow.engine.spans(), span)?;
+        Some(Self { flow, stage })
     }
 
     /// Ends the stream, and records it. To be called before the span is let go.
@@ -137,7 +137,7 @@ impl StageFlow {
             End::Failed(_) => Outcome::Error,
         };
         let engine = self.flow.engine.clone();
-        engine.record_stream(self.key, self.flow.end(bytes, outcome).as_slice());
+        self.stage.record(engine.spans(), self.flow.end(bytes, outcome).as_slice());
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use stagelight_core::{Engine, Group, Outcome, SpanKey, StageAttribute, StageId};
+use stagelight_core::{
+    Engine, Group, Outcome,
+    layer_api::{SpanKey, StageAttribute, StageId},
+};
 use tracing::{
     Metadata,
     field::{Field, Visit},
@@ -25,7 +28,7 @@ pub(crate) fn stage(attributes: &Attributes<'_>, field: usize, engine: &Engine) 
 pub(crate) fn open_request(attributes: &Attributes<'_>, engine: &Engine) -> SpanKey {
     let mut visitor = Endpoint { engine, opened: None };
     attributes.record(&mut visitor);
-    visitor.opened.unwrap_or_else(|| engine.open_request_span("unmatched"))
+    visitor.opened.unwrap_or_else(|| engine.spans().open_request("unmatched"))
 }
 
 /// Passes on what a new stage tells of itself besides its name.
@@ -74,7 +77,7 @@ struct Text {
 impl StageName<'_> {
     fn named(&mut self, name: &str) {
         let stage = local::with(|it| it.sites.stage(self.metadata, self.engine, name));
-        self.stage = Some(stage.unwrap_or_else(|| self.engine.stage_id(name)));
+        self.stage = Some(stage.unwrap_or_else(|| self.engine.spans().stage_id(name)));
     }
 }
 
@@ -97,7 +100,7 @@ impl Visit for StageName<'_> {
 impl Visit for Endpoint<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == ENDPOINT_FIELD && self.opened.is_none() {
-            self.opened = Some(self.engine.open_request_span(value));
+            self.opened = Some(self.engine.spans().open_request(value));
         }
     }
 
@@ -118,19 +121,19 @@ impl Visit for StageFields<'_> {
             ERROR_FIELD => StageAttribute::ErrorType,
             OUTCOME_FIELD => {
                 if let Some(outcome) = Outcome::from_label(value) {
-                    self.engine.end_span_request(self.key, outcome);
+                    self.engine.spans().end_request(self.key, outcome);
                 }
                 return;
             }
             GROUP_FIELD => {
                 if let (Some(stage), Some(group)) = (self.stage, Group::from_label(value)) {
-                    self.engine.set_group(stage, group);
+                    self.engine.spans().set_group(stage, group);
                 }
                 return;
             }
             _ => return,
         };
-        self.engine.set_attribute(self.key, attribute, value);
+        self.engine.spans().set_attribute(self.key, attribute, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

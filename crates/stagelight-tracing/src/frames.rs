@@ -1,6 +1,6 @@
 //! The spans that a thread has entered.
 
-use stagelight_core::{SpanKey, Ticks};
+use stagelight_core::{Ticks, layer_api::SpanKey};
 use tracing::span::Id;
 
 /// A span that the thread is in, or has just made.

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use stagelight_core::{Engine, SamplingPolicy, SpanKey, SpanLookup, Ticks};
+use stagelight_core::{
+    Engine, SamplingPolicy, Ticks,
+    layer_api::{SpanEngine, SpanKey, SpanLookup},
+};
 use tracing::{
     Dispatch, Event, Subscriber,
     span::{Attributes, Id, Record},
@@ -88,9 +91,9 @@ impl<L: 'static> StageLayer<L> {
         }
     }
 
-    fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(&'a Engine, SpanKey)> {
+    fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(SpanEngine<'a>, SpanKey)> {
         let layer = subscriber.downcast_ref::<Self>()?;
-        Some((&layer.engine, layer.table.get(id)))
+        Some((layer.engine.spans(), layer.table.get(id)))
     }
 
     /// Opens whatever a new span is, and runs `make` if the layer that makes traces is to see it.
@@ -160,7 +163,7 @@ impl<L: 'static> StageLayer<L> {
             return (parent.plain(), None);
         };
         let now = self.engine.clock().now();
-        let key = self.engine.open_stage_at(parent, stage, now);
+        let key = self.engine.spans().open_stage_at(parent, stage, now);
         if has_attributes {
             fields::attributes(attributes, &self.engine, key, stage);
         }
@@ -258,7 +261,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
             && frame.key.is_stage()
             && !frame.is_repeat
         {
-            self.engine.add_busy(frame.key, frame.entered, self.engine.clock().now());
+            self.engine.spans().add_busy(frame.key, frame.entered, self.engine.clock().now());
         }
         let Some(traces) = &self.traces else { return };
         let key = frame.map_or_else(|| self.table.get(id), |it| it.key);
@@ -270,7 +273,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
         let key = self.table.remove(&id);
-        let is_exemplar = !key.is_none() && self.engine.close_recorded(key);
+        let is_exemplar = !key.is_none() && self.engine.spans().close(key);
         let Some(traces) = self.traces.as_ref().filter(|_| key.is_traced()) else { return };
         if is_exemplar {
             traces.mark_for_exemplar(&id);

@@ -1,6 +1,6 @@
 //! What a callsite's spans are, worked out once for each thread.
 
-use stagelight_core::{Engine, StageId};
+use stagelight_core::{Engine, layer_api::StageId};
 use tracing::Metadata;
 
 /// The field that makes a span a stage.
@@ -103,14 +103,14 @@ impl Sites {
     ) -> StageId {
         let site = self.site(metadata);
         if let Some((id, stage)) = site.last
-            && id == engine.id()
+            && id == engine.spans().engine_id()
             && site.name == name
         {
             return stage;
         }
-        let stage = engine.stage_id(name);
+        let stage = engine.spans().stage_id(name);
         if name.len() <= MAX_NAME_BYTES {
-            site.last = Some((engine.id(), stage));
+            site.last = Some((engine.spans().engine_id(), stage));
             site.name.clear();
             site.name.push_str(name);
         }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use stagelight_core::{
-    Engine, HeadDecision, ParentContext, SamplingInput, SamplingPolicy, SpanKey, UnsampledTrace,
+    Engine, HeadDecision, ParentContext, SamplingInput, SamplingPolicy, UnsampledTrace,
+    layer_api::SpanKey,
 };
 use tracing::{
     Dispatch, Subscriber,
@@ -54,10 +55,10 @@ impl<L> SpanRecorderLayer<L> {
         if key.is_traced() {
             let ids = self.policy.current_ids();
             IS_INSIDE.set(ids.is_some());
-            engine.enter_recorded(key, ids);
+            engine.spans().enter_recorded(key, ids);
         } else if IS_INSIDE.replace(false) {
             // A request that is not recorded, within one that is.
-            engine.set_current(key, None);
+            engine.spans().set_current(key, None);
         }
     }
 
@@ -67,7 +68,7 @@ impl<L> SpanRecorderLayer<L> {
         if left.is_traced() || (innermost.is_traced() && !innermost.is_none()) {
             let ids = self.policy.current_ids().filter(|_| innermost.is_traced());
             IS_INSIDE.set(ids.is_some());
-            engine.set_current(innermost, ids);
+            engine.spans().set_current(innermost, ids);
         }
     }
 
@@ -91,14 +92,14 @@ impl<L> SpanRecorderLayer<L> {
         make: &mut dyn FnMut(),
     ) -> SpanKey {
         let name = attributes.metadata().name();
-        let caller = engine.caller_of(key);
+        let caller = engine.spans().remote_context(key);
         if caller.is_none()
             && let Some(UnsampledTrace { trace_id, span_id, propagated }) =
-                engine.unsampled_trace(parent)
+                engine.spans().unsampled_trace(parent)
         {
             // A request within a request that is not recorded is in the same trace.
             let decision = HeadDecision { is_sampled: false, trace_id, span_id, propagated };
-            return engine.decide(key, &decision);
+            return engine.spans().decide(key, &decision);
         }
         let parent = match &caller {
             Some(caller) => ParentContext::Remote(caller),
@@ -107,15 +108,15 @@ impl<L> SpanRecorderLayer<L> {
             // Only the layer knows the trace of an explicit parent, and so decides for itself.
             None => {
                 make();
-                return engine.leave_to_traces(key);
+                return engine.spans().defer_decision(key);
             }
         };
-        let endpoint = || engine.endpoint_of(key);
+        let endpoint = || engine.spans().endpoint(key);
         let decision = self.policy.decide(SamplingInput { name, parent, endpoint: &endpoint });
         if decision.is_sampled {
             self.policy.in_parent_context(&decision, parent, make);
         }
-        engine.decide(key, &decision)
+        engine.spans().decide(key, &decision)
     }
 }
 

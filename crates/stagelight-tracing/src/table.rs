@@ -7,7 +7,7 @@ use std::sync::{
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use stagelight_core::SpanKey;
+use stagelight_core::layer_api::SpanKey;
 use tracing::span::Id;
 
 /// Threads that `sharded-slab`, which makes the Registry's ids, tells apart: 13 bits.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use stagelight_core::{
     Clock, Engine, Group, ManualClock, Outcome, Series, Snapshot,
     catalog::{self, Family, Label},
+    layer_api::StreamStage,
 };
 use tracing::{Dispatch, Span, dispatcher, field::Empty, info_span};
 use tracing_subscriber::prelude::*;
@@ -443,21 +444,22 @@ impl std::io::Write for Sink {
 fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
     let bench = Bench::new();
     let other = Bench::new();
+    let find = |engine: &Engine, span: &Span| StreamStage::from_span(engine.spans(), span);
     bench.run(|| {
         let request = info_span!("request", stagelight.endpoint = "/chat");
         let _entered = request.enter();
         let stage = info_span!("s", stage = "stream_processing", provider = "p", model = Empty);
-        let key = bench.engine.stream_key(&stage).expect("it is the stage of a stream");
+        let found = find(&bench.engine, &stage).expect("the span is a stage of a stream");
         stage.record("model", "m");
-        bench.engine.record_stream(key, &[(catalog::STREAM_CHUNKS, 3)]);
+        found.record(bench.engine.spans(), &[(catalog::STREAM_CHUNKS, 3)]);
 
-        assert_eq!(other.engine.stream_key(&stage), None, "another engine's key means nothing");
+        assert_eq!(find(&other.engine, &stage), None, "the stage belongs to another engine");
         for span in [&request, &info_span!("o", stage = "other"), &info_span!("plain")] {
-            assert_eq!(bench.engine.stream_key(span), None);
+            assert_eq!(find(&bench.engine, span), None);
         }
     });
-    assert_eq!(bench.engine.stream_key(&Span::none()), None);
-    assert_eq!(Engine::new().stream_key(&Span::none()), None, "no layer has been made for it");
+    assert_eq!(find(&bench.engine, &Span::none()), None);
+    assert_eq!(find(&Engine::new(), &Span::none()), None, "the engine has no layer");
 
     let snapshot = bench.engine.snapshot();
     let series: Vec<_> = snapshot.of(&catalog::STREAM_BACKEND).collect();
@@ -477,6 +479,6 @@ fn the_stage_of_a_stream_is_found_on_our_registry_too() {
     dispatcher::with_default(&Dispatch::new(subscriber), || {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         let stage = info_span!("s", stage = "stream_processing");
-        assert!(engine.stream_key(&stage).is_some());
+        assert!(StreamStage::from_span(engine.spans(), &stage).is_some());
     });
 }

@@ -11,7 +11,7 @@ use crate::{
             Ordering::{Acquire, Relaxed, Release},
         },
     },
-    trace::{HeadDecision, RemoteContext, UnsampledTrace},
+    trace::{HeadDecision, RemoteContext},
 };
 
 /// A request's endpoint and trace.
@@ -80,16 +80,10 @@ impl RequestIdentity {
         self.is_decided.load(Relaxed)
     }
 
-    /// Returns the trace context to propagate if the decision was not to sample.
-    pub(crate) fn unsampled_trace(&self) -> Option<UnsampledTrace> {
-        if !self.is_decided() || self.is_sampled.load(Relaxed) {
-            return None;
-        }
-        Some(UnsampledTrace {
-            trace_id: self.trace_id(),
-            span_id: self.span_id.load(Relaxed),
-            propagated: self.remote_context(),
-        })
+    /// Returns the ids to propagate if the decision was not to sample.
+    pub(crate) fn unsampled_ids(&self) -> Option<(u128, u64)> {
+        let is_unsampled = self.is_decided() && !self.is_sampled.load(Relaxed);
+        is_unsampled.then(|| (self.trace_id(), self.span_id.load(Relaxed)))
     }
 
     /// Stores the ids under which the request's own span is recorded.

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::shares;
 use crate::{
-    Clock, Engine, ManualClock, Outcome, Request, Series, SpanKey, StageAttribute, Ticks, catalog,
+    Clock, Engine, ManualClock, Outcome, Request, Series, Ticks, catalog,
     key::NO_SLOT,
+    layer_api::{SpanKey, StageAttribute},
     stage::UNATTRIBUTED,
     store::Writer,
     symbol::Symbol,
@@ -27,12 +28,17 @@ impl Bench {
         let (clock, manual) = Clock::manual();
         let engine = Engine::with_clock(clock);
         let request = engine.start_request("/test");
-        let root = request.link(|| engine.open_request_span("/test"));
+        let root = request.link(|| engine.spans().open_request("/test"));
         Self { engine, clock: manual, request, root }
     }
 
     fn open(&self, parent: SpanKey, stage: &str) -> SpanKey {
-        self.engine.open_stage(parent, self.engine.stage_id(stage))
+        let spans = self.engine.spans();
+        spans.open_stage(parent, spans.stage_id(stage))
+    }
+
+    fn close(&self, key: SpanKey) {
+        self.engine.spans().close(key);
     }
 
     fn advance(&self, nanos: u64) {
@@ -41,7 +47,7 @@ impl Bench {
 
     fn end(&mut self) -> u64 {
         let duration = self.request.end(Outcome::Ok).get();
-        self.engine.close(self.root);
+        self.engine.spans().close(self.root);
         duration
     }
 
@@ -72,9 +78,9 @@ fn a_nested_stage_takes_its_time_from_the_one_around_it() {
     bench.advance(20);
     let inner = bench.open(outer, "inner");
     bench.advance(40);
-    bench.engine.close(inner);
+    bench.close(inner);
     bench.advance(30);
-    bench.engine.close(outer);
+    bench.close(outer);
     bench.advance(5);
     assert_eq!(bench.end(), 105);
     bench.check(catalog::STAGE_DURATION, &[("inner", 40), ("outer", 90)]);
@@ -88,9 +94,9 @@ fn stages_side_by_side_split_the_time_evenly() {
     bench.advance(10);
     let right = bench.open(bench.root, "right");
     bench.advance(30);
-    bench.engine.close(left);
+    bench.close(left);
     bench.advance(7);
-    bench.engine.close(right);
+    bench.close(right);
     assert_eq!(bench.end(), 47);
     bench.check(catalog::STAGE_SHARE, &[("left", 25), ("right", 22), (UNATTRIBUTED, 0)]);
 }
@@ -103,8 +109,8 @@ fn a_stage_that_outlives_its_request_keeps_its_duration_and_loses_nothing_else()
     let duration = bench.request.end(Outcome::Ok).get();
     bench.advance(60);
     bench.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
-    bench.engine.close(late);
-    bench.engine.close(bench.root);
+    bench.close(late);
+    bench.close(bench.root);
     assert_eq!(duration, 40);
     bench.check(catalog::STAGE_DURATION, &[("late", 100)]);
     bench.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
@@ -118,9 +124,9 @@ fn a_request_of_a_thousand_stages_is_swept_as_it_goes() {
         bench.advance(3);
         let inner = bench.open(outer, "inner");
         bench.advance(5);
-        bench.engine.close(inner);
+        bench.close(inner);
     }
-    bench.engine.close(outer);
+    bench.close(outer);
     assert_eq!(bench.end(), 8000);
     bench.check(catalog::STAGE_DURATION, &[("inner", 5000), ("outer", 8000)]);
     bench.check(catalog::STAGE_SHARE, &[("inner", 5000), ("outer", 3000), (UNATTRIBUTED, 0)]);
@@ -132,7 +138,7 @@ fn a_fan_out_wider_than_the_lane_is_measured_in_full() {
     let stages: Vec<_> = (0..500).map(|_| bench.open(bench.root, "fan")).collect();
     bench.advance(1000);
     for stage in stages {
-        bench.engine.close(stage);
+        bench.close(stage);
     }
     assert_eq!(bench.end(), 1000);
     bench.check(catalog::STAGE_DURATION, &[("fan", 500 * 1000)]);
@@ -145,7 +151,7 @@ fn stages_beyond_the_limit_are_counted() {
     let stages: Vec<_> = (0..1030).map(|_| bench.open(bench.root, "fan")).collect();
     assert_eq!(stages.iter().filter(|it| !it.is_stage()).count(), 6);
     for stage in stages {
-        bench.engine.close(stage);
+        bench.close(stage);
     }
     bench.end();
     let snapshot = bench.engine.snapshot();
@@ -159,7 +165,7 @@ fn stages_beyond_the_limit_are_counted() {
 fn a_stage_outside_any_request_is_counted_and_not_measured() {
     let bench = Bench::new();
     let stage = bench.open(SpanKey::NONE, "lost");
-    bench.engine.close(stage);
+    bench.close(stage);
     assert!(stage.is_none());
     let snapshot = bench.engine.snapshot();
     let dropped: Vec<_> = snapshot.of(&catalog::DROPPED).collect();
@@ -172,18 +178,18 @@ fn busy_time_adds_up_over_threads() {
     let stage = bench.open(bench.root, "polled");
     let entered = bench.engine.clock().now();
     bench.advance(7);
-    bench.engine.add_busy(stage, entered, bench.engine.clock().now());
+    bench.engine.spans().add_busy(stage, entered, bench.engine.clock().now());
     let engine = bench.engine.clone();
     let clock = bench.clock.clone();
     std::thread::spawn(move || {
         let entered = engine.clock().now();
         clock.advance(Duration::from_nanos(11));
-        engine.add_busy(stage, entered, engine.clock().now());
+        engine.spans().add_busy(stage, entered, engine.clock().now());
     })
     .join()
     .unwrap();
     bench.advance(100);
-    bench.engine.close(stage);
+    bench.close(stage);
     bench.end();
     bench.check(catalog::STAGE_BUSY, &[("polled", 18)]);
 }
@@ -192,14 +198,14 @@ fn busy_time_adds_up_over_threads() {
 fn backend_stages_tell_provider_and_model_when_they_close() {
     let mut bench = Bench::new();
     let fetch = bench.open(bench.root, "backend_fetch");
-    bench.engine.set_attribute(fetch, StageAttribute::Provider, "openai");
+    bench.engine.spans().set_attribute(fetch, StageAttribute::Provider, "openai");
     bench.advance(100);
-    bench.engine.set_attribute(fetch, StageAttribute::Model, "gpt");
-    bench.engine.set_attribute(fetch, StageAttribute::ErrorType, "timeout");
-    bench.engine.close(fetch);
+    bench.engine.spans().set_attribute(fetch, StageAttribute::Model, "gpt");
+    bench.engine.spans().set_attribute(fetch, StageAttribute::ErrorType, "timeout");
+    bench.close(fetch);
     let stream = bench.open(bench.root, "stream_processing");
     bench.advance(50);
-    bench.engine.close(stream);
+    bench.close(stream);
     bench.end();
     let snapshot = bench.engine.snapshot();
     let backends: Vec<_> = snapshot.of(&catalog::BACKEND).collect();
@@ -218,7 +224,7 @@ fn frontend_processing_is_one_value_a_request() {
     for stage in ["request_parsing", "auth_validation", "backend_fetch", "request_preparation"] {
         let stage = bench.open(bench.root, stage);
         bench.advance(100);
-        bench.engine.close(stage);
+        bench.close(stage);
     }
     bench.end();
     let snapshot = bench.engine.snapshot();
@@ -231,11 +237,11 @@ fn a_dropped_request_is_cancelled_and_a_stale_key_is_ignored() {
     let (clock, manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     let request = engine.start_request("/gone");
-    let root = request.link(|| engine.open_request_span("/gone"));
+    let root = request.link(|| engine.spans().open_request("/gone"));
     manual.advance(Duration::from_nanos(9));
     drop(request);
-    engine.close(root);
-    let stage = engine.open_stage(root, engine.stage_id("late"));
+    engine.spans().close(root);
+    let stage = engine.spans().open_stage(root, engine.spans().stage_id("late"));
     assert!(!stage.is_stage());
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
@@ -248,13 +254,13 @@ fn a_request_without_a_guard_ends_with_its_span_or_its_outcome() {
     let (clock, manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     for outcome in [None, Some(Outcome::Error)] {
-        let root = engine.open_request_span("job");
+        let root = engine.spans().open_request("job");
         manual.advance(Duration::from_nanos(5));
         if let Some(outcome) = outcome {
-            engine.end_span_request(root, outcome);
+            engine.spans().end_request(root, outcome);
         }
         manual.advance(Duration::from_nanos(100));
-        engine.close(root);
+        engine.spans().close(root);
     }
     let snapshot = engine.snapshot();
     let sums: Vec<_> = snapshot
@@ -267,8 +273,8 @@ fn a_request_without_a_guard_ends_with_its_span_or_its_outcome() {
 /// Drives a request span and a stage on a thread of its own, and returns their keys.
 fn open_in_thread(engine: &Engine, endpoint: &str) -> (SpanKey, SpanKey) {
     let open = || {
-        let span = engine.open_request_span(endpoint);
-        (span, engine.open_stage(span, engine.stage_id("stage")))
+        let span = engine.spans().open_request(endpoint);
+        (span, engine.spans().open_stage(span, engine.spans().stage_id("stage")))
     };
     std::thread::scope(|it| it.spawn(open).join().unwrap())
 }
@@ -280,8 +286,8 @@ fn a_request_whose_thread_is_gone_is_measured_by_others() {
     for round in 1..=20 {
         let (span, stage) = open_in_thread(&engine, "/left");
         manual.advance(Duration::from_nanos(3));
-        engine.close(stage);
-        engine.close(span);
+        engine.spans().close(stage);
+        engine.spans().close(span);
         let snapshot = engine.snapshot();
         let share = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "stage");
         let share = share.unwrap().histogram(catalog::STAGE_SHARE).unwrap();
@@ -296,8 +302,8 @@ fn making_a_span_that_panics_links_nothing_later() {
     let mut request = engine.start_request("/guarded");
     let make = || request.link(|| panic!("while the span is made"));
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).unwrap_err();
-    let other = engine.open_request_span("/other");
-    engine.close(other);
+    let other = engine.spans().open_request("/other");
+    engine.spans().close(other);
     request.end(Outcome::Ok);
     let snapshot = engine.snapshot();
     let endpoints: Vec<_> =
@@ -311,12 +317,12 @@ fn a_link_within_a_link_leaves_the_outer_one_waiting() {
     let outer = bench.engine.start_request("/outer");
     let inner = bench.engine.start_request("/inner");
     let (first, second) = outer.link(|| {
-        let first = inner.link(|| bench.engine.open_request_span("/inner"));
-        (first, bench.engine.open_request_span("/outer"))
+        let first = inner.link(|| bench.engine.spans().open_request("/inner"));
+        (first, bench.engine.spans().open_request("/outer"))
     });
     drop((inner, outer));
-    bench.engine.close(first);
-    bench.engine.close(second);
+    bench.close(first);
+    bench.close(second);
     let snapshot = bench.engine.snapshot();
     let outcomes: Vec<_> =
         snapshot.of(&catalog::REQUEST).map(|it| it.values[1].to_string()).collect();
@@ -330,10 +336,10 @@ fn an_ended_request_keeps_its_endpoint_and_links_no_span() {
     let late = bench.open(bench.root, "late");
     bench.request.end(Outcome::Ok);
     bench.request.set_endpoint("/renamed");
-    let other = bench.request.link(|| bench.engine.open_request_span("/other"));
-    bench.engine.close(late);
-    bench.engine.close(bench.root);
-    bench.engine.close(other);
+    let other = bench.request.link(|| bench.engine.spans().open_request("/other"));
+    bench.close(late);
+    bench.close(bench.root);
+    bench.close(other);
     let snapshot = bench.engine.snapshot();
     let stage = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "late").unwrap();
     assert_eq!(stage.value(catalog::Label::Endpoint), "/test");
@@ -349,12 +355,12 @@ fn guard_and_span_may_let_go_on_different_threads_in_any_order() {
     const REQUESTS: u64 = 500;
     for _ in 0..REQUESTS {
         let mut request = engine.start_request("/both");
-        let span = request.link(|| engine.open_request_span("/both"));
-        let stage = engine.open_stage(span, engine.stage_id("stage"));
+        let span = request.link(|| engine.spans().open_request("/both"));
+        let stage = engine.spans().open_stage(span, engine.spans().stage_id("stage"));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                engine.close(stage);
-                engine.close(span);
+                engine.spans().close(stage);
+                engine.spans().close(span);
             });
             request.end(Outcome::Ok);
         });
@@ -402,10 +408,10 @@ fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
         let mut bench = Bench::new();
         // Stages of others, closed at home: edges in its lane that take none of its slots. 64 fill it.
         let open = || (0..edges).map(|_| bench.open(bench.root, "theirs")).collect::<Vec<_>>();
-        on(true, open).into_iter().for_each(|it| bench.engine.close(it));
+        on(true, open).into_iter().for_each(|it| bench.close(it));
         let ours = ["first", "second", "third"].map(|it| bench.open(bench.root, it));
         bench.advance(10);
-        ours.into_iter().for_each(|it| bench.engine.close(it));
+        ours.into_iter().for_each(|it| bench.close(it));
         bench.end();
         bench.check(
             catalog::STAGE_DURATION,
@@ -436,7 +442,7 @@ impl Random {
 
 /// Opens and closes stages below `top` at random, and closes them all in the end. Returns how many there were.
 fn open_and_close(engine: &Engine, top: SpanKey, mut random: Random) -> u64 {
-    let stages = ["a", "b", "c"].map(|it| engine.stage_id(it));
+    let stages = ["a", "b", "c"].map(|it| engine.spans().stage_id(it));
     let mut open = vec![top];
     let mut opened = 0;
     for _ in 0..random.below(300) {
@@ -444,17 +450,19 @@ fn open_and_close(engine: &Engine, top: SpanKey, mut random: Random) -> u64 {
             let parent = open[random.below(open.len())];
             // Children of one parent may close in any order, but not before their own.
             let parent = if random.below(3) == 0 { top } else { parent };
-            open.push(engine.open_stage(parent, stages[random.below(3)]));
+            open.push(engine.spans().open_stage(parent, stages[random.below(3)]));
             opened += 1;
         } else if 1 < open.len() {
             let now = engine.clock().now();
             let key = *open.last().unwrap();
-            engine.add_busy(key, now, engine.clock().now());
+            engine.spans().add_busy(key, now, engine.clock().now());
             open.pop();
-            engine.close(key);
+            engine.spans().close(key);
         }
     }
-    open.drain(1..).rev().for_each(|it| engine.close(it));
+    for key in open.drain(1..).rev() {
+        engine.spans().close(key);
+    }
     opened
 }
 
@@ -468,8 +476,8 @@ fn threads_that_share_requests_lose_nothing() {
         for number in 0..REQUESTS {
             let seed = driver << 32 | number << 8;
             let mut request = engine.start_request("/shared");
-            let root = request.link(|| engine.open_request_span("/shared"));
-            let outer = engine.open_stage(root, engine.stage_id("outer"));
+            let root = request.link(|| engine.spans().open_request("/shared"));
+            let outer = engine.spans().open_stage(root, engine.spans().stage_id("outer"));
             opened += 1 + std::thread::scope(|scope| {
                 let engine = &engine;
                 let helpers = [1, 2].map(|it| {
@@ -491,8 +499,8 @@ fn threads_that_share_requests_lose_nothing() {
                 }
                 opened + helpers.map(|it| it.join().unwrap()).iter().sum::<u64>()
             });
-            engine.close(outer);
-            engine.close(root);
+            engine.spans().close(outer);
+            engine.spans().close(root);
         }
         opened
     };
@@ -603,7 +611,7 @@ fn run(steps: &[Step]) -> (Bench, Model, usize) {
                 let Some(leaf) = at.checked_rem(leaves.len()).map(|it| leaves[it]) else {
                     continue;
                 };
-                on(remote, || bench.engine.close(leaf.key));
+                on(remote, || bench.close(leaf.key));
                 model.open.retain(|it| it.key != leaf.key);
                 *model.durations.entry(leaf.name.to_owned()).or_default() +=
                     model.now - leaf.opened;
@@ -617,7 +625,7 @@ fn run(steps: &[Step]) -> (Bench, Model, usize) {
         }
     }
     while let Some(leaf) = model.innermost().pop() {
-        bench.engine.close(leaf.key);
+        bench.close(leaf.key);
         model.open.retain(|it| it.key != leaf.key);
         *model.durations.entry(leaf.name.to_owned()).or_default() += model.now - leaf.opened;
     }
