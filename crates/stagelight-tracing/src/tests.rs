@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use proptest::prelude::*;
 use stagelight_core::{
     Clock, Engine, Group, ManualClock, Outcome, Series, Snapshot,
     catalog::{self, Family, Label},
@@ -481,4 +482,90 @@ fn the_stage_of_a_stream_is_found_on_our_registry_too() {
         let stage = info_span!("s", stage = "stream_processing");
         assert!(StreamStage::from_span(engine.spans(), &stage).is_some());
     });
+}
+
+/// What a thread does with its spans at one instant.
+#[derive(Clone, Debug)]
+enum Step {
+    Advance(u64),
+    /// Creates a span below the current one: a request, a plain span, or one of two stages.
+    Create(usize),
+    /// Enters the span of this number, modulo how many are open.
+    Enter(usize),
+    /// Drops the guard of this number, in any order.
+    Exit(usize),
+    /// Drops the handle of this number, which closes the span once no guard holds it.
+    Close(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1_u64..50).prop_map(Step::Advance),
+        4 => (0_usize..4).prop_map(Step::Create),
+        5 => any::<usize>().prop_map(Step::Enter),
+        4 => any::<usize>().prop_map(Step::Exit),
+        2 => any::<usize>().prop_map(Step::Close),
+    ]
+}
+
+fn take<T>(list: &mut Vec<T>, number: usize) {
+    if let Some(at) = number.checked_rem(list.len()) {
+        drop(list.remove(at));
+    }
+}
+
+fn run(steps: &[Step], clock: &ManualClock) {
+    let (mut spans, mut guards) = (Vec::<Span>::new(), Vec::new());
+    for step in steps {
+        match *step {
+            Step::Advance(by) => clock.advance(Duration::from_nanos(by)),
+            Step::Create(0) => spans.push(info_span!("request", stagelight.endpoint = "/x")),
+            Step::Create(1) => spans.push(info_span!("plain")),
+            Step::Create(2) => spans.push(info_span!("a", stage = "a")),
+            Step::Create(_) => spans.push(info_span!("b", stage = "b")),
+            Step::Enter(number) => {
+                if let Some(at) = number.checked_rem(spans.len()) {
+                    guards.push(spans[at].clone().entered());
+                }
+            }
+            Step::Exit(number) => take(&mut guards, number),
+            Step::Close(number) => take(&mut spans, number),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_registry_measures_the_same(steps in prop::collection::vec(step(), 0..60)) {
+        let measure = |subscriber: fn(&Engine, &Engine) -> Dispatch| {
+            let (clock, manual) = Clock::manual();
+            let engine = Engine::with_clock(clock.clone());
+            let other = Engine::with_clock(clock);
+            dispatcher::with_default(&subscriber(&engine, &other), || run(&steps, &manual));
+            let engines = [engine, other].map(|it| it.snapshot());
+            engines.map(|snapshot| {
+                let sums = |position| by_first_label(&snapshot, &catalog::STAGE, position);
+                (
+                    [catalog::STAGE_DURATION, catalog::STAGE_BUSY, catalog::STAGE_SHARE].map(sums),
+                    by_first_label(&snapshot, &catalog::REQUEST, 0),
+                )
+            })
+        };
+        let plain = measure(|engine, other| {
+            let layer = StageLayer::new(engine).and_then(StageLayer::new(other));
+            Dispatch::new(tracing_subscriber::registry().with(layer))
+        });
+        let shared = measure(|engine, other| {
+            let subscriber = crate::registry().with(StageLayer::new(engine));
+            Dispatch::new(subscriber.with(StageLayer::new(other)))
+        });
+        prop_assert_eq!(&shared, &plain);
+        let filtered = measure(|engine, other| {
+            let filter = tracing_subscriber::filter::LevelFilter::WARN;
+            let quiet = tracing_subscriber::fmt::layer().with_filter(filter);
+            let subscriber = crate::registry().with(StageLayer::new(engine)).with(quiet);
+            Dispatch::new(subscriber.with(StageLayer::new(other)))
+        });
+        prop_assert_eq!(&filtered, &plain);
+    }
 }

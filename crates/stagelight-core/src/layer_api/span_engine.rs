@@ -153,6 +153,7 @@ impl<'a> SpanEngine<'a> {
     ///
     /// Returns `true` for a request span that an [exemplar](crate::ExemplarReader) refers to, so
     /// that its trace is kept.
+    #[expect(clippy::must_use_candidate, reason = "only a span recorder needs the result")]
     pub fn close(self, key: SpanKey) -> bool {
         if !key.is_stage() && !key.is_request() {
             return false;
