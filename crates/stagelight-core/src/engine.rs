@@ -1,4 +1,4 @@
-//! The engine: what a service measures with.
+//! The engine, as a service uses it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +18,7 @@ use crate::{
 
 static GLOBAL: OnceLock<Engine> = OnceLock::new();
 
-/// Measures requests and stages, and holds everything that is measured.
+/// Measures requests and stages, and stores the results.
 ///
 /// Clones are cheap and refer to the same engine. A service has one; tests create as many as they
 /// need.
@@ -61,8 +61,8 @@ impl Engine {
         Self(Arc::new(EngineState::new(clock, FineBuckets::ForQuantiles)))
     }
 
-    /// Creates an engine whose histograms all have fine buckets, so that each can be exported as
-    /// a base-2 exponential histogram. Otherwise, only metrics with quantiles have them.
+    /// Creates an engine with fine buckets in every histogram, so that each can be exported as a
+    /// base-2 exponential histogram. Otherwise, only metrics with quantiles have them.
     ///
     /// # Cost
     ///

@@ -22,7 +22,7 @@ use crate::{
     well_known::{self, Dropped, Groups},
 };
 
-/// Everything that is measured with one engine.
+/// Everything measured with one engine.
 #[derive(Debug)]
 // Away from the reference counts, which each guarded request changes: every edge reads this.
 #[repr(align(128))]
@@ -34,7 +34,7 @@ pub(crate) struct EngineState {
     pub(crate) groups: Groups,
     pub(crate) pool: Pool,
     pub(crate) propagator: OnceLock<Arc<dyn Propagator>>,
-    /// Serves threads that are being torn down.
+    /// Serves threads during their teardown.
     spare: Mutex<Option<ThreadState>>,
     threads: AtomicU32,
 }
@@ -56,7 +56,7 @@ pub(crate) struct ThreadState {
     pub(crate) current: Option<CurrentSpan>,
 }
 
-/// An entered span that is recorded in a trace.
+/// An entered span of a recorded trace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CurrentSpan {
     pub(crate) key: SpanKey,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 /// Returns the value of `error.type` for an error.
 ///
 /// For errors without this trait, `#[stage]` and `#[request]` record the name of the error's Rust
-/// type. Implement the trait where that is too coarse (one enum for every failure) or too fine.
+/// type. Implement the trait where the name is too coarse (one enum for every failure) or too
+/// fine.
 ///
 /// The value becomes a label of `request.stage.errors`, so the number of values must be small.
 /// Never format a message, an address or an id into it; the return type `&'static str` prevents

@@ -44,7 +44,7 @@ impl SpanKey {
         Self(self.0 & !(SLOT_MASK | KIND_MASK << KIND_SHIFT) | STAGE << KIND_SHIFT | slot as u64)
     }
 
-    /// Returns the key of a child span that is neither a stage nor a request.
+    /// Returns the key of a child span that measures nothing itself.
     #[must_use]
     pub const fn plain(self) -> Self {
         if self.0 == 0 { self } else { Self(self.0 & !(KIND_MASK << KIND_SHIFT)) }

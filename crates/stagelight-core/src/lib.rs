@@ -1,6 +1,6 @@
 //! The engine behind stagelight: measures the stages of requests from the edges of their spans.
 //!
-//! A *request* is the unit whose time is broken down. A *stage* is a named part of it. While a
+//! A *request* is the unit of the breakdown. A *stage* is a named part of it. While a
 //! request runs, the [`Engine`] only buffers the starts and ends of its stages. When it ends, it
 //! attributes each instant to the innermost open stages, and adds the results to a store that each
 //! thread writes for itself and any number of readers sum.

@@ -31,7 +31,7 @@ pub struct ExemplarReader {
 // === impl ExemplarReader ===
 
 impl ExemplarReader {
-    /// Creates a reader whose first interval begins now.
+    /// Creates a reader. Its first interval begins now.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
         let number = engine.0.store.intervals.join();

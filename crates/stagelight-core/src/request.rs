@@ -91,8 +91,8 @@ impl Request {
 
     /// Changes the endpoint. Does nothing after the request has ended.
     ///
-    /// Values that are already recorded keep the old endpoint. These are the closed stages of a
-    /// request with more than about thirty of them.
+    /// Already recorded values keep the old endpoint: closed stages of a request with more than
+    /// about thirty of them.
     pub fn set_endpoint(&self, endpoint: &str) {
         if self.is_ended() {
             return;
@@ -107,8 +107,8 @@ impl Request {
 
     /// Ends the request and returns its duration. Later calls only return the same duration.
     ///
-    /// Fixes the shares of all stages. The duration of a stage that is still open runs on, and is
-    /// recorded when the stage closes.
+    /// Fixes the shares of all stages. The duration of a stage still open runs on, and is recorded
+    /// when the stage closes.
     pub fn end(&mut self, outcome: Outcome) -> Nanos {
         if let Some(duration) = self.duration {
             return duration;

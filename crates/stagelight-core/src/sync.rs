@@ -1,8 +1,8 @@
 //! Locks and atomics that threads share, so that loom can replace them in the models.
 //!
-//! Unit tests that are built with `--cfg stagelight_model` use loom's types; `cargo xtask model`
+//! Unit tests built with `--cfg stagelight_model` use loom's types; `cargo xtask model`
 //! runs them through all schedules and all values that a relaxed load may return. Reference
-//! counts, thread-locals and cells that are set once remain the standard library's and are not
+//! counts, thread-locals and set-once cells remain the standard library's and are not
 //! modelled.
 
 /// Counters of the whole process, which need a `const` constructor that loom's do not have.

@@ -1,4 +1,4 @@
-//! From the edges of one request's spans to the values that are recorded for it.
+//! From the edges of one request's spans to its recorded values.
 //!
 //! Data flows one way, in the order of the modules below:
 //!

@@ -39,7 +39,7 @@ pub struct HeadDecision {
     pub is_sampled: bool,
     /// The request's trace, recorded or not. Never zero.
     pub trace_id: u128,
-    /// The parent that is propagated to backends if no span is recorded. Never zero.
+    /// The parent propagated to backends if no span is recorded. Never zero.
     pub span_id: u64,
     /// Further context to propagate, if it differs from the remote context.
     pub propagated: Option<RemoteContext>,
@@ -88,7 +88,7 @@ pub struct HeadDecision {
 /// assert!(!OnlyRemote.decide(input).is_sampled);
 /// ```
 pub trait SamplingPolicy: Send + Sync + fmt::Debug {
-    /// Decides about a request whose span is being created.
+    /// Decides about a request while its span is created.
     fn decide(&self, input: SamplingInput<'_>) -> HeadDecision;
 
     /// Runs `make`, which forwards the new span of a sampled request to the span recorder. While
@@ -103,7 +103,7 @@ pub trait SamplingPolicy: Send + Sync + fmt::Debug {
     /// Returns the trace and span ids of the thread's current span if it is recorded.
     fn current_ids(&self) -> Option<(u128, u64)>;
 
-    /// Marks a recorded request span that is about to close, because an exemplar refers to it.
+    /// Marks a recorded request span before it closes, because an exemplar refers to it.
     fn mark_for_exemplar(&self, subscriber: &Dispatch, span: &Id);
 }
 

@@ -8,7 +8,7 @@ use tracing::Metadata;
 
 /// Callsites in a thread's cache. Two with the same place evict each other.
 const CAPACITY: usize = 64;
-/// The longest stage name that is cached. The engine interns none that is longer.
+/// The longest cached stage name. The engine does not intern longer ones.
 const MAX_NAME_BYTES: usize = 256;
 
 /// The kind of a callsite's spans.
@@ -19,14 +19,14 @@ const MAX_NAME_BYTES: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallsiteKind {
     Plain,
-    /// A stage whose other fields are not read at its start.
+    /// A stage without attributes.
     Stage(usize),
     /// A stage with attributes.
     StageWithAttributes(usize),
     Request,
 }
 
-/// The callsites whose spans a thread created lately.
+/// The callsites of a thread's most recent spans.
 #[derive(Debug)]
 pub(crate) struct CallsiteCache(Vec<Callsite>);
 

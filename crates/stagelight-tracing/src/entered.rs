@@ -26,7 +26,7 @@ pub(crate) struct EnteredSpans {
 /// A span as a layer entered it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerSpan {
-    /// The layer. A thread may use several subscribers, whose ids are unrelated.
+    /// The layer. A thread may use several subscribers with unrelated ids.
     pub(crate) layer: u32,
     pub(crate) id: u64,
     /// [`SpanKey::NONE`] outside of any request, so that stages below it are not stages of the
@@ -96,7 +96,7 @@ impl EnteredSpans {
         self.innermost(registry).filter(|it| !it.is_closed).map(|it| Id::from_u64(it.id))
     }
 
-    /// Returns the innermost span of a registry. Layers still see one that is being closed.
+    /// Returns the innermost span of a registry. Layers still see a closing one.
     #[inline]
     pub(crate) fn current(&self, registry: u32) -> Option<Id> {
         self.innermost(registry).map(|it| Id::from_u64(it.id))

@@ -14,10 +14,10 @@ use tracing::{
 
 use crate::thread_state;
 
-/// The endpoint of a request span whose endpoint field is empty.
+/// The endpoint of a request span with an empty endpoint field.
 const UNMATCHED: &str = "unmatched";
 
-/// Returns the stage that a new span names in its `field`, or `None` if that is empty.
+/// Returns the stage that a new span names in its `field`, or `None` for an empty name.
 pub(crate) fn stage(
     attributes: &Attributes<'_>,
     field: usize,
@@ -45,7 +45,7 @@ pub(crate) fn set_initial(
     attributes.record(&mut SpanFields { spans, key, stage: Some(stage) });
 }
 
-/// Applies the fields that are recorded on an open stage or request.
+/// Applies fields recorded on an open stage or request.
 pub(crate) fn set_recorded(values: &Record<'_>, spans: SpanEngine<'_>, key: SpanKey) {
     values.record(&mut SpanFields { spans, key, stage: None });
 }

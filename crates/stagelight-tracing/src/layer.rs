@@ -62,7 +62,7 @@ use crate::{
 ///
 /// # Cost
 ///
-/// In addition to the registry's cost, a stage that is entered once takes three clock reads, no
+/// In addition to the registry's cost, a stage entered once takes three clock reads, no
 /// allocation, and no lock on the thread that started its request. Any other span in a request
 /// takes a table entry. The first use of an attribute value on a thread allocates.
 pub struct StageLayer<L = NoSpanRecorder> {
@@ -200,7 +200,7 @@ impl<L: 'static> StageLayer<L> {
         LayerSpan { layer: self.id, id, key, entered }
     }
 
-    /// Looks up a span that is entered and was not just created.
+    /// Looks up an entered span that the thread has not just created.
     fn find_span(&self, id: &Id) -> LayerSpan {
         let key = self.table.get(id);
         let entered = if key.is_stage() { self.engine.clock().now() } else { Ticks::default() };
@@ -323,8 +323,8 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
     }
 }
 
-/// Creates a new layer with the same engine, because it may be added to another subscriber, whose
-/// ids are unrelated.
+/// Creates a new layer with the same engine. It does not share the span table, because it may be
+/// added to another subscriber with unrelated ids.
 impl Clone for StageLayer {
     fn clone(&self) -> Self {
         Self::new(&self.engine)

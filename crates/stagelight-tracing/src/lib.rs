@@ -7,7 +7,7 @@
 //! | stage | `stage`: its name | `provider`, `model`, `error.type`; `stage.group` (at the start only) |
 //! | request | `stagelight.endpoint`: a route template or a job's name | `outcome`, which ends it |
 //!
-//! A stage belongs to the request of its nearest ancestor that is a request span. Other spans in
+//! A stage belongs to the request of its nearest request span above. Other spans in
 //! between do not matter. The field names are constants in [`stagelight_core::fields`].
 //!
 //! ```

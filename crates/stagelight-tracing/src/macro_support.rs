@@ -20,7 +20,7 @@ pub use stagelight_core::ErrorType;
 #[derive(Debug)]
 pub struct Returned<'a, R>(&'a R);
 
-/// Classifies a `Result` whose error implements [`ErrorType`].
+/// Classifies a `Result` with an error type that implements [`ErrorType`].
 pub trait ByErrorType {
     /// Returns the error's [`ErrorType::error_type`], or `None` for `Ok`.
     fn __stagelight_error_type(&self) -> Option<&'static str>;
@@ -32,7 +32,7 @@ pub trait ByTypeName {
     fn __stagelight_error_type(&self) -> Option<&'static str>;
 }
 
-/// Classifies types that are not a `Result`.
+/// Classifies all types other than `Result`.
 pub trait NotAnError {
     /// Returns `None`.
     fn __stagelight_error_type(&self) -> Option<&'static str>;
@@ -45,9 +45,9 @@ pub trait NotAnError {
 ///
 /// | Event                                  | `outcome`   | `error.type` |
 /// |----------------------------------------|-------------|--------------|
-/// | returns a value that is not an error   | `ok`        | –            |
 /// | returns an error                       | `error`     | recorded     |
 /// | returns an error of the type `timeout` | `timeout`   | recorded     |
+/// | returns any other value                | `ok`        | –            |
 /// | the future is dropped before it ends   | `cancelled` | –            |
 /// | the thread unwinds                     | `panic`     | –            |
 ///
@@ -130,7 +130,7 @@ pub fn record_error(span: &Span, error_type: Option<&'static str>) {
 
 /// Calls `body`.
 ///
-/// A closure that is called in place cannot return a reference that it reborrows from a captured
+/// A closure called in place cannot return a reference that it reborrows from a captured
 /// `&mut`. Passed to a function that takes `FnOnce`, it can.
 pub fn call_once<R>(body: impl FnOnce() -> R) -> R {
     body()

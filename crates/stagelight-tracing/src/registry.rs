@@ -1,4 +1,4 @@
-//! A registry whose threads do not share cache lines.
+//! A registry without cache-line contention between threads.
 
 mod filter_probe;
 
@@ -53,15 +53,14 @@ pub fn registry() -> Registry {
 /// # Differences
 ///
 /// - A `Box<dyn Layer<tracing_subscriber::Registry>>` does not fit, because the type is another.
-///   Layers that are generic over their subscriber do.
+///   Layers generic over their subscriber do.
 /// - With a *filter on a layer* (`.with_filter(..)`), the wrapped Registry's stacks are used,
 ///   because such a layer reads them. Behaviour and cost are then those of the plain Registry. A
 ///   global filter does not cause this.
 /// - If a span's guard is leaked and another thread closes the span, the plain Registry makes the
 ///   next span on the leaking thread a root. So does this one, but a panic message appears on
 ///   standard error, and with `panic = "abort"` the process aborts.
-/// - A span that is entered while its thread is torn down is ignored, where the plain Registry
-///   panics.
+/// - Entering a span while the thread is torn down is ignored, where the plain Registry panics.
 #[derive(Debug)]
 pub struct Registry {
     spans: tracing_subscriber::Registry,
@@ -71,7 +70,7 @@ pub struct Registry {
     /// added before the subscriber is shared.
     has_filters: bool,
     filter_probe: FilterProbe,
-    /// Whether the layer right above was told that there are filters below it.
+    /// Whether the first query for filters, by the layer right above, was answered.
     has_claimed_filters: AtomicBool,
 }
 
@@ -85,8 +84,8 @@ impl Registry {
     /// Creates a span below one that the thread has entered.
     ///
     /// The parent is open, so it is not looked up first, which would take a sixth of the time of
-    /// creating a span. It can only have been closed if its guard was leaked. If that was on this
-    /// thread, the stack has it marked. If another thread closed it, the wrapped Registry panics,
+    /// creating a span. It can only have been closed after its guard was leaked. If this thread
+    /// closed it, the stack has it marked. If another thread closed it, the wrapped Registry panics,
     /// and the span becomes a root, as on the plain Registry.
     #[inline]
     fn new_child(&self, attributes: &Attributes<'_>) -> Id {
@@ -101,8 +100,8 @@ impl Registry {
     ///
     /// `Layered` treats a layer right above the type `tracing_subscriber::Registry` as if there
     /// were: the Registry's "never" combines all filters, and a layer without a filter may still
-    /// need what they reject. `Layered` queries when it is created, so the first caller is that
-    /// layer. Layers further out get the correct answer from the layers in between.
+    /// need what they reject. `Layered` queries when it is created, so that layer is the
+    /// first caller. Layers further out get the correct answer from the layers in between.
     fn claim_filters(&self) -> bool {
         !self.has_claimed_filters.swap(true, Relaxed)
     }

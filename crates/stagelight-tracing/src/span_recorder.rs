@@ -72,7 +72,7 @@ impl<L> SpanRecorderLayer<L> {
         }
     }
 
-    /// Marks a span that is about to close.
+    /// Marks a span before it closes.
     #[cold]
     pub(crate) fn mark_for_exemplar(&self, id: &Id) {
         if let Some(subscriber) = self.subscriber.get().and_then(WeakDispatch::upgrade) {

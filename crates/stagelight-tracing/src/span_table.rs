@@ -16,12 +16,12 @@ const THREADS: usize = 1 << 13;
 const PAGES: usize = 16;
 const FIRST_PAGE: u64 = 64;
 
-/// The keys of all open spans that are in a request.
+/// The keys of all open spans of requests.
 ///
 /// The Registry's ids consist of an address (38 bits), a thread (13) and a generation (13), which
 /// select a slot that no other open span of the Registry has. This layout is only a hint: a slot
-/// holds the whole id, which is compared, and an id whose slot is taken goes to a map under a
-/// lock. Ids of any other subscriber are therefore slower, but correct.
+/// holds the whole id, which is compared. If the slot is taken, the id goes to a map under a lock.
+/// Ids of any other subscriber are therefore slower, but correct.
 ///
 /// # Memory
 ///

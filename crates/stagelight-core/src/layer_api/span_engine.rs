@@ -40,7 +40,7 @@ pub enum StageAttribute {
 // === impl SpanEngine ===
 
 impl<'a> SpanEngine<'a> {
-    /// Returns a number that is unique among the engines of the process.
+    /// Returns a number unique among the engines of the process.
     #[must_use]
     pub fn engine_id(self) -> u64 {
         self.0.id
@@ -69,8 +69,8 @@ impl<'a> SpanEngine<'a> {
 
     /// Opens a request span.
     ///
-    /// It belongs to the [`Request`](crate::Request) that is being
-    /// [linked](crate::Request::link) on this thread. Without one, it starts a request of its own,
+    /// It belongs to the [`Request`](crate::Request) with a running
+    /// [`link`](crate::Request::link) on this thread. Without one, it starts a request of its own,
     /// which [`end_request`](Self::end_request) or the close of the span ends.
     #[must_use]
     pub fn open_request(self, endpoint: &str) -> SpanKey {
@@ -190,7 +190,7 @@ impl<'a> SpanEngine<'a> {
     /// Stores the head sampling decision for a new request span.
     ///
     /// Returns the span's key with the decision, which all keys below it inherit. Returns the same
-    /// key for a request that is not measured.
+    /// key for an unmeasured request.
     #[must_use]
     pub fn decide(self, key: SpanKey, decision: &HeadDecision) -> SpanKey {
         let Some(request) = self.0.request(key) else { return key };

@@ -33,7 +33,7 @@ use crate::{
 // Neighbouring requests are written by different threads.
 #[repr(align(128))]
 pub(crate) struct ActiveRequest {
-    /// Number of earlier uses, which tells stale keys.
+    /// Number of earlier uses, which distinguishes stale keys.
     generation: AtomicU32,
     /// Holders that may still add edges: the request's guard and its span.
     holders: AtomicU32,
@@ -267,8 +267,8 @@ impl ActiveRequest {
     /// when all slots are open. Owner thread only.
     #[inline]
     fn take_owner_slot(&self, recorder: &mut Recorder<'_>) -> Option<(u16, &StageCell)> {
-        // Flushes a full buffer now, not at the push: a flush frees every slot whose start is not
-        // in the buffer, and would free the one taken here.
+        // Flushes a full buffer now, not at the push: a flush frees every slot without a start in
+        // the buffer, and would free the one taken here.
         if self.owner_slots.load(Relaxed) == u32::MAX || self.buffer.is_full() {
             self.flush(recorder);
         }

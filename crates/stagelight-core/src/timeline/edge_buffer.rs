@@ -98,7 +98,7 @@ impl EdgeBuffer {
         self.len.load(Relaxed) as usize == CAPACITY
     }
 
-    /// Appends an edge to a buffer that is not full. Owner thread only.
+    /// Appends an edge. The buffer must not be full. Owner thread only.
     #[inline]
     pub(super) fn push(&self, edge: Edge) {
         let position = self.len.load(Relaxed);

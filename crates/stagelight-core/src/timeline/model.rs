@@ -1,4 +1,4 @@
-//! All schedules of a request whose edges come from two threads.
+//! All schedules of a request with edges from two threads.
 
 use std::sync::Arc;
 

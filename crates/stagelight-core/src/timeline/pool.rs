@@ -15,7 +15,7 @@ const BATCH: usize = 16;
 /// thread than its owner, and free requests of an idle thread are lost to the others.
 const KEEP: usize = 48;
 
-/// All requests of an engine, in pages that are allocated on first use.
+/// All requests of an engine, in pages allocated on first use.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pages: [OnceLock<Box<[ActiveRequest]>>; PAGES as usize],

@@ -14,9 +14,9 @@ use crate::{
 
 /// The most open stages of one request. Further ones are counted as dropped and not measured.
 pub(crate) const MAX_STAGES: usize = 1024;
-/// Edges of remote threads that are held before they are drained.
+/// Edges of remote threads held before a drain.
 const MAX_REMOTE: usize = 256;
-/// Final shares that are held back until the request's end, so that a reader sees all of a
+/// Final shares held back until the request's end, so that a reader sees all of a
 /// request at once.
 const MAX_SHARES: usize = 1024;
 

@@ -3,7 +3,7 @@
 //! A stage without an open child is *innermost*. Each instant is split evenly among the innermost
 //! stages, or is unattributed if there is none. One pass suffices with a virtual clock: in `dt` of
 //! real time it advances by `dt ÷ n`, where `n` is the number of innermost stages. A stage's share
-//! is what the virtual clock advanced by while the stage was innermost. The remainder of the
+//! is the virtual time that passes while the stage is innermost. The remainder of the
 //! integer division is carried into the next step, and the last one into the unattributed time, so
 //! shares + unattributed = duration, exactly.
 
@@ -14,7 +14,7 @@ use crate::key::NO_SLOT;
 pub(crate) struct ShareAccumulator {
     now: u64,
     virtual_time: u64,
-    /// Remainder of the last division, less than the number of stages that were innermost.
+    /// Remainder of the last division, less than the number of innermost stages.
     carry: u64,
     unattributed: u64,
     innermost: u64,
@@ -135,8 +135,8 @@ impl ShareAccumulator {
         Some(ClosedStage { duration, share: Some(share) })
     }
 
-    /// Ends the request. Calls `on_share` with the slot and share of each stage that is still
-    /// open, and returns the unattributed time.
+    /// Ends the request. Calls `on_share` with the slot and share of each stage still open,
+    /// and returns the unattributed time.
     pub(crate) fn end(&mut self, time: u64, mut on_share: impl FnMut(usize, u64)) -> u64 {
         self.advance(time);
         self.ended = true;

@@ -7,7 +7,7 @@ use tracing_subscriber::{
     layer::{Context, Filter},
 };
 
-/// A filtered layer that is never part of a subscriber.
+/// A filtered layer outside of any subscriber.
 ///
 /// Its `downcast_raw` answers the private type that means "is there a filter?", and types that
 /// only this file can name.
