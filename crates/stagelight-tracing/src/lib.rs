@@ -2,10 +2,13 @@
 //!
 //! [`StageLayer`] measures two kinds of spans, which it recognises by a field:
 //!
-//! | Span | Field | Further fields, set at the start or recorded later |
+//! | Span | Field | Further fields |
 //! |---|---|---|
-//! | stage | `stage`: its name | `provider`, `model`, `error.type`; `stage.group` (at the start only) |
+//! | stage | `stage`: its name | `provider`, `model`, `error.type`; `stage.group` |
 //! | request | `stagelight.endpoint`: a route template or a job's name | `outcome`, which ends it |
+//!
+//! Further fields may be set at the start or recorded later, except `stage.group`, which is read at
+//! the start only.
 //!
 //! A stage belongs to the request of its nearest request span above. Other spans in
 //! between do not matter. The field names are constants in [`stagelight_core::fields`].

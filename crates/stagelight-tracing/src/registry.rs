@@ -85,8 +85,8 @@ impl Registry {
     ///
     /// The parent is open, so it is not looked up first, which would take a sixth of the time of
     /// creating a span. It can only have been closed after its guard was leaked. If this thread
-    /// closed it, the stack has it marked. If another thread closed it, the wrapped Registry panics,
-    /// and the span becomes a root, as on the plain Registry.
+    /// closed it, the stack has it marked. If another thread did, the wrapped Registry panics, and
+    /// the span becomes a root, as on the plain Registry.
     #[inline]
     fn new_child(&self, attributes: &Attributes<'_>) -> Id {
         let created = panic::catch_unwind(AssertUnwindSafe(|| self.spans.new_span(attributes)));

@@ -8,9 +8,8 @@ use crate::{key::SpanKey, layer_api::span_engine::SpanEngine, trace::UnsampledTr
 
 /// Finds the key of an open span by its id.
 ///
-/// A layer that has keys returns a reference to its `SpanLookup` from
-/// [`downcast_raw`](https://docs.rs/tracing-subscriber/0.3/tracing_subscriber/layer/trait.Layer.html#method.downcast_raw),
-/// so that other crates find keys without knowing the layer's type.
+/// A layer that has keys returns a pointer to its `SpanLookup` from `Layer::downcast_raw`, so that
+/// other crates find keys without knowing the layer's type.
 ///
 /// ```
 /// use stagelight_core::{
