@@ -36,6 +36,15 @@ pub(crate) struct LayerSpan {
     pub(crate) entered: Ticks,
 }
 
+/// A span as a layer exited it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExitedSpan {
+    pub(crate) key: SpanKey,
+    pub(crate) entered: Ticks,
+    /// The thread is still in the same span further out.
+    pub(crate) is_repeat: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: u64,
@@ -75,7 +84,7 @@ impl EnteredSpans {
         let id = id.into_u64();
         let Some(at) = self.stack.iter().rposition(|it| it.is_in(registry, id)) else { return };
         if self.stack[at].layer == NONE {
-            self.stack.remove(at);
+            self.remove(at);
         } else {
             self.stack[at].is_exited = true;
         }
@@ -123,31 +132,28 @@ impl EnteredSpans {
     #[inline]
     pub(crate) fn enter_layer(&mut self, registry: u32, span: LayerSpan) {
         let LayerSpan { layer, id, key, entered } = span;
-        if let Some(last) = self.stack.last_mut()
-            && last.is_in(registry, id)
+        if registry != NONE
+            && let Some(last) = self.stack.last_mut()
+            && last.id == id
+            && last.registry == registry
             && last.layer == NONE
         {
             (last.layer, last.key, last.entered) = (layer, key, entered);
             return;
         }
-        let is_repeat = self.stack.iter().any(|it| it.layer == layer && it.id == id);
+        let is_repeat = self.stack.iter().any(|it| it.id == id && it.layer == layer);
         self.push(Entry { layer, key, entered, is_repeat, ..Entry::new(id) });
     }
 
-    /// Exits a span in a layer. Returns the span, and `true` if the thread is not in it further
-    /// out.
+    /// Exits a span in a layer.
     #[inline]
-    pub(crate) fn exit_layer(&mut self, layer: u32, id: &Id) -> Option<(LayerSpan, bool)> {
+    pub(crate) fn exit_layer(&mut self, layer: u32, id: &Id) -> Option<ExitedSpan> {
         self.created = None;
         let id = id.into_u64();
-        let at = self.stack.iter().rposition(|it| it.layer == layer && it.id == id)?;
+        let at = self.stack.iter().rposition(|it| it.id == id && it.layer == layer)?;
         let Entry { key, entered, is_repeat, .. } = self.stack[at];
-        if at + 1 == self.stack.len() {
-            self.stack.pop();
-        } else {
-            self.stack.remove(at);
-        }
-        Some((LayerSpan { layer, id, key, entered }, !is_repeat))
+        self.remove(at);
+        Some(ExitedSpan { key, entered, is_repeat })
     }
 
     /// Returns the key of a layer's innermost span.
@@ -163,6 +169,16 @@ impl EnteredSpans {
             self.stack.reserve(CAPACITY);
         }
         self.stack.push(entry);
+    }
+
+    /// Removes an entry, which is nearly always the last.
+    #[inline]
+    fn remove(&mut self, at: usize) {
+        if at + 1 == self.stack.len() {
+            self.stack.truncate(at);
+        } else {
+            self.stack.remove(at);
+        }
     }
 }
 

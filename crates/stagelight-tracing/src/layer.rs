@@ -281,15 +281,15 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
             (span, innermost)
         });
         let (span, innermost) = exited.unwrap_or_default();
-        if let Some((span, is_outermost)) = span
+        if let Some(span) = span
             && span.key.is_stage()
-            && is_outermost
+            && !span.is_repeat
         {
             let spans = self.engine.spans();
             spans.add_busy(span.key, span.entered, spans.clock().now());
         }
         let Some(recorder) = &self.recorder else { return };
-        let key = span.map_or_else(|| self.table.get(id), |(span, _)| span.key);
+        let key = span.map_or_else(|| self.table.get(id), |it| it.key);
         if key.is_traced() {
             recorder.layer.on_exit(id, cx);
         }

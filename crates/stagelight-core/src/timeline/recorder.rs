@@ -45,24 +45,31 @@ impl Recorder<'_> {
 
     /// Records everything about an ended stage except its share, which is final only at the
     /// request's end.
+    #[inline]
     pub(super) fn record_stage(&mut self, stage: EndedStage, request: &RequestIdentity) {
         let endpoint = request.endpoint();
         let trace = request.trace_ref(stage.span_id, self.clock);
         let key = SeriesKey::new([stage.name, endpoint]);
         let values = [(catalog::STAGE_DURATION, stage.duration), (catalog::STAGE_BUSY, stage.busy)];
-        self.record(&catalog::STAGE, key, &values, trace, request);
+        let mut is_exemplar = self.record(&catalog::STAGE, key, &values, trace);
         if stage.error != Symbol::ABSENT {
             let key = SeriesKey::new([stage.name, endpoint, stage.error]);
             self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
         }
         let position = match stage.name {
-            well_known::BACKEND_FETCH => catalog::BACKEND_TTFB,
-            well_known::STREAM_PROCESSING => catalog::STREAMING_DURATION,
-            _ => return,
+            well_known::BACKEND_FETCH => Some(catalog::BACKEND_TTFB),
+            well_known::STREAM_PROCESSING => Some(catalog::STREAMING_DURATION),
+            _ => None,
         };
-        let [provider, model] = [stage.provider, stage.model].map(well_known::or_unknown);
-        let key = SeriesKey::new([provider, model, endpoint]);
-        self.record(&catalog::BACKEND, key, &[(position, stage.duration)], trace, request);
+        if let Some(position) = position {
+            let [provider, model] = [stage.provider, stage.model].map(well_known::or_unknown);
+            let key = SeriesKey::new([provider, model, endpoint]);
+            let values = [(position, stage.duration)];
+            is_exemplar |= self.record(&catalog::BACKEND, key, &values, trace);
+        }
+        if is_exemplar {
+            request.mark_exemplar();
+        }
     }
 
     /// Records and removes the shares of stages.
@@ -73,10 +80,14 @@ impl Recorder<'_> {
     ) {
         let endpoint = request.endpoint();
         let trace = request.trace_ref(0, self.clock);
+        let mut is_exemplar = false;
         for (stage, share) in shares.drain(..) {
             let key = SeriesKey::new([stage, endpoint]);
             let values = [(catalog::STAGE_SHARE, share)];
-            self.record(&catalog::STAGE, key, &values, trace, request);
+            is_exemplar |= self.record(&catalog::STAGE, key, &values, trace);
+        }
+        if is_exemplar {
+            request.mark_exemplar();
         }
     }
 
@@ -91,23 +102,24 @@ impl Recorder<'_> {
         let endpoint = request.endpoint();
         let trace = request.trace_ref(0, self.clock);
         let key = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
-        self.record(&catalog::REQUEST, key, &[(0, duration)], trace, request);
+        let mut is_exemplar = self.record(&catalog::REQUEST, key, &[(0, duration)], trace);
         if let Some(frontend) = frontend {
             let key = SeriesKey::new([endpoint]);
-            self.record(&catalog::FRONTEND, key, &[(0, frontend)], trace, request);
+            is_exemplar |= self.record(&catalog::FRONTEND, key, &[(0, frontend)], trace);
+        }
+        if is_exemplar {
+            request.mark_exemplar();
         }
     }
 
+    /// Returns `true` if a value may become an exemplar.
     fn record(
         &mut self,
         family: &'static Family,
         key: SeriesKey,
         values: &[(usize, u64)],
         trace: Option<TraceRef>,
-        request: &RequestIdentity,
-    ) {
-        if self.writer.record(self.store, family, key, values, trace) {
-            request.mark_exemplar();
-        }
+    ) -> bool {
+        self.writer.record(self.store, family, key, values, trace)
     }
 }
