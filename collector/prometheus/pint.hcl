@@ -1,18 +1,19 @@
-# What pint holds the rules to, beyond their syntax. From the root of the repository, without a server:
+# Lint rules for pint. Run from the root of the repository, without a server:
 #
 #   pint --offline --config collector/prometheus/pint.hcl lint --min-severity=info --fail-on=info collector/prometheus/rules
 #
-# `cargo xtask ci --step rules` does it with the version in tools/pint. With a `prometheus` block and without `--offline`, pint
-# also asks a server whether it has each series.
+# `cargo xtask ci --step rules` runs the version in tools/pint. With a `prometheus` block and
+# without `--offline`, pint also checks that the series exist on a server.
 
 parser {
-  # Names as OTLP gives them are escaped to what every Prometheus can read.
+  # OTLP names are escaped to the classic character set.
   names = "legacy"
 }
 
 checks {
   disabled = [
-    # Groups differ in how often they run, so a slow one reads what a fast one recorded. Prometheus keeps that.
+    # Groups have different intervals, so rules depend on rules of other groups. Prometheus
+    # evaluates that correctly.
     "rule/dependency",
   ]
 }
@@ -45,7 +46,7 @@ rule {
   }
 }
 
-# A rate of a counter has no unit of its own to be lost, and a sum without `job` mixes services.
+# Recording rules have to keep `job`: a sum without it mixes services.
 rule {
   match {
     kind = "recording"

@@ -102,9 +102,9 @@ fn a_slow_backend_is_told_of_and_so_is_its_end() {
 /// Checks that a message says what is wrong, how much it is, and where to read on.
 fn check_chat(message: &Value) {
     let text = message["text"].as_str().unwrap();
-    assert!(text.contains("Backends are slow to the first byte"), "{text}");
+    assert!(text.contains("Backend TTFB is high"), "{text}");
     // Between the bounds of the bucket that 2.2 s are in.
-    let value = text.split("wait 2.").nth(1).and_then(|it| it.split('s').next()).unwrap();
+    let value = text.split("TTFB is 2.").nth(1).and_then(|it| it.split('s').next()).unwrap();
     assert!(value.len() < 4 && value.parse::<u32>().is_ok(), "{text}");
     assert!(text.contains("/collector/runbooks/HighBackendTTFB.md"), "{text}");
     assert_eq!(message["color"], "warning", "{message}");

@@ -1,9 +1,9 @@
-// Dashboards checks Grafana dashboards against Grafana's own schema, as its foundation SDK has it.
+// Dashboards validates Grafana dashboards against the schema of Grafana's foundation SDK.
 //
 //	dashboards FILE...
 //
-// Fields that the schema does not know, required ones that are missing, values of the wrong type and options that a panel does not have are
-// errors. It prints one line for each, and ends with 1 if there was any.
+// Unknown fields, missing required fields, wrong types and unknown panel options are errors. Prints
+// one line per error. The exit status is 1 if there are any.
 package main
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// What Grafana's Prometheus data source reads of an annotation besides the schema's fields: see its annotations.ts.
+// Annotation fields of Grafana's Prometheus data source that are not in the schema: see its
+// annotations.ts.
 var prometheusAnnotation = []string{"titleFormat", "textFormat", "tagKeys", "useValueForTime"}
 
 func main() {
@@ -53,7 +54,7 @@ func check(file string) error {
 	return read.Validate()
 }
 
-// withoutAnnotationTexts leaves out the fields of Prometheus annotations that the schema leaves to the data source.
+// withoutAnnotationTexts removes the Prometheus annotation fields that are not in the schema.
 func withoutAnnotationTexts(text []byte) ([]byte, error) {
 	var document map[string]any
 	if err := json.Unmarshal(text, &document); err != nil {

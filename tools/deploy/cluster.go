@@ -11,7 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// cluster is the manifests of one folder, and, for what they may name besides, of all folders that are checked together.
+// cluster has the manifests of one folder, and those of all checked folders (world), which they may
+// refer to.
 type cluster struct {
 	name      string
 	manifests []manifest
@@ -42,7 +43,7 @@ func (c *cluster) check(prometheus prometheusSettings) findings {
 	return found
 }
 
-// find returns the object of a type with a namespace and a name.
+// find returns an object by type, namespace and name.
 func find[T interface {
 	GetName() string
 	GetNamespace() string
@@ -64,13 +65,14 @@ func (c *cluster) configMap(namespace, name string) (map[string]string, bool) {
 	return object.Data, true
 }
 
-// checkReferences looks for what a pod names: its account, its ConfigMaps, and Secrets that nobody is told to make.
+// checkReferences checks the ServiceAccount, ConfigMaps and Secrets that a pod refers to. Secrets
+// have to be optional, because users create them.
 func (w workload) checkReferences(c *cluster) findings {
 	var found findings
 	spec := w.template.Spec
 	if spec.ServiceAccountName != "" {
 		if _, ok := find[*corev1.ServiceAccount](c.manifests, w.namespace, spec.ServiceAccountName); !ok {
-			found.add(w.where, "there is no ServiceAccount %s/%s", w.namespace, spec.ServiceAccountName)
+			found.add(w.where, "no ServiceAccount %s/%s", w.namespace, spec.ServiceAccountName)
 		}
 	}
 	found = append(found, checkVolumes(c, w.where, w.namespace, spec.Volumes)...)
@@ -85,16 +87,16 @@ func checkVolumes(c *cluster, where, namespace string, volumes []corev1.Volume) 
 	for _, volume := range volumes {
 		if reference := volume.ConfigMap; reference != nil {
 			_, ok := c.configMap(namespace, reference.Name)
-			found.require(where, ok, "volume %s: there is no ConfigMap %s/%s", volume.Name, namespace, reference.Name)
+			found.require(where, ok, "volume %s: no ConfigMap %s/%s", volume.Name, namespace, reference.Name)
 		}
 		if reference := volume.Secret; reference != nil && (reference.Optional == nil || !*reference.Optional) {
-			found.add(where, "volume %s: without Secret %s/%s, which is the operator's to make, the pod does not start", volume.Name, namespace, reference.SecretName)
+			found.add(where, "volume %s: Secret %s/%s is not optional: without it, the pod does not start", volume.Name, namespace, reference.SecretName)
 		}
 	}
 	return found
 }
 
-// checkCollectors looks at the collectors of a pod as everywhere, and at the addresses that they are given.
+// checkCollectors checks the collectors of a pod and the addresses in their environment.
 func (w workload) checkCollectors(c *cluster) findings {
 	all, found := w.collectors(c)
 	for _, one := range all {
@@ -112,7 +114,7 @@ func (w workload) checkCollectors(c *cluster) findings {
 	return found
 }
 
-// addresses returns the values of a list in YAML's short form, or the one value.
+// addresses returns the items of a YAML flow list, or the value itself.
 func addresses(value string) []string {
 	var list []string
 	if strings.HasPrefix(value, "[") && yaml.Unmarshal([]byte(value), &list) == nil {
@@ -121,10 +123,10 @@ func addresses(value string) []string {
 	return []string{value}
 }
 
-// elsewhere is what is served by what others make: the Prometheus operator, and the traces' backend.
+// elsewhere are addresses that others serve: the Prometheus operator, and the trace backend.
 var elsewhere = []string{"prometheus-operated:9090", "tempo:4317"}
 
-// serves says why there is nobody at an address; what is no address is no error.
+// serves returns an error if no Service has an address. Other text is ignored.
 func (c *cluster) serves(namespace, text string) error {
 	match := podAddress.FindStringSubmatch(text)
 	if match == nil || slices.Contains(elsewhere, match[1]+":"+match[2]) {
@@ -132,7 +134,7 @@ func (c *cluster) serves(namespace, text string) error {
 	}
 	parts := strings.Split(strings.TrimSuffix(match[1], ".svc"), ".")
 	if len(parts) == 3 {
-		// A pod of a StatefulSet, by way of its headless Service; which pods there are is checked with the list.
+		// A pod of a StatefulSet, through its headless Service; checkGateways checks the pod names.
 		parts = parts[1:]
 	}
 	if len(parts) == 2 {
@@ -140,7 +142,7 @@ func (c *cluster) serves(namespace, text string) error {
 	}
 	service, ok := find[*corev1.Service](c.world, namespace, parts[0])
 	if !ok {
-		return fmt.Errorf("%q: there is no Service %s/%s", text, namespace, parts[0])
+		return fmt.Errorf("%q: no Service %s/%s", text, namespace, parts[0])
 	}
 	for _, port := range service.Spec.Ports {
 		if fmt.Sprint(port.Port) == match[2] {
@@ -150,7 +152,7 @@ func (c *cluster) serves(namespace, text string) error {
 	return fmt.Errorf("%q: Service %s has no port %s", text, parts[0], match[2])
 }
 
-// checkGateways holds a list of gateways against the pods that the StatefulSet makes.
+// checkGateways compares STAGELIGHT_GATEWAYS with the pods of the StatefulSet.
 func (c *cluster) checkGateways(one container) findings {
 	var found findings
 	for _, it := range c.world {
@@ -163,22 +165,22 @@ func (c *cluster) checkGateways(one container) findings {
 			wanted = append(wanted, fmt.Sprintf("%s-%d.%s.%s.svc:4419", w.name, ordinal, w.service, w.namespace))
 		}
 		if got := addresses(one.environment["STAGELIGHT_GATEWAYS"]); !slices.Equal(got, wanted) {
-			found.add(one.where, "STAGELIGHT_GATEWAYS is %q, and the gateways are %q", got, wanted)
+			found.add(one.where, "STAGELIGHT_GATEWAYS is %q, but the gateways are %q", got, wanted)
 		}
 		return found
 	}
-	found.add(one.where, "there is no StatefulSet of gateways")
+	found.add(one.where, "no StatefulSet of gateways")
 	return found
 }
 
 func (c *cluster) checkBinding(where string, binding *rbacv1.ClusterRoleBinding) findings {
 	var found findings
 	if _, ok := find[*rbacv1.ClusterRole](c.manifests, "", binding.RoleRef.Name); !ok {
-		found.add(where, "there is no ClusterRole %s", binding.RoleRef.Name)
+		found.add(where, "no ClusterRole %s", binding.RoleRef.Name)
 	}
 	for _, subject := range binding.Subjects {
 		if _, ok := find[*corev1.ServiceAccount](c.manifests, subject.Namespace, subject.Name); !ok {
-			found.add(where, "there is no ServiceAccount %s/%s", subject.Namespace, subject.Name)
+			found.add(where, "no ServiceAccount %s/%s", subject.Namespace, subject.Name)
 		}
 	}
 	return found

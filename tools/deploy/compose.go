@@ -12,8 +12,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// loadCompose reads a file as `docker compose` does, with nothing set in the environment: schema, interpolation, names of
-// networks, volumes and services. An unknown field is an error.
+// loadCompose reads a file as `docker compose` does, with an empty environment: schema,
+// interpolation, names of networks, volumes and services. Unknown fields are errors.
 func loadCompose(file string) (*types.Project, error) {
 	options, err := cli.NewProjectOptions([]string{file}, cli.WithResolvedPaths(true), cli.WithNormalization(true), cli.WithConsistency(true))
 	if err != nil {
@@ -22,7 +22,7 @@ func loadCompose(file string) (*types.Project, error) {
 	return options.LoadProject(context.Background())
 }
 
-// checkCompose applies what `docker compose` does not ask for.
+// checkCompose applies the rules that `docker compose` does not have.
 func checkCompose(project *types.Project) findings {
 	var found findings
 	for _, name := range project.ServiceNames() {
@@ -82,18 +82,18 @@ func checkLeastPrivilege(service types.ServiceConfig) findings {
 	require(!service.Privileged, "it is privileged")
 	require(service.MemLimit > 0 && service.CPUS > 0 && service.PidsLimit > 0, "mem_limit, cpus and pids_limit are not all set")
 	require(service.Restart != "", "no restart policy")
-	require(service.Logging != nil && service.Logging.Options["max-size"] != "", "its log may grow without end")
+	require(service.Logging != nil && service.Logging.Options["max-size"] != "", "its log has no max-size")
 	once := service.Restart == types.RestartPolicyNo && service.NetworkMode == "none"
-	require(once || len(service.CapAdd) == 0, "cap_add in a service that stays or has a network")
+	require(once || len(service.CapAdd) == 0, "cap_add in a long-running service or one with a network")
 	user, _, _ := strings.Cut(service.User, ":")
-	require(user != "" && (once || user != "0" && user != "root"), "it runs as root, or as whom its image likes")
+	require(user != "" && (once || user != "0" && user != "root"), "it runs as root, or its user is not set")
 	for _, port := range service.Ports {
-		require(port.HostIP == "127.0.0.1", fmt.Sprintf("port %d is opened on %q, not on loopback", port.Target, port.HostIP))
+		require(port.HostIP == "127.0.0.1", fmt.Sprintf("port %d is published on %q, not on loopback", port.Target, port.HostIP))
 	}
 	return found
 }
 
-// checkMounts looks for what is mounted from this machine. Secrets are the operator's to make, and never in the repository.
+// checkMounts checks bind mounts and secrets. Users create the secrets; they are never committed.
 func checkMounts(project *types.Project, service types.ServiceConfig) findings {
 	var found findings
 	for _, volume := range service.Volumes {
@@ -104,19 +104,20 @@ func checkMounts(project *types.Project, service types.ServiceConfig) findings {
 			found.add(service.Name, "mounts %v", err)
 		}
 		if !volume.ReadOnly || volume.Bind == nil || bool(volume.Bind.CreateHostPath) {
-			found.add(service.Name, "%s is mounted writable, or made when missing", volume.Source)
+			found.add(service.Name, "%s is mounted writable, or created when missing", volume.Source)
 		}
 	}
 	for _, secret := range service.Secrets {
 		if file := project.Secrets[secret.Source].File; filepath.Base(filepath.Dir(file)) != "secrets" {
-			found.add(service.Name, "secret %s is %q, outside of the folder that is never committed", secret.Source, file)
+			found.add(service.Name, "secret %s is %q, not in the folder `secrets`, which is never committed", secret.Source, file)
 		}
 	}
 	return found
 }
 
-// tools is what the images contain that a health check may call: their Dockerfiles (and for prom/*, that of
-// quay.io/prometheus/busybox) say so. otel/opentelemetry-collector-contrib is empty but for its program, grafana/tempo has no shell.
+// tools are the programs in each image that a health check may call, according to the Dockerfiles
+// (for prom/*, of quay.io/prometheus/busybox). otel/opentelemetry-collector-contrib contains only
+// its binary, grafana/tempo has no shell.
 var tools = map[string][]string{
 	"prom/prometheus":   {"wget", "promtool"},
 	"prom/alertmanager": {"wget", "amtool"},
@@ -124,19 +125,20 @@ var tools = map[string][]string{
 	"grafana/tempo":     {"/tempo"},
 }
 
-// checkHealth looks at health checks and at who waits for them. A service without one has to be asked by another.
+// checkHealth checks health checks and dependencies on them. A service without one needs a second
+// service that checks it.
 func checkHealth(project *types.Project, service types.ServiceConfig) findings {
 	var found findings
 	image, _, _ := strings.Cut(service.Image, ":")
 	if service.HealthCheck == nil {
 		once := service.Restart == types.RestartPolicyNo && completes(project, service.Name)
-		asking := project.Services[service.Name+"-health"]
-		_, depends := asking.DependsOn[service.Name]
-		if !once && !(depends && asking.HealthCheck != nil) {
-			found.add(service.Name, "no health check, and no service %s-health that asks it", service.Name)
+		checker := project.Services[service.Name+"-health"]
+		_, depends := checker.DependsOn[service.Name]
+		if !once && !(depends && checker.HealthCheck != nil) {
+			found.add(service.Name, "no health check, and no service %s-health that checks it", service.Name)
 		}
 	} else if test := service.HealthCheck.Test; len(test) < 2 || test[0] != "CMD" || !slices.Contains(tools[image], test[1]) {
-		found.add(service.Name, "health check %q calls what image %s does not have (it has %q)", test, image, tools[image])
+		found.add(service.Name, "health check %q calls a program that image %s does not have (it has %q)", test, image, tools[image])
 	}
 	for name, dependency := range service.DependsOn {
 		if dependency.Condition == types.ServiceConditionHealthy && project.Services[name].HealthCheck == nil {
@@ -146,7 +148,8 @@ func checkHealth(project *types.Project, service types.ServiceConfig) findings {
 	return found
 }
 
-// completes says whether somebody waits for a service to end. Otherwise `up --wait` takes its end for a failure.
+// completes returns whether another service waits for this one to complete. Otherwise `up --wait`
+// treats its exit as a failure.
 func completes(project *types.Project, name string) bool {
 	for _, other := range project.Services {
 		if other.DependsOn[name].Condition == types.ServiceConditionCompletedSuccessfully {

@@ -16,7 +16,7 @@ import (
 // address is `host:port`, alone or in a URL.
 var address = regexp.MustCompile(`^(?:[a-z]+://)?([a-z][a-z0-9-]*):([0-9]+)(?:/|$)`)
 
-// checkNames looks for the service behind every address in the environment.
+// checkNames checks that every address in the environment is a reachable service.
 func checkNames(project *types.Project, service types.ServiceConfig) findings {
 	var found findings
 	for name, value := range service.Environment {
@@ -34,7 +34,7 @@ func checkNames(project *types.Project, service types.ServiceConfig) findings {
 	return found
 }
 
-// reachable says why a service cannot get to an address; what is no address is no error.
+// reachable returns an error if a service cannot reach an address. Other text is ignored.
 func reachable(project *types.Project, from types.ServiceConfig, text string) error {
 	match := address.FindStringSubmatch(text)
 	if match == nil || match[1] == "localhost" {
@@ -52,7 +52,7 @@ func reachable(project *types.Project, from types.ServiceConfig, text string) er
 	return fmt.Errorf("%q is on none of its networks", text)
 }
 
-// prometheusFile is what of a Prometheus configuration names other files.
+// prometheusFile has the parts of a Prometheus configuration that refer to other files.
 type prometheusFile struct {
 	RuleFiles     []string       `json:"rule_files"`
 	ScrapeConfigs []scrapeConfig `json:"scrape_configs"`
@@ -73,18 +73,18 @@ type targetGroup struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// checkPrometheus holds the command line and the files of Prometheus against what the rest relies on.
+// checkPrometheus checks the flags and files of Prometheus that the other services rely on.
 func checkPrometheus(project *types.Project) findings {
 	var found findings
 	service, ok := project.Services["prometheus"]
 	if !ok {
-		found.add("prometheus", "there is no such service")
+		found.add("prometheus", "no such service")
 		return found
 	}
 	c := composeContainer(service)
 	for _, wanted := range []string{"--web.enable-otlp-receiver", "--enable-feature=exemplar-storage"} {
 		if !slices.Contains(c.arguments, wanted) {
-			found.add(c.where, "without %s, metrics or exemplars are refused", wanted)
+			found.add(c.where, "flag %s is missing: metrics or exemplars are rejected", wanted)
 		}
 	}
 	for _, name := range c.flag("--config.file") {
@@ -106,7 +106,7 @@ func checkPrometheusFiles(project *types.Project, service types.ServiceConfig, c
 	var found findings
 	for _, pattern := range configuration.RuleFiles {
 		if len(c.files.glob(folder, pattern)) == 0 {
-			found.add(c.where, "rule_files: %s is none of the mounted files", pattern)
+			found.add(c.where, "rule_files: %s matches no mounted file", pattern)
 		}
 	}
 	for _, config := range slices.Concat(configuration.ScrapeConfigs, configuration.Alerting.Alertmanagers) {
@@ -115,7 +115,7 @@ func checkPrometheusFiles(project *types.Project, service types.ServiceConfig, c
 			for _, pattern := range discovery.Files {
 				matches := c.files.glob(folder, pattern)
 				if len(matches) == 0 {
-					found.add(c.where, "file_sd_configs: %s is none of the mounted files", pattern)
+					found.add(c.where, "file_sd_configs: %s matches no mounted file", pattern)
 				}
 				for _, match := range matches {
 					read, err := readTargets(match)
@@ -151,7 +151,8 @@ func readTargets(file string) ([]targetGroup, error) {
 	return groups, nil
 }
 
-// glob returns the files of this machine behind a pattern of the container, whose relative paths start at a folder.
+// glob returns the files on this machine that match a pattern in the container. Relative patterns
+// start at a folder.
 func (f files) glob(folder, pattern string) []string {
 	if !strings.HasPrefix(pattern, "/") {
 		pattern = path.Join(folder, pattern)

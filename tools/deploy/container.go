@@ -11,26 +11,26 @@ import (
 	"strings"
 )
 
-// container is what a Compose service and a container of a pod have in common.
+// container has the common properties of a Compose service and a container in a pod.
 type container struct {
 	where       string
 	image       string
 	arguments   []string
 	environment map[string]string
-	// The memory it may use, in bytes; 0 is no limit.
+	// Memory limit in bytes; 0 is unlimited.
 	memory int64
 	files  files
-	// Where anything is mounted. Everything else is the image's, and read-only.
+	// Mount points. Everything else is the image's read-only file system.
 	mounts []string
 }
 
-// files is what is mounted: folders and files of this machine, and contents that are known without one.
+// files are the mounted files: paths on this machine, and contents that exist only in manifests.
 type files struct {
 	folders  map[string]string
 	contents map[string]string
 }
 
-// read returns a file of the container, if it is one that was mounted.
+// read returns the content of a mounted file.
 func (f files) read(name string) ([]byte, error) {
 	if content, ok := f.contents[name]; ok {
 		return []byte(content), nil
@@ -42,7 +42,7 @@ func (f files) read(name string) ([]byte, error) {
 	return os.ReadFile(source)
 }
 
-// source returns where a path of the container is on this machine. The longest mount that holds it counts.
+// source returns the path on this machine of a path in the container, from the innermost mount.
 func (f files) source(name string) (string, bool) {
 	for at := path.Clean(name); ; at = path.Dir(at) {
 		if source, ok := f.folders[at]; ok {
@@ -65,20 +65,20 @@ func (c container) flag(name string) []string {
 	return values
 }
 
-// isCollector says whether the program is a collector, by its image.
+// isCollector returns whether the image is an OpenTelemetry Collector.
 func (c container) isCollector() bool {
 	return strings.Contains(c.image, "opentelemetry-collector")
 }
 
-// variable is `${env:NAME:-default}` in a collector's configuration.
+// variable matches `${env:NAME:-default}` in a collector's configuration.
 var variable = regexp.MustCompile(`\$\{env:([A-Za-z0-9_]+)(:-([^}]*))?\}`)
 
-// checkCollector holds a collector's environment against what its configurations read.
+// checkCollector compares a collector's environment with the variables of its configurations.
 func checkCollector(c container) findings {
 	var found findings
 	configurations := c.flag("--config")
 	if len(configurations) == 0 {
-		found.add(c.where, "no --config=FILE among its arguments %q", c.arguments)
+		found.add(c.where, "no --config=FILE argument: %q", c.arguments)
 	}
 	read := map[string]bool{}
 	for _, name := range configurations {
@@ -110,7 +110,7 @@ func checkCollector(c container) findings {
 	}
 	for name := range c.environment {
 		if strings.HasPrefix(name, "STAGELIGHT_") && !read[name] {
-			found.add(c.where, "%s is set, and no configuration of it reads that", name)
+			found.add(c.where, "%s is set, but none of its configurations reads it", name)
 		}
 	}
 	slices.Sort(found)
@@ -124,35 +124,35 @@ func (c container) isMounted(name string) bool {
 	})
 }
 
-// checkMemory holds the collector's three ideas of its memory against each other: Go's is below the limiter's, and that
-// is below the kernel's.
+// checkMemory checks the order of the collector's memory limits: GOMEMLIMIT below memory_limiter
+// below the container's limit.
 func checkMemory(c container) findings {
 	var found findings
 	limiter, err := strconv.ParseInt(c.environment["STAGELIGHT_COLLECTOR_MEMORY_MIB"], 10, 64)
 	if err != nil {
-		found.add(c.where, "STAGELIGHT_COLLECTOR_MEMORY_MIB is no number: %v", err)
+		found.add(c.where, "STAGELIGHT_COLLECTOR_MEMORY_MIB is not a number: %v", err)
 		return found
 	}
 	garbage, err := strconv.ParseInt(strings.TrimSuffix(c.environment["GOMEMLIMIT"], "MiB"), 10, 64)
 	if err != nil {
-		found.add(c.where, "GOMEMLIMIT is no number of MiB: %v", err)
+		found.add(c.where, "GOMEMLIMIT is not a number of MiB: %v", err)
 		return found
 	}
 	kernel := c.memory >> 20
 	if !(garbage < limiter && limiter < kernel) {
-		found.add(c.where, "memory: GOMEMLIMIT %d MiB, memory_limiter %d MiB, container %d MiB have to be in this order", garbage, limiter, kernel)
+		found.add(c.where, "memory limits are not ascending: GOMEMLIMIT %d MiB, memory_limiter %d MiB, container %d MiB", garbage, limiter, kernel)
 	}
 	return found
 }
 
-// withoutComments blanks what follows a `#` at the start of a line or after a space.
+// withoutComments removes comments: from a `#` at the start of a line or after a space.
 func withoutComments(text string) string {
 	return comment.ReplaceAllString(text, "$1")
 }
 
 var comment = regexp.MustCompile(`(?m)(^|\s)#.*$`)
 
-// exactTag refuses images that may be another one tomorrow.
+// exactTag returns an error unless the image's tag is an exact version.
 func exactTag(image string) error {
 	name, tag, ok := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
 	if !ok || !versionTag.MatchString(tag) {

@@ -12,14 +12,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// schemas is the published schemas of other people's kinds of objects, by version and kind.
+// schemas are the schemas of custom resources, by version and kind.
 type schemas map[string]validation.SchemaValidator
 
-// readSchemas reads every CustomResourceDefinition of a folder.
+// readSchemas reads all CustomResourceDefinitions in a folder.
 func readSchemas(folder string) (schemas, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("there are no CustomResourceDefinitions in %s", folder)
+		return nil, fmt.Errorf("no CustomResourceDefinitions in %s", folder)
 	}
 	all := schemas{}
 	for _, file := range files {
@@ -46,7 +46,7 @@ func readSchemas(folder string) (schemas, error) {
 	return all, nil
 }
 
-// admit validates an object as the API server does one with a definition: without the definition's rules in CEL.
+// admit validates a custom resource as the API server does, except for CEL rules.
 func (s schemas) admit(document []byte) field.ErrorList {
 	var object map[string]any
 	if err := yaml.Unmarshal(document, &object); err != nil {

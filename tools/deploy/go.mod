@@ -96,7 +96,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )
 
-// Kubernetes names its own parts by v0.0.0 and builds them in place; these are the same parts as they are published.
+// Kubernetes requires its own modules at v0.0.0 and replaces them locally; these are the published modules.
 replace (
 	k8s.io/api => k8s.io/api v0.36.3
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.3
@@ -133,5 +133,5 @@ replace (
 	k8s.io/streaming => k8s.io/streaming v0.36.3
 )
 
-// The version that this Kubernetes is built with.
+// The version that this Kubernetes version uses.
 replace k8s.io/utils => k8s.io/utils v0.0.0-20260210185600-b8788abfbbc2

@@ -30,13 +30,13 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// manifest is one object of a cluster, with the API server's defaults.
+// manifest is an object with the API server's defaults.
 type manifest struct {
 	where     string
 	versioned runtime.Object
 }
 
-// build does what `kustomize build FOLDER` does, load restrictions included.
+// build runs `kustomize build FOLDER`, with its load restrictions.
 func build(folder string) ([][]byte, error) {
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
@@ -53,7 +53,7 @@ func build(folder string) ([][]byte, error) {
 	return documents, nil
 }
 
-// decoder reads what Kubernetes and the Prometheus operator know. A field that they do not is an error.
+// decoder decodes objects of Kubernetes and the Prometheus operator. Unknown fields are errors.
 func decoder() (runtime.Decoder, error) {
 	if err := monitoringv1.AddToScheme(legacyscheme.Scheme); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func decoder() (runtime.Decoder, error) {
 	return serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer(), nil
 }
 
-// checkKubernetes builds each folder and checks what comes out. They may name each other's Services.
+// checkKubernetes builds and checks each folder. Folders may refer to each other's Services.
 func checkKubernetes(prometheus, definitions string, folders []string) (findings, error) {
 	published, err := readSchemas(definitions)
 	if err != nil {
@@ -83,7 +83,7 @@ func checkKubernetes(prometheus, definitions string, folders []string) (findings
 	return found, err
 }
 
-// readClusters builds the folders. Without published schemas, the operator's objects are not validated.
+// readClusters builds the folders. Without CRD schemas, the operator's objects are not validated.
 func readClusters(published schemas, folders []string) ([]*cluster, findings, error) {
 	decode, err := decoder()
 	if err != nil {
@@ -133,7 +133,8 @@ func readCluster(decode runtime.Decoder, published schemas, folder string) (clus
 	return result, found
 }
 
-// admit validates a new object, whose defaults are filled in, as the API server does. The operator's objects have their own.
+// admit validates a new object with defaults as the API server does, except for objects of the
+// operator.
 func admit(object runtime.Object) field.ErrorList {
 	if object.GetObjectKind().GroupVersionKind().Group == monitoringv1.SchemeGroupVersion.Group {
 		return nil
@@ -149,7 +150,7 @@ func admit(object runtime.Object) field.ErrorList {
 	case *core.ServiceAccount:
 		return withNamespace(it.Namespace, corevalidation.ValidateServiceAccount, it)
 	case *core.Service:
-		// As the API server does when only the old field is given.
+		// The API server does this when only clusterIP is set.
 		if it.Spec.ClusterIP == core.ClusterIPNone {
 			it.Spec.ClusterIPs = []string{core.ClusterIPNone}
 		}
@@ -173,13 +174,13 @@ func admit(object runtime.Object) field.ErrorList {
 	case *rbac.ClusterRoleBinding:
 		return rbacvalidation.ValidateClusterRoleBinding(it)
 	default:
-		return field.ErrorList{field.InternalError(nil, fmt.Errorf("%T: this program cannot validate that yet", internal))}
+		return field.ErrorList{field.InternalError(nil, fmt.Errorf("%T: validation is not implemented", internal))}
 	}
 }
 
 func withNamespace[T any](namespace string, validate func(T) field.ErrorList, object T) field.ErrorList {
 	if namespace == "" || namespace == corev1.NamespaceDefault {
-		return field.ErrorList{field.Required(field.NewPath("metadata", "namespace"), "it would end up wherever kubectl is")}
+		return field.ErrorList{field.Required(field.NewPath("metadata", "namespace"), "without it, the object is created in kubectl's current namespace")}
 	}
 	return validate(object)
 }

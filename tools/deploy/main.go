@@ -1,14 +1,16 @@
-// Deploy checks the ways to deploy that are shipped, without a container engine or a cluster.
+// Deploy checks the Compose file and the Kubernetes manifests, without a container engine or a
+// cluster.
 //
-//	deploy compose FILE           a Compose file, with Compose's own loader
+//	deploy compose FILE           checks a Compose file with Compose's own loader
 //	deploy kubernetes PROMETHEUS.yaml DEFINITIONS FOLDER...
-//	                              what kustomize builds of each folder, with the API server's own validation; the folder
-//	                              DEFINITIONS has the CustomResourceDefinitions of the Prometheus operator
-//	deploy render FOLDER          prints what kustomize builds of it
+//	                              builds each folder with kustomize and validates the objects as
+//	                              the API server does; DEFINITIONS is a folder with the CRDs of
+//	                              the Prometheus operator
+//	deploy render FOLDER          prints the objects that kustomize builds
 //	deploy collectors COMPOSE.yaml FOLDER...
-//	                              prints, as JSON, the configurations and the environment of each collector in them
+//	                              prints configurations and environment of every collector as JSON
 //
-// It prints one line for everything that is wrong, and ends with 1 if there was any.
+// Prints one line per problem. The exit status is 1 if there are any.
 package main
 
 import (
@@ -56,11 +58,11 @@ func run(arguments []string) (findings, error) {
 		}
 		return nil, err
 	default:
-		return found, fmt.Errorf("no such command: %q", verb)
+		return found, fmt.Errorf("unknown command %q", verb)
 	}
 }
 
-// findings is what is wrong, a line each.
+// findings are problems, one line each.
 type findings []string
 
 func (f *findings) add(where, format string, arguments ...any) {

@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// prometheusSettings is what collector/prometheus/prometheus.yaml and a Prometheus object both say.
+// prometheusSettings are the settings that collector/prometheus/prometheus.yaml and a Prometheus
+// object have in common.
 type prometheusSettings struct {
 	Global struct {
 		ScrapeInterval     string `json:"scrape_interval"`
@@ -36,12 +37,12 @@ type prometheusSettings struct {
 	} `json:"storage"`
 }
 
-// shippedRules reads all groups of the rule files beside a Prometheus configuration, as the operator's type has them. A field that it
-// does not have is an error.
+// shippedRules reads all groups of the rule files of a Prometheus configuration into the operator's
+// type. Unknown fields are errors.
 func shippedRules(prometheus string) (map[string]monitoringv1.RuleGroup, error) {
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(prometheus), "rules", "*.yaml"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("there are no rules beside %s", prometheus)
+		return nil, fmt.Errorf("no rule files for %s", prometheus)
 	}
 	groups := map[string]monitoringv1.RuleGroup{}
 	for _, file := range files {
@@ -60,7 +61,7 @@ func shippedRules(prometheus string) (map[string]monitoringv1.RuleGroup, error) 
 	return groups, nil
 }
 
-// checkRules holds a cluster's rules, if it has any, against the shipped ones: the same groups, and the same in each.
+// checkRules compares the PrometheusRules of a cluster, if it has any, with the shipped rules.
 func (c *cluster) checkRules(shipped map[string]monitoringv1.RuleGroup) findings {
 	var found findings
 	made := map[string]monitoringv1.RuleGroup{}
@@ -75,9 +76,9 @@ func (c *cluster) checkRules(shipped map[string]monitoringv1.RuleGroup) findings
 		return nil
 	}
 	for name, group := range shipped {
-		found.require(c.name, reflect.DeepEqual(group, made[name]), "group %s is not in its PrometheusRules as it was shipped", name)
+		found.require(c.name, reflect.DeepEqual(group, made[name]), "group %s differs between its PrometheusRules and the shipped rules", name)
 	}
-	found.require(c.name, len(made) == len(shipped), "its PrometheusRules have %d groups, %d were shipped", len(made), len(shipped))
+	found.require(c.name, len(made) == len(shipped), "its PrometheusRules have %d groups, the shipped rules %d", len(made), len(shipped))
 	return found
 }
 
@@ -93,28 +94,28 @@ func readPrometheusSettings(file string) (prometheusSettings, error) {
 	return settings, nil
 }
 
-// partOf is the label by which the operator's Prometheus finds rules and monitors.
+// partOf is the label that Prometheus uses to select rules and monitors.
 const partOf = "app.kubernetes.io/part-of"
 
-// checkOperated looks at what the Prometheus operator reads: at the Prometheus object, and whether it finds the others.
+// checkOperated checks the objects of the Prometheus operator, and that Prometheus selects them.
 func (c *cluster) checkOperated(it manifest, wanted prometheusSettings) findings {
 	var found findings
 	switch object := it.versioned.(type) {
 	case *monitoringv1.Prometheus:
 		found = append(found, checkPrometheusObject(it.where, object, wanted)...)
 		_, ok := find[*corev1.ServiceAccount](c.manifests, object.Namespace, object.Spec.ServiceAccountName)
-		found.require(it.where, ok, "there is no ServiceAccount %s/%s", object.Namespace, object.Spec.ServiceAccountName)
+		found.require(it.where, ok, "no ServiceAccount %s/%s", object.Namespace, object.Spec.ServiceAccountName)
 	case *monitoringv1.Alertmanager:
 		_, ok := find[*corev1.Secret](c.manifests, object.Namespace, object.Spec.ConfigSecret)
-		found.require(it.where, ok, "there is no Secret %s/%s with its configuration", object.Namespace, object.Spec.ConfigSecret)
+		found.require(it.where, ok, "no Secret %s/%s with its configuration", object.Namespace, object.Spec.ConfigSecret)
 		found = append(found, checkVolumes(c, it.where, object.Namespace, object.Spec.Volumes)...)
 	case *monitoringv1.PrometheusRule:
-		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not look for it", partOf)
+		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not select it", partOf)
 		found.require(it.where, len(object.Spec.Groups) > 0, "it has no rules")
 	case *monitoringv1.PodMonitor:
-		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not look for it", partOf)
+		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not select it", partOf)
 	case *monitoringv1.ServiceMonitor:
-		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not look for it", partOf)
+		found.require(it.where, object.Labels[partOf] == "stagelight", "no label %s=stagelight: Prometheus does not select it", partOf)
 	}
 	return found
 }
@@ -126,11 +127,11 @@ func checkPrometheusObject(where string, object *monitoringv1.Prometheus, wanted
 	for _, selector := range []error{matches(spec.RuleSelector, label), matches(spec.PodMonitorSelector, label), matches(spec.ServiceMonitorSelector, label)} {
 		found.require(where, selector == nil, "%v", selector)
 	}
-	found.require(where, spec.EnableOTLPReceiver != nil && *spec.EnableOTLPReceiver, "enableOTLPReceiver is not set: metrics are refused")
+	found.require(where, spec.EnableOTLPReceiver != nil && *spec.EnableOTLPReceiver, "enableOTLPReceiver is not set: metrics are rejected")
 	found.require(where, slices.Contains(spec.EnableFeatures, "exemplar-storage"), "enableFeatures has no exemplar-storage: exemplars are dropped")
-	found.require(where, spec.Replicas != nil && *spec.Replicas == 1, "replicas is not 1: each would have a part of what is pushed")
+	found.require(where, spec.Replicas != nil && *spec.Replicas == 1, "replicas is not 1: each would receive a part of the pushed data")
 	same := func(field string, got, wanted any) {
-		found.require(where, fmt.Sprint(got) == fmt.Sprint(wanted), "%s is %v, and prometheus.yaml has %v", field, got, wanted)
+		found.require(where, fmt.Sprint(got) == fmt.Sprint(wanted), "%s is %v, but prometheus.yaml has %v", field, got, wanted)
 	}
 	same("scrapeInterval", spec.ScrapeInterval, wanted.Global.ScrapeInterval)
 	same("evaluationInterval", spec.EvaluationInterval, wanted.Global.EvaluationInterval)

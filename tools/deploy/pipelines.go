@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// pipelines is what of a collector's configuration has to be repeated when two are merged.
+// pipelines are the lists of a collector's configuration that merging replaces as a whole.
 type pipelines struct {
 	Processors map[string]any `json:"processors"`
 	Service    struct {
@@ -18,8 +18,8 @@ type pipelines struct {
 	} `json:"service"`
 }
 
-// checkPipelines holds the lists of processors that a second configuration repeats against the first's: but for the processors that the
-// second adds, they are the same.
+// checkPipelines compares the processors of each pipeline in additional configurations with those
+// of the first: except for processors that the additional one defines, they have to be the same.
 func checkPipelines(c container) findings {
 	var found findings
 	var base pipelines
@@ -53,15 +53,15 @@ func checkPipelines(c container) findings {
 	return found
 }
 
-// described is a collector in a form that others can start.
+// described has everything needed to start a collector.
 type described struct {
 	Where       string            `json:"where"`
 	Environment map[string]string `json:"environment"`
-	// The configurations' contents, in their order.
+	// Contents of the configuration files, in order.
 	Configurations []string `json:"configurations"`
 }
 
-// printCollectors prints every collector of a Compose file and of what kustomize builds of the folders.
+// printCollectors prints every collector of a Compose file and of kustomize folders as JSON.
 func printCollectors(compose string, folders []string) (findings, error) {
 	project, err := loadCompose(compose)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	podsecurity "k8s.io/pod-security-admission/policy"
 )
 
-// workload is whatever makes pods.
+// workload is an object that creates pods.
 type workload struct {
 	where     string
 	namespace string
 	name      string
-	// The Service that gives its pods names, and how many of them there are; of a StatefulSet only.
+	// Headless Service and number of pods, for a StatefulSet only.
 	service  string
 	replicas int32
 	selector *metav1.LabelSelector
@@ -37,7 +37,8 @@ func workloadOf(it manifest) (workload, bool) {
 	}
 }
 
-// containers returns all that run for the pod's whole life: a container for setting up that always restarts is one, too.
+// containers returns the containers that run for the life of the pod, including sidecars (init
+// containers that always restart).
 func (w workload) containers() []corev1.Container {
 	var all []corev1.Container
 	for _, container := range w.template.Spec.InitContainers {
@@ -48,13 +49,13 @@ func (w workload) containers() []corev1.Container {
 	return append(all, w.template.Spec.Containers...)
 }
 
-// checkSecurity holds the pod against what its namespace allows, as the API server's admission does, and against what that does
-// not ask for.
+// checkSecurity checks the pod against the pod security standard of its namespace, as the API
+// server's admission does, and each container against stricter rules.
 func (w workload) checkSecurity(namespaces map[string]*corev1.Namespace) findings {
 	var found findings
 	namespace, ok := namespaces[w.namespace]
 	if !ok {
-		found.add(w.where, "its namespace %q is none of the manifests", w.namespace)
+		found.add(w.where, "its namespace %q is not in the manifests", w.namespace)
 		return found
 	}
 	level, err := api.ParseLevel(namespace.Labels["pod-security.kubernetes.io/enforce"])
@@ -89,12 +90,12 @@ func (w workload) checkContainer(container corev1.Container) findings {
 		found.add(where, "its file system is not read-only")
 	}
 	if container.Resources.Limits.Memory().IsZero() || container.Resources.Requests.Cpu().IsZero() {
-		found.add(where, "no limit of memory, or no request of CPU")
+		found.add(where, "no memory limit or no CPU request")
 	}
 	return found
 }
 
-// collectors returns the containers that are collectors, with what is mounted and set in them.
+// collectors returns the collectors among the containers, with their mounts and environment.
 func (w workload) collectors(c *cluster) ([]container, findings) {
 	var all []container
 	var found findings
@@ -114,7 +115,7 @@ func (w workload) collectors(c *cluster) ([]container, findings) {
 			if reference := source.ConfigMapRef; reference != nil {
 				data, ok := c.configMap(w.namespace, reference.Name)
 				if !ok {
-					found.add(one.where, "envFrom: there is no ConfigMap %s/%s", w.namespace, reference.Name)
+					found.add(one.where, "envFrom: no ConfigMap %s/%s", w.namespace, reference.Name)
 				}
 				maps.Copy(one.environment, data)
 			}
@@ -139,7 +140,8 @@ func (w workload) collectors(c *cluster) ([]container, findings) {
 	return all, found
 }
 
-// expand gives a variable's value, with `$(NAME)` replaced. What only a node knows is given its path as a stand-in.
+// expand returns a variable's value with `$(NAME)` replaced. Values that are only known on a node
+// are replaced by their field path.
 func expand(variable corev1.EnvVar, known map[string]string) string {
 	if source := variable.ValueFrom; source != nil && source.FieldRef != nil {
 		return "the-" + source.FieldRef.FieldPath
@@ -151,7 +153,7 @@ func expand(variable corev1.EnvVar, known map[string]string) string {
 	return value
 }
 
-// checkProbes holds the ports of a collector's container, and its probes, against where it was told to listen.
+// checkProbes compares the ports and probes of a collector's container with its listen addresses.
 func checkProbes(c container, it corev1.Container) findings {
 	var found findings
 	ports := map[string]int32{}
@@ -169,17 +171,17 @@ func checkProbes(c container, it corev1.Container) findings {
 	}
 	for name, port := range ports {
 		if wanted := fmt.Sprintf("0.0.0.0:%d", port); listens[name] != wanted {
-			found.add(c.where, "port %s is %d, and the collector listens on %q", name, port, listens[name])
+			found.add(c.where, "port %s is %d, but the collector listens on %q", name, port, listens[name])
 		}
 	}
 	for name, probe := range map[string]*corev1.Probe{"startupProbe": it.StartupProbe, "livenessProbe": it.LivenessProbe, "readinessProbe": it.ReadinessProbe} {
-		// A sidecar's readiness would be the service's: it is not asked for.
+		// A sidecar needs no readinessProbe: it would affect the readiness of the service.
 		if probe == nil {
 			if name != "readinessProbe" || ports["otel-health"] == 0 {
 				found.add(c.where, "no %s", name)
 			}
 		} else if probe.HTTPGet == nil || ports[probe.HTTPGet.Port.String()] == 0 {
-			found.add(c.where, "%s asks for a port %s that the container does not name", name, probe.HTTPGet.Port.String())
+			found.add(c.where, "%s uses port %s, which the container does not define", name, probe.HTTPGet.Port.String())
 		}
 	}
 	return found

@@ -14,26 +14,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// podAddress is `host:port`, alone or in a URL, where the host is a name.
+// podAddress matches `host:port`, alone or in a URL, where the host is a name.
 var podAddress = regexp.MustCompile(`^(?:[a-z]+://)?([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):([0-9]+)(?:/|$)`)
 
-// made is the pods that others make and label: the Prometheus operator, Grafana's and Tempo's charts. Only their labels
-// are known here.
-var made = []labels.Set{
+// external are labels of pods that are created elsewhere: by the Prometheus operator, and by the
+// charts of Grafana and Tempo.
+var external = []labels.Set{
 	{"app.kubernetes.io/name": "prometheus"},
 	{"app.kubernetes.io/name": "alertmanager"},
 	{"app.kubernetes.io/name": "grafana"},
 	{"app.kubernetes.io/name": "tempo"},
 }
 
-// checkSelectors looks for the pods and ports behind every selector.
+// checkSelectors checks that every selector selects pods with the named ports.
 func (c *cluster) checkSelectors(it manifest) findings {
 	var found findings
 	switch object := it.versioned.(type) {
 	case *corev1.Service:
 		pods := c.pods(object.Namespace, &metav1.LabelSelector{MatchLabels: object.Spec.Selector}, c.manifests)
 		for _, port := range object.Spec.Ports {
-			found.require(it.where, len(pods) > 0 && hasPort(pods, port.TargetPort), "no pod that it selects has the port %s", port.TargetPort.String())
+			found.require(it.where, len(pods) > 0 && hasPort(pods, port.TargetPort), "no selected pod has the port %s", port.TargetPort.String())
 		}
 	case *policyv1.PodDisruptionBudget:
 		found.require(it.where, len(c.pods(object.Namespace, object.Spec.Selector, c.manifests)) > 0, "it selects no pod")
@@ -60,7 +60,7 @@ func (f *findings) require(where string, holds bool, format string, arguments ..
 	}
 }
 
-// pods returns the workloads of a namespace (all, if it is empty) whose pods a selector matches.
+// pods returns the workloads of a namespace (of all, if it is empty) whose pods match a selector.
 func (c *cluster) pods(namespace string, selector *metav1.LabelSelector, among []manifest) []workload {
 	matcher, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil || matcher.Empty() {
@@ -86,13 +86,13 @@ func hasPort(pods []workload, port intstr.IntOrString) bool {
 	})
 }
 
-// checkPolicy looks for whom a NetworkPolicy is about, for all whom it names, and for their ports. A port of its pods that nobody may reach
-// is a mistake, too; probes come from the node, which no policy keeps out.
+// checkPolicy checks that the pods, peers and ports of a NetworkPolicy exist, and that all ports of
+// its pods are reachable, except for the health port: no policy blocks the node's probes.
 func (c *cluster) checkPolicy(where string, policy *networkingv1.NetworkPolicy) findings {
 	var found findings
 	own := c.pods(policy.Namespace, &policy.Spec.PodSelector, c.manifests)
 	if len(own) == 0 {
-		found.require(where, isMade(&policy.Spec.PodSelector), "it is about no pod")
+		found.require(where, isExternal(&policy.Spec.PodSelector), "it selects no pod")
 		return found
 	}
 	var open []string
@@ -109,18 +109,18 @@ func (c *cluster) checkPolicy(where string, policy *networkingv1.NetworkPolicy) 
 	for _, w := range own {
 		for _, container := range w.containers() {
 			for _, port := range container.Ports {
-				found.require(where, port.Name == "health" || slices.Contains(open, port.Name), "nobody may reach port %s of its pods", port.Name)
+				found.require(where, port.Name == "health" || slices.Contains(open, port.Name), "port %s of its pods is not reachable", port.Name)
 			}
 		}
 	}
 	return found
 }
 
-// checkPeers looks for the pods behind each peer; with ports, one of them has to have each.
+// checkPeers checks that each peer selects pods, and that one of them has each port.
 func (c *cluster) checkPeers(where, namespace string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) findings {
 	var found findings
 	for _, peer := range peers {
-		if peer.PodSelector == nil || isMade(peer.PodSelector) {
+		if peer.PodSelector == nil || isExternal(peer.PodSelector) {
 			continue
 		}
 		in := namespace
@@ -136,12 +136,12 @@ func (c *cluster) checkPeers(where, namespace string, peers []networkingv1.Netwo
 	return found
 }
 
-func isMade(selector *metav1.LabelSelector) bool {
+func isExternal(selector *metav1.LabelSelector) bool {
 	matcher, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && slices.ContainsFunc(made, func(set labels.Set) bool { return matcher.Matches(set) })
+	return err == nil && slices.ContainsFunc(external, func(set labels.Set) bool { return matcher.Matches(set) })
 }
 
-// matches says whether labels fit, for messages about whom a selector is to select.
+// matches returns an error if a selector does not match labels.
 func matches(selector *metav1.LabelSelector, set map[string]string) error {
 	matcher, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Panels that are charts, drawn by ECharts without a browser.
+// Chart panels, drawn by ECharts without a browser.
 
 import * as echarts from "echarts";
 
@@ -8,10 +8,10 @@ import { label } from "./text.mjs";
 import { DIM, FONT, LINE, PALETTE, PANEL, TEXT } from "./theme.mjs";
 import { format } from "./units.mjs";
 
-/** How many lines are drawn at most. */
+/** Maximum number of lines. */
 const LINES = 16;
 
-/** Draws lines over time, with their names below. */
+/** Draws lines over time, with a legend below. */
 export function lines(panel, width, height) {
   const all = series(panel);
   if (!all.some((it) => it.points.length)) return nothing(panel, width, height);
@@ -46,13 +46,13 @@ function plot(panel, all, width, height) {
       lineStyle: { width: 1.6, type: it.dashed ? "dashed" : "solid" },
       areaStyle: it.stacked || it.fill > 20 ? { opacity: it.stacked ? 0.35 : it.fill / 100 } : undefined,
       data: thin(it.stacked ? filled(it.points, times) : it.points).map(([time, value]) => [Math.round(time) * 1000, Number.isFinite(value) ? round(value) : null]),
-      // A limit far above everything would flatten what there is to see.
+      // A threshold far above all values would flatten the lines.
       markLine: at ? undefined : marks(limits.filter((it) => it.from < highest * 1.5)),
     })),
   });
 }
 
-/** Draws how many fell into each bucket at each time. */
+/** Draws the count per bucket over time. */
 export function heatmap(panel, width, height) {
   const all = series(panel).map((it) => ({ ...it, bound: Number(it.labels.le.replace("+Inf", "Infinity")) }));
   if (!all.length) return nothing(panel, width, height);
@@ -81,7 +81,7 @@ export function heatmap(panel, width, height) {
   });
 }
 
-/** Draws one gauge for each query. */
+/** Draws a gauge per query. */
 export function gauges(panel, width, height) {
   const all = series(panel).map((it) => ({ ...it, value: it.points.at(-1)?.[1] }));
   const radius = Math.min((width / all.length) * 0.44, height * 0.46);
@@ -114,7 +114,7 @@ function draw(width, height, option) {
   return svg;
 }
 
-/** A scale whose steps are round numbers in its unit. */
+/** An axis with round steps in its unit. */
 function scale(unit, highest, max) {
   let interval;
   if (max !== undefined) interval = max / 4;
@@ -137,9 +137,9 @@ function marks(limits) {
 }
 
 const clock = (at) => new Date(at).toISOString().slice(11, 16);
-/** Short numbers: a picture has no more than a thousand rows of pixels. */
+/** Four significant digits: a picture has at most a thousand rows of pixels. */
 const round = (value) => Number(value.toPrecision(4));
-/** The series that reach highest: more lines than these are a blur. */
+/** The series with the highest maxima. */
 function largest(all) {
   if (all.length <= LINES) return all;
   const peak = (it) => Math.max(...it.points.map((point) => point[1]));
@@ -147,13 +147,13 @@ function largest(all) {
   return all.filter((it) => kept.has(it));
 }
 
-/** Points at all times: what is put on others must be there, and be nothing. */
+/** Adds zeros at missing times, which stacking needs. */
 function filled(points, times) {
   const known = new Map(points);
   return times.map((time) => [time, known.get(time) ?? 0]);
 }
 
-/** As many points as one can tell apart in half of a picture's width, the last one included. */
+/** Reduces points to the resolution of half a picture's width; keeps the last one. */
 function thin(points) {
   const every = Math.ceil(points.length / 100);
   return points.filter((_, at) => (points.length - 1 - at) % every === 0);

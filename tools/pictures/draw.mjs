@@ -1,8 +1,8 @@
-// Draws one picture for each dashboard: its open panels on its own grid, from the answers that Prometheus gave to their queries.
+// Draws one picture per dashboard: its open panels on its grid, from Prometheus' query results.
 //
 //   node draw.mjs DATA FOLDER
 //
-// `cargo xtask pictures` makes DATA and calls this.
+// `cargo xtask pictures` writes DATA and runs this.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,13 +31,13 @@ function picture({ title, panels }) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">
 <rect width="100%" height="100%" rx="6" fill="${PAGE}"/>
 ${label(GAP + 4, 28, title, TEXT, 18, "start", "600")}
-${label(WIDTH - GAP - 4, 28, "drawn from Prometheus' answers to the dashboard's queries; not Grafana", DIM, 12, "end")}
+${label(WIDTH - GAP - 4, 28, "drawn from Prometheus' query results; not a Grafana screenshot", DIM, 12, "end")}
 ${drawn}
 </svg>
 `;
 }
 
-/** Puts a panel, or a row's title, where the dashboard has it. */
+/** Draws a panel, or the title of a row, at its position on the grid. */
 function place(panel) {
   const unit = (WIDTH - GAP) / COLUMNS;
   const { x, y, w, h } = panel.gridPos;

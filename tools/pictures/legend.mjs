@@ -1,4 +1,4 @@
-// Names below a chart. Their width is reckoned from the letters: nothing here can measure text.
+// Legends below charts. Text widths are estimated, because nothing here can measure text.
 
 import { DIM, FONT } from "./theme.mjs";
 
@@ -8,7 +8,7 @@ const ROWS = 3;
 const KEY = 18;
 const SPACE = 14;
 
-/** Returns names side by side, as SVG, and how high they are. Those that do not fit are counted. */
+/** Returns the legend as SVG, and its height. Entries that do not fit become "and N more". */
 export function names(all, width, count = all.length) {
   const more = (count) => ({ name: `and ${count} more` });
   let shown = count === all.length ? all : [...all, more(count - all.length)];
@@ -20,7 +20,7 @@ export function names(all, width, count = all.length) {
   return { svg: lines.map((line, y) => line.map(([x, it]) => entry(x, y * LINE, it)).join("")).join(""), height: lines.length * LINE };
 }
 
-/** Puts names into rows: each with how far from the left it is. */
+/** Splits entries into rows, each with its x position. */
 function rows(all, width) {
   const rows = [];
   let x = Infinity;
@@ -42,5 +42,5 @@ function entry(x, y, { name, color }) {
   return `${key}<text x="${(x + KEY).toFixed(1)}" y="${y + 10}" fill="${DIM}" font-size="${SIZE}" font-family="${FONT}">${escaped}</text>`;
 }
 
-/** How wide a letter is: a generous guess, so that a wide font does not overlap. */
+/** Estimated width of a letter; generous, so that wide fonts do not overlap. */
 const LETTER = SIZE * 0.6;

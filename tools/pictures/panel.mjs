@@ -1,8 +1,8 @@
-// What a panel's file says of its values, and the values.
+// Values of a panel, and their settings in the dashboard.
 
 import { PALETTE, color } from "./theme.mjs";
 
-/** Returns a panel's series in the order of its queries: names, units and points. */
+/** Returns the series of a panel in the order of its queries: names, units and points. */
 export function series(panel) {
   return (panel.targets ?? []).flatMap((target) => {
     const answer = panel.answers[target.refId] ?? [];
@@ -13,13 +13,13 @@ export function series(panel) {
   }).map((it, at) => ({ ...it, color: it.color ?? PALETTE[at % PALETTE.length] }));
 }
 
-/** Puts labels into a legend. */
+/** Formats a legend with label values. */
 export function legend(text = "", labels = {}) {
   const name = text.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (_, label) => labels[label] ?? "").trim();
   return name || "value";
 }
 
-/** Returns the settings of one field: the panel's, and what overrides them. */
+/** Returns the settings of a field: the panel's defaults with overrides. */
 export function settings(panel, refId, name) {
   const defaults = panel.fieldConfig?.defaults ?? {};
   const found = {
@@ -44,7 +44,7 @@ export function settings(panel, refId, name) {
   return found;
 }
 
-/** Returns the colour that thresholds give to a value. */
+/** Returns the threshold colour of a value. */
 export function colorOf(value, steps) {
   return steps.reduce((found, it) => (it.from <= value ? it.color : found), steps[0]?.color ?? PALETTE[0]);
 }

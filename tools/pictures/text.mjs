@@ -1,4 +1,4 @@
-// Panels that are text: tables, and single values.
+// Text panels: tables and single values.
 
 import { colorOf, series, settings } from "./panel.mjs";
 import { DIM, FONT, LINE, TEXT } from "./theme.mjs";
@@ -23,7 +23,7 @@ export function stat(panel, width, height) {
   }).join("");
 }
 
-/** Draws the rows of a table: the answers to all queries, joined by their labels. */
+/** Draws a table: the results of all queries, joined by their labels. */
 export function table(panel, width, height) {
   const order = panel.transformations?.find((it) => it.id === "organize")?.options ?? {};
   const wanted = panel.transformations?.find((it) => it.id === "filterFieldsByName")?.options.include?.names;
@@ -52,7 +52,7 @@ export function table(panel, width, height) {
   return head + body;
 }
 
-/** Returns rows of labels and, named as Grafana does, the last values. */
+/** Returns rows of labels and last values, with Grafana's column names. */
 function join(panel) {
   const rows = new Map();
   for (const { refId } of panel.targets) {
@@ -65,7 +65,7 @@ function join(panel) {
   return [...rows.values()];
 }
 
-/** Shares the width out by the longest text in each column. */
+/** Distributes the width by the longest text in each column. */
 function columns(fields, rows, width) {
   const longest = fields.map((field) => Math.max(field.length, ...rows.map((row) => (field.startsWith("Value") ? 8 : String(row[field] ?? "").length))) + 2);
   const all = longest.reduce((a, b) => a + b, 0);

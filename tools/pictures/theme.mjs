@@ -1,7 +1,7 @@
-// Colours and sizes of all pictures: dark, so that they stand on a light page and on a dark one.
+// Colours and sizes of all pictures: dark, which fits light and dark pages.
 
 export const WIDTH = 1000;
-/** Columns of a dashboard's grid, and what one row of it is high. */
+/** Columns and row height of a dashboard's grid. */
 export const COLUMNS = 24;
 export const ROW = 28;
 export const GAP = 8;
@@ -14,7 +14,7 @@ export const LINE = "#2f333a";
 export const TEXT = "#d8d9da";
 export const DIM = "#9fa2a8";
 
-/** One colour after another, as different as twelve can be. */
+/** Twelve distinct series colours, in order. */
 export const PALETTE = [
   "#73bf69", "#f2cc0c", "#5794f2", "#ff780a", "#b877d9", "#e0226e",
   "#37c2b1", "#fa8c8c", "#8ab8ff", "#c4a000", "#96d98d", "#ca95e5",
@@ -25,7 +25,7 @@ const NAMED = {
   purple: "#b877d9", text: TEXT, transparent: "transparent",
 };
 
-/** Turns a colour of a dashboard's file into one that SVG knows. */
+/** Converts a dashboard colour to an SVG colour. */
 export function color(name) {
   if (name in NAMED) return NAMED[name];
   const shade = /^(?:super-light|light|semi-dark|dark)-(\w+)$/.exec(name);

@@ -1,4 +1,4 @@
-// Numbers as a dashboard's reader wants them, by Grafana's names of units.
+// Formats numbers for Grafana's unit names.
 
 const SECONDS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
 const BYTES = [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [1024, "KiB"], [1, "B"]];
@@ -6,7 +6,7 @@ const MANY = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]];
 
 const AFTER = { reqps: " req/s", cps: " /s", ops: " /s", percent: " %", percentunit: " %" };
 
-/** Writes a value with three figures and its unit. */
+/** Formats a value with three significant digits and its unit. */
 export function format(value, unit = "short") {
   if (value === null || value === undefined || Number.isNaN(value)) return "";
   if (unit === "percentunit") return figures(value * 100) + AFTER.percentunit;
@@ -24,7 +24,7 @@ function scaled(value, steps, space) {
   return (figures(value / size) + space + name).trim();
 }
 
-/** Three figures, without zeros at the end. */
+/** Three significant digits, without trailing zeros. */
 export function figures(value) {
   if (value === 0) return "0";
   const digits = Math.max(0, Math.min(3, 2 - Math.floor(Math.log10(Math.abs(value)))));

@@ -1,42 +1,48 @@
-//! Grafana's dashboards: one file each, all of them made from the catalogue's names.
+//! The Grafana dashboards, one module each, generated from the catalogue's names.
 //!
-//! [`all`] makes them; a test holds that `grafana/dashboards/` is what it returns. [`queries`] reads the files back, for whoever runs
-//! what they ask.
+//! Modules in reading order: the JSON format, PromQL, shared parts, dashboards. Later modules use
+//! earlier ones, never the reverse.
 
-mod dashboard;
-mod panel;
-mod overriding;
-mod steps;
-mod view;
-mod query;
-mod variable;
-mod link;
 mod unit;
-mod limits;
-mod stage_breakdown;
+mod steps;
+mod link;
+mod overrides;
+mod view;
+mod panel;
+mod query;
+mod series;
+mod variable;
+mod dashboard;
+mod common;
+mod compare;
 mod stage_details;
-mod why_slow;
+mod stage_breakdown;
+mod host;
 mod service_overview;
 mod streaming;
 mod slo;
-mod pipeline;
 mod pipeline_servers;
-mod host;
-pub mod queries;
-pub mod lint;
+mod pipeline;
 
 use serde_json::Value;
 
-/// A dashboard as a file.
+/// A dashboard's file.
 #[derive(Clone, Debug)]
 pub struct DashboardFile {
-    /// Its name in `grafana/dashboards/`.
+    /// The file name in `grafana/dashboards/`.
     pub name: String,
-    /// What is in it: Grafana's classic format.
+    /// The dashboard in Grafana's classic format.
     pub json: Value,
 }
 
-/// Returns every dashboard, in the order in which one would look at them.
+/// Returns all dashboards.
+///
+/// ```
+/// let files = stagelight_bundle::dashboards::all();
+///
+/// let streaming = files.iter().find(|it| it.name == "streaming.json").unwrap();
+/// assert_eq!(streaming.json["uid"], "stagelight-streaming");
+/// ```
 #[must_use]
 pub fn all() -> Vec<DashboardFile> {
     let dashboards = [
@@ -53,7 +59,7 @@ pub fn all() -> Vec<DashboardFile> {
 // === impl DashboardFile ===
 
 impl DashboardFile {
-    /// Writes the file's text: indented, keys in alphabetical order, a line end at its end.
+    /// Returns the file's text: indented JSON, keys sorted, a final newline.
     #[must_use]
     pub fn text(&self) -> String {
         format!("{:#}\n", self.json)

@@ -1,23 +1,23 @@
-//! The files below `collector/kubernetes/` that repeat others, and Grafana's list of dashboards for kustomize.
+//! The generated files below `collector/kubernetes/`, and Grafana's `kustomization.yaml`.
 //!
-//! kustomize reads no file outside of the folder that it builds, so what collectors and Alertmanager run with is copied into it. Rules become
-//! `PrometheusRule` objects: the same text, further to the right.
+//! kustomize reads no file outside the folder it builds, so the configurations of the collectors
+//! and of Alertmanager are copied into it. Rule files become `PrometheusRule` objects.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// A file that is made of others.
+/// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    /// Where it is, from the root of the repository.
+pub struct GeneratedFile {
+    /// The path, relative to the repository's root.
     pub path: PathBuf,
-    /// All of it.
+    /// The content.
     pub text: String,
 }
 
-/// Where copies go, and what they are copies of, both from the root of the repository.
+/// Copies and their originals, relative to the repository's root.
 const COPIES: [(&str, &str); 8] = [
     ("collector/kubernetes/agent-config/agent.yaml", "collector/agent.yaml"),
     ("collector/kubernetes/gateway/gateway.yaml", "collector/gateway.yaml"),
@@ -35,46 +35,45 @@ const COPIES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Where the `PrometheusRule` objects are: nothing else is.
+/// The folder of the `PrometheusRule` objects, which contains no other files.
 pub const RULES: &str = "collector/kubernetes/operator/rules";
 
-const HOW: &str = "by `UPDATE_EXPECT=1 cargo test -p stagelight-bundle`";
+const COMMAND: &str = "`UPDATE_EXPECT=1 cargo test -p stagelight-bundle`";
 
-/// Makes all of them from the files of a checkout.
+/// Generates all files from those of a checkout.
 ///
 /// # Errors
 ///
-/// When one of the files that they are made of cannot be read.
-pub fn all(root: &Path) -> io::Result<Vec<Made>> {
-    let mut made = Vec::new();
+/// Returns an error if an original cannot be read.
+pub fn all(root: &Path) -> io::Result<Vec<GeneratedFile>> {
+    let mut files = Vec::new();
     for (to, from) in COPIES {
-        made.push(Made {
-            path: to.into(),
-            text: copy(from, &fs::read_to_string(root.join(from))?),
-        });
+        let text = copy(from, &fs::read_to_string(root.join(from))?);
+        files.push(GeneratedFile { path: to.into(), text });
     }
     let rules = names(&root.join("collector/prometheus/rules"), ".yaml")?;
     for name in &rules {
         let text = fs::read_to_string(root.join("collector/prometheus/rules").join(name))?;
-        made.push(Made { path: Path::new(RULES).join(name), text: prometheus_rule(name, &text) });
+        let path = Path::new(RULES).join(name);
+        files.push(GeneratedFile { path, text: prometheus_rule(name, &text) });
     }
-    made.push(Made {
+    files.push(GeneratedFile {
         path: Path::new(RULES).join("kustomization.yaml"),
         text: kustomization_of_rules(&rules),
     });
     let dashboards = names(&root.join("grafana/dashboards"), ".json")?;
-    made.push(Made {
+    files.push(GeneratedFile {
         path: "grafana/kustomization.yaml".into(),
         text: kustomization_of_dashboards(&dashboards),
     });
-    Ok(made)
+    Ok(files)
 }
 
-/// Returns the names of a folder's files with this ending, sorted.
-fn names(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
+/// Returns the names of a folder's files with this extension, sorted.
+fn names(folder: &Path, extension: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
-        names.extend(entry?.file_name().into_string().ok().filter(|it| it.ends_with(ending)));
+        names.extend(entry?.file_name().into_string().ok().filter(|it| it.ends_with(extension)));
     }
     names.sort();
     Ok(names)
@@ -82,14 +81,13 @@ fn names(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
 
 fn copy(from: &str, text: &str) -> String {
     if from.ends_with(".yaml") {
-        format!("# Made from {from} {HOW}.\n\n{text}")
+        format!("# Generated from {from} with {COMMAND}.\n\n{text}")
     } else {
         text.to_owned()
     }
 }
 
-/// Puts a file of rules into a `PrometheusRule`. It takes YAML's indentation for what it is, so comments stay, and every
-/// expression is the same to the letter.
+/// Wraps a rule file in a `PrometheusRule`: the same text, indented, comments included.
 fn prometheus_rule(name: &str, text: &str) -> String {
     let object = name.trim_end_matches(".yaml").replace('.', "-");
     let spec: String = text
@@ -97,7 +95,7 @@ fn prometheus_rule(name: &str, text: &str) -> String {
         .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") })
         .collect();
     format!(
-        "# Made from collector/prometheus/rules/{name} {HOW}.\n\
+        "# Generated from collector/prometheus/rules/{name} with {COMMAND}.\n\
          apiVersion: monitoring.coreos.com/v1\n\
          kind: PrometheusRule\n\
          metadata:\n  name: stagelight-{object}\n\
@@ -108,14 +106,15 @@ fn prometheus_rule(name: &str, text: &str) -> String {
 fn kustomization_of_rules(names: &[String]) -> String {
     let list: String = names.iter().map(|it| format!("  - {it}\n")).collect();
     format!(
-        "# Every file of collector/prometheus/rules/. Made {HOW}.\n\
+        "# Every file of collector/prometheus/rules/. Generated with\n\
+         # {COMMAND}.\n\
          apiVersion: kustomize.config.k8s.io/v1beta1\n\
          kind: Kustomization\n\
          resources:\n{list}"
     )
 }
 
-/// Each dashboard in a ConfigMap of its own: one with all of them would be larger than an object may be.
+/// One ConfigMap per dashboard: all in one would exceed the size limit of an object.
 fn kustomization_of_dashboards(names: &[String]) -> String {
     let list: String = names
         .iter()
@@ -131,12 +130,13 @@ fn kustomization_of_dashboards(names: &[String]) -> String {
         })
         .collect();
     format!(
-        "# Dashboards and data sources for a Grafana in Kubernetes whose sidecar looks for labelled ConfigMaps, as that of Grafana's chart and of\n\
-         # kube-prometheus-stack does. Made {HOW}; how to use it is in collector/README.md, \"Kubernetes\".\n\
+        "# Dashboards and data sources as labelled ConfigMaps, for the sidecar of Grafana's\n\
+         # chart and of kube-prometheus-stack. See \"Kubernetes\" in collector/README.md.\n\
+         # Generated with {COMMAND}.\n\
          apiVersion: kustomize.config.k8s.io/v1beta1\n\
          kind: Kustomization\n\
          generatorOptions:\n  \
-           # The sidecar sees changes by itself; with names that change, the old dashboard would stay beside the new one.\n  \
+           # The sidecar notices changes. With suffixes, old dashboards would remain.\n  \
            disableNameSuffixHash: true\n  \
            labels: {{app.kubernetes.io/part-of: stagelight}}\n\
          configMapGenerator:\n  \

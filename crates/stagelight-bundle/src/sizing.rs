@@ -1,13 +1,13 @@
-//! How many series a service gives Prometheus, from the catalogue.
+//! The number of series a service creates in Prometheus, from the catalogue.
 
 use std::fmt::Write as _;
 
 use stagelight_core::catalog::{self, Family, Instrument, Label};
 
-/// Returns, for each set of labels, how many series every combination of their values makes.
+/// Returns the label sets of the catalogue, each with the number of series that one combination of
+/// its values creates.
 ///
-/// In the catalogue's order. A histogram makes one series for each bound, one for `+Inf`, its sum
-/// and its count.
+/// In the catalogue's order. A histogram creates one series per bound, plus `+Inf`, sum and count.
 #[must_use]
 pub fn series_by_labels() -> Vec<(Vec<String>, usize)> {
     let mut found: Vec<(Vec<String>, usize)> = Vec::new();
@@ -22,7 +22,7 @@ pub fn series_by_labels() -> Vec<(Vec<String>, usize)> {
     found
 }
 
-/// Returns the same as a table in Markdown, as `collector/README.md` has it.
+/// Returns [`series_by_labels`] as the Markdown table of `collector/README.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut table = "| for each combination of | series |\n|---|---|\n".to_owned();

@@ -42,7 +42,8 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let counts = send(args, load, interrupts, &service, head).await?;
     let telemetry = service.stop().await;
     let measured = Duration::from(engine.clock().since(started));
-    let breakdown = Breakdown::of(&engine.snapshot(), measured, |it| engine.group_of(it));
+    let breakdown =
+        Breakdown::from_snapshot(&engine.snapshot(), measured, |it| engine.group_of(it));
 
     print(args.format, &breakdown, measured, &mut io::stdout().lock())?;
     writeln!(io::stderr(), "{counts}")?;

@@ -69,7 +69,6 @@ mod snapshot;
 mod exemplar;
 mod reader;
 mod percentages;
-pub mod thresholds;
 
 pub use buckets::{Buckets, MAX_BOUNDS};
 pub use clock::{Clock, ManualClock, Ticks};

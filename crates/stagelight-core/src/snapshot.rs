@@ -1,6 +1,6 @@
 //! What a reader sees of the store.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     catalog::{Family, Label, Metric},
@@ -49,6 +49,21 @@ impl Snapshot {
     pub fn of<'a>(&'a self, family: &'static Family) -> impl Iterator<Item = &'a Series> {
         self.series.iter().filter(move |it| std::ptr::eq(it.family, family))
     }
+
+    /// Returns the difference to an `earlier` snapshot of the same engine: the values recorded in
+    /// between.
+    ///
+    /// Histograms and counters are subtracted. Up-down counters and gauges keep their value at the end
+    /// of the interval, and series that `earlier` lacks keep all of theirs.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let earlier: HashMap<_, _> = earlier.series.iter().map(|it| (it.key(), it)).collect();
+        let series = self.series.iter().map(|now| match earlier.get(&now.key()) {
+            Some(then) => now.since(then),
+            None => now.clone(),
+        });
+        Self { series: series.collect() }
+    }
 }
 
 // === impl Series ===
@@ -79,6 +94,22 @@ impl Series {
             Point::Histogram(histogram) => Some(histogram),
             Point::Counter(_) | Point::UpDownCounter(_) | Point::Gauge(_) => None,
         }
+    }
+
+    /// Returns the family's index and the attribute values, which identify a series.
+    fn key(&self) -> (usize, &[Arc<str>]) {
+        (self.family.index, &self.values)
+    }
+
+    fn since(&self, earlier: &Self) -> Self {
+        let points = self.points.iter().zip(&earlier.points).map(|points| match points {
+            (Point::Histogram(now), Point::Histogram(then)) => Point::Histogram(now.since(then)),
+            (Point::Counter(now), Point::Counter(then)) => {
+                Point::Counter(now.saturating_sub(*then))
+            }
+            (now, _) => now.clone(),
+        });
+        Self { family: self.family, values: self.values.clone(), points: points.collect() }
     }
 }
 

@@ -1,42 +1,45 @@
-//! Calls to backends, measured to the last byte of the answer.
+//! Calls to backends, measured to the last byte of the response.
 //!
-//! A [`Call`] says whom is called. Sent with it, a request becomes two stages: `backend_fetch` from sending to the
-//! response's head, and `stream_processing` from there to the last byte of the body. Both have `provider` and `model`, so
-//! they give `backend.ttfb` and `streaming.duration`, and of an answer whose length is not known `streaming.backend.*`; the whole gives
-//! `http.client.request.duration`. The request carries the trace context of its `backend_fetch` span.
+//! A call is two stages: `backend_fetch`, from sending the request to the response head, and
+//! `stream_processing`, from there to the last byte of the body. Both carry the `provider` and
+//! `model` of the [`Backend`], and give `backend.ttfb` and `streaming.duration`. The whole call
+//! gives `http.client.request.duration`, and a response of unknown length also
+//! `streaming.backend.*`. The request carries the trace context of the `backend_fetch` span.
 //!
-//! | Client | How |
+//! | Client | Use |
 //! |---|---|
-//! | reqwest (feature `reqwest`) | `Call::send` |
+//! | reqwest (feature `reqwest`) | `Backend::send` |
 //! | any tower service | [`HttpClientLayer`] |
-//! | anything else | [`Call::begin`], then [`Exchange::head`], then [`Answer::body`] |
+//! | any other | [`Backend::start`], [`ClientRequest::response_head`], [`ClientResponse::body`] |
 //!
-//! Both stages are children of the span that is current when the call begins. `tracing` keeps a parent open until its children
-//! are closed, so a stage put around a call lasts as long as the answer's body.
+//! Both stages are children of the current span at the start of the call. `tracing` keeps a
+//! parent open until its children close, so a stage around a call lasts as long as the response
+//! body.
 //!
 //! # When a call ends
 //!
-//! | What happens | `error.type` of the metric and of the stage that it ends |
+//! | Event | `error.type` of the metric and of the stage that ends |
 //! |---|---|
-//! | the last byte, or the trailers, were read | – |
-//! | a status of 400 or above | the status code (of `backend_fetch`; the call goes on to the last byte) |
+//! | last byte or trailers read | – |
+//! | status 400 or above | the status code, on `backend_fetch`; the call goes on to the last byte |
 //! | no response | `timeout`, `connect` or `request` |
-//! | the body breaks off | `timeout` or `body` |
-//! | the code panics | `panic` |
+//! | body error | `timeout` or `body` |
+//! | panic | `panic` |
 //! | dropped before its end | –, or the status code as above |
 
-mod call;
-mod target;
-mod ending;
-mod exchange;
-mod body;
+// In reading order: the backend, then a call. The server side has the same five files.
+mod backend;
 mod layer;
+mod service;
 mod future;
-#[cfg(feature = "reqwest")]
-mod reqwest;
+mod body;
+mod request;
+mod record;
+mod target;
 
-pub use body::MeasuredBody;
-pub use call::Call;
-pub use exchange::{Answer, Exchange};
+pub use backend::Backend;
+pub use body::ClientResponse;
 pub use future::ClientResponseFuture;
-pub use layer::{HttpClientLayer, HttpClientService};
+pub use layer::HttpClientLayer;
+pub use request::ClientRequest;
+pub use service::HttpClientService;

@@ -1,8 +1,9 @@
-//! The words of OpenTelemetry's HTTP conventions (1.44) for what an exchange shows.
+//! OpenTelemetry's HTTP conventions (1.44): label values and span fields.
 
 use http::{Method, StatusCode, Version, request::Parts};
+use tracing::Span;
 
-/// The attributes that are known from the request's head.
+/// The label values from a request's head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels {
     pub(crate) method: &'static str,
@@ -13,18 +14,18 @@ pub(crate) struct Labels {
 // === impl Labels ===
 
 impl Labels {
-    pub(crate) fn of(parts: &Parts, default_scheme: &'static str) -> Self {
+    pub(crate) fn from_parts(parts: &Parts, default_scheme: &'static str) -> Self {
         let scheme = match parts.uri.scheme_str() {
             Some("http") => "http",
             Some("https") => "https",
-            // HTTP/1 requests do not say, and whatever else a client writes is no label.
+            // HTTP/1 requests name no scheme, and clients can send any other.
             _ => default_scheme,
         };
         Self { method: method_label(&parts.method), scheme, version: version_label(parts.version) }
     }
 }
 
-/// Returns the method if it is a registered one, and `_OTHER` if not: any client can make one up.
+/// Returns the method if it is registered, and `_OTHER` otherwise, because clients can send any.
 pub(crate) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -41,12 +42,12 @@ pub(crate) fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// Returns the method's place in a span's name, where `_OTHER` reads `HTTP`.
+/// Returns the method as part of a span's name, where `_OTHER` becomes `HTTP`.
 pub(crate) fn method_in_span_name(label: &'static str) -> &'static str {
     if label == "_OTHER" { "HTTP" } else { label }
 }
 
-/// Returns the protocol version as `network.protocol.version` writes it.
+/// Returns the value of `network.protocol.version`.
 pub(crate) fn version_label(version: Version) -> &'static str {
     match version {
         Version::HTTP_09 => "0.9",
@@ -57,7 +58,7 @@ pub(crate) fn version_label(version: Version) -> &'static str {
     }
 }
 
-/// Returns the port of a scheme, if the scheme is one of HTTP's.
+/// Returns the default port of `http` and `https`.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
@@ -66,10 +67,10 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Splits `host:port`, leaving out the port if there is none and the brackets of an IPv6 address.
+/// Splits `host:port`. Removes the brackets of an IPv6 address.
 pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     let (host, port) = match authority.rsplit_once(':') {
-        // A colon before the closing bracket is part of the address.
+        // A colon before the closing bracket belongs to the address.
         Some((host, port)) if !port.contains(']') => (host, port.parse().ok()),
         _ => (authority, None),
     };
@@ -77,9 +78,9 @@ pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
     (host, port)
 }
 
-/// Returns whether HTTP sends no body with this answer, whatever the handler returned.
+/// Returns `true` if HTTP sends no body with this response, whatever the handler returned.
 ///
-/// Servers drop such a body without polling it, so it must not be waited for.
+/// Servers drop such a body without polling it.
 pub(crate) fn has_no_body(method: &str, status: StatusCode) -> bool {
     method == "HEAD"
         || status.is_informational()
@@ -88,5 +89,68 @@ pub(crate) fn has_no_body(method: &str, status: StatusCode) -> bool {
         || (method == "CONNECT" && status.is_success())
 }
 
+/// Sets `error.type` and the span status. Does nothing on a span that does not declare the fields.
+pub(crate) fn record_error(span: &Span, error_type: &str) {
+    span.record("error.type", error_type);
+    span.record("otel.status_code", "ERROR");
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_registered_methods_become_labels() {
+        for known in [
+            "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
+        ] {
+            let method = Method::from_bytes(known.as_bytes()).unwrap();
+            assert_eq!(method_label(&method), known);
+        }
+        for unknown in ["get", "BREW", "PROPFIND"] {
+            let method = Method::from_bytes(unknown.as_bytes()).unwrap();
+            assert_eq!(method_label(&method), "_OTHER");
+            assert_eq!(method_in_span_name(method_label(&method)), "HTTP");
+        }
+    }
+
+    #[track_caller]
+    fn check_host(authority: &str, host: &str, port: Option<u16>) {
+        assert_eq!(host_and_port(authority), (host, port));
+    }
+
+    #[test]
+    fn host_and_port_are_split() {
+        check_host("example.com", "example.com", None);
+        check_host("example.com:8080", "example.com", Some(8080));
+        check_host("[::1]:8080", "::1", Some(8080));
+        check_host("[::1]", "::1", None);
+        check_host("example.com:no", "example.com", None);
+        check_host("", "", None);
+    }
+
+    #[test]
+    fn responses_without_a_body_are_known() {
+        assert!(has_no_body("HEAD", StatusCode::OK));
+        assert!(has_no_body("GET", StatusCode::NO_CONTENT));
+        assert!(has_no_body("GET", StatusCode::NOT_MODIFIED));
+        assert!(has_no_body("GET", StatusCode::SWITCHING_PROTOCOLS));
+        assert!(has_no_body("CONNECT", StatusCode::OK));
+        assert!(!has_no_body("CONNECT", StatusCode::BAD_GATEWAY));
+        assert!(!has_no_body("GET", StatusCode::OK));
+        assert!(!has_no_body("POST", StatusCode::RESET_CONTENT));
+    }
+
+    #[test]
+    fn versions_follow_the_conventions() {
+        let written = [
+            Version::HTTP_09,
+            Version::HTTP_10,
+            Version::HTTP_11,
+            Version::HTTP_2,
+            Version::HTTP_3,
+        ]
+        .map(version_label);
+        assert_eq!(written, ["0.9", "1.0", "1.1", "2", "3"]);
+    }
+}

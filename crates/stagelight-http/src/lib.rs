@@ -1,8 +1,10 @@
-//! Measures HTTP exchanges to the last byte, on the server's side and on the client's.
+//! Measures HTTP requests to the last byte, on the server and on the client.
 //!
-//! [`HttpLayer`] is a tower layer for any service of `http` requests: it opens the request that stages are parts of, its
-//! span, and the metrics `http.server.*`. [`client`] measures calls to backends as the stages `backend_fetch` and
-//! `stream_processing`. [`StageBodyExt`] and [`StageStreamExt`] make any body or stream a stage.
+//! - [`HttpLayer`] is a tower layer for services. It opens the request and its span, and records
+//!   `http.server.*`.
+//! - [`client`] measures calls to backends as the stages `backend_fetch` and `stream_processing`.
+//! - [`StageFutureExt`], [`StageStreamExt`] and [`StageBodyExt`] turn any future, stream or body
+//!   into a stage.
 //!
 //! ```
 //! use stagelight_core::Engine;
@@ -12,109 +14,114 @@
 //! # #[cfg(feature = "axum")]
 //! let app: axum::Router = axum::Router::new()
 //!     .route("/hello", axum::routing::get(|| async { "hello" }))
-//!     .layer(HttpLayer::new(&engine).with_access_log());
+//!     .layer(HttpLayer::new(&engine).access_log());
 //! ```
+//!
+//! # Features
+//!
+//! | Feature | Effect |
+//! |---|---|
+//! | `axum` | the route of a request defaults to axum's matched path |
+//! | `reqwest` | [`client::Backend`] gets `send`, for reqwest's requests |
+//! | `timeout` | recognizes the `Elapsed` errors of tower and tokio as time limits |
 //!
 //! # When a request ends
 //!
-//! | What happens | `outcome` | `error.type` |
+//! | Event | `outcome` | `error.type` |
 //! |---|---|---|
-//! | the last byte, or the trailers, went to the server | `ok`, or by the status | –, or by the status |
-//! | the response has no body (empty, to `HEAD`, 204, 304): its head | the same | the same |
-//! | the status is 5xx | `error` | the status |
-//! | the status is 504 or 408, as of a time limit inside | `timeout` | `504`, `timeout` |
-//! | the body fails | `error` | `body` |
-//! | the inner service returns an error | `error` | `service` |
-//! | either does because of a time limit | `timeout` | `timeout` |
-//! | the handler or the body panics; it is raised again | `panic` | `panic` |
-//! | the handler panics, and [is answered](HttpLayer::with_panic_handler) | `panic` | `500` |
-//! | the client goes away before the head, or before the last byte | `cancelled` | – |
+//! | last byte or trailers handed to the server | `ok`, or see the status | –, or see the status |
+//! | response head, if no body follows (empty, `HEAD`, 204, 304) | the same | the same |
+//! | status 5xx | `error` | the status code |
+//! | status 504 or 408, such as from a time limit inside | `timeout` | `504`, `timeout` |
+//! | body error | `error` | `body` |
+//! | error of the inner service | `error` | `service` |
+//! | either of these errors, caused by a time limit | `timeout` | `timeout` |
+//! | panic of the handler or the body, re-raised | `panic` | `panic` |
+//! | panic of the handler, [caught](HttpLayer::catch_panics) | `panic` | `500` |
+//! | dropped before the head or the last byte: the client disconnected | `cancelled` | – |
 //! | dropped after the last byte was handed over | as if not dropped | |
 //!
-//! Each request ends exactly once, and its span with it. "The last byte" is a frame after which the body says that it is at its
-//! end, or the one that fills the `content-length`: servers stop polling there. A 4xx is the client's error and
-//! `ok` here, but for 408. A 5xx whose body is dropped has the outcome `cancelled` and keeps the status as its `error.type`.
+//! Each request ends exactly once, and its span with it. The last byte is in the frame after which
+//! `is_end_stream` returns `true`, or in the one that completes the `content-length`: servers stop
+//! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx with a
+//! dropped body has the outcome `cancelled` and keeps the status code as its `error.type`.
 //!
-//! A time limit is one of tower's or tokio's (with the feature `timeout`), or an [`io::Error`](std::io::Error) of the kind
-//! `TimedOut`, looked for behind boxed errors and axum's.
+//! A time limit is an `Elapsed` of tower or tokio (feature `timeout`), or an
+//! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and axum's are searched for
+//! one.
 //!
-//! # Who held a stream up
+//! # Slow upstream or slow client?
 //!
-//! Responses whose length nobody knows beforehand, and those of the type `text/event-stream`, are streams, and have the metrics `streaming.response.*`. (gRPC's
-//! are not: their length is never known, and most are one message.) Bodies of the stage `stream_processing` whose length is not
-//! known have `streaming.backend.*`. Chunks are frames with data, gaps the times between them.
+//! Responses of unknown length, and those of the type `text/event-stream`, are streams and have the
+//! metrics `streaming.response.*`. gRPC responses are not, because their length is never known and
+//! most are one message. Bodies of unknown length in the stage `stream_processing` have
+//! `streaming.backend.*`. A chunk is a frame with data, a gap the time between two chunks.
 //!
-//! | From | until | the stream waited for |
+//! | From | until | the stream waits for |
 //! |---|---|---|
-//! | its head, or handing over a chunk | being polled again | its client: whoever reads it |
-//! | being polled | a chunk, trailers, an error or the end is ready, or the drop | upstream: whoever makes it |
+//! | the head, or a chunk handed over | the next poll | its client, which reads it |
+//! | a poll | a chunk, trailers, an error, the end or the drop | its upstream, which produces it |
 //!
-//! Both add up to the time from the head to the end. What polls cannot tell:
+//! Both add up to the time from the head to the end. The limits of this method:
 //!
-//! - *Buffers.* A server hands over what fits its own buffer and the system's before it stops polling. So a slow client is not seen until they are
-//!   full, nor a client that reads the rest after the last byte was handed over; a stream that fits is over before its client has read it.
-//!   Measured with axum 0.8 and HTTP/1.1 over loopback on Linux 6.18, whose send buffers grow to 4 MiB by default; "small" is 8 KiB asked for by `SO_SNDBUF` on
-//!   the listener and `SO_RCVBUF` on the client. Bytes handed over to a client that reads nothing at all, until polling stops:
+//! - *Buffers.* A server hands over as much as fits its own buffer and the system's before it stops
+//!   polling. Until these are full, a slow client is not seen. Neither is a client that reads the
+//!   rest after the last byte was handed over. A stream that fits the buffers ends before its
+//!   client has read it.
+//!
+//!   Measured with axum 0.8 and HTTP/1.1 over loopback on Linux 6.18, where send buffers grow to
+//!   4 MiB by default. "Small" is 8 KiB requested by `SO_SNDBUF` on the listener and `SO_RCVBUF` on
+//!   the client. Bytes handed over to a client that reads nothing, until polling stops:
 //!
 //!   | chunks of | default buffers | small send buffer | both small |
 //!   |--:|--:|--:|--:|
 //!   | 256 B | 3,833,856 | 141,312 | 28,416 |
 //!   | 16 KiB | 3,932,160 | 376,832 | 278,528 |
 //!
-//!   A client that took 1.45 s to read 8 MiB, steadily, was seen to hold the stream up for 0.7 to 0.95 s of it with default buffers; with both small, for
-//!   1.42 s of 1.48 s. `cargo test -p stagelight-http --all-features --test http slow_readers -- --nocapture` measures both anew. hyper itself queues up to
-//!   16 chunks, hence the last row. A service that wants to see slow clients sooner sets a small `SO_SNDBUF`, at the price of throughput on long lines. HTTP/2 has
-//!   windows of its own besides, which were not measured.
-//! - *Work elsewhere.* A reader that was told "not ready" and then does something else, instead of waiting to be woken, counts as
-//!   waiting for upstream until it polls again.
-//! - *Whose slowness it is further on.* A relay's backend waits for its client when the relay is busy as well as when the relay's own client is slow;
-//!   `streaming.response.wait.client` tells these apart.
-//! - *Meaning.* A comment that keeps a connection alive is a chunk. A reader that stops at `[DONE]` and drops the body before its end counts
-//!   as cancelled. An answer compressed on the fly has no length, and so is a stream.
+//!   A client that read 8 MiB steadily in 1.45 s was measured as holding up the stream for 0.7 to
+//!   0.95 s with default buffers, and for 1.42 s of 1.48 s with both small. To measure again, run
+//!   `cargo test -p stagelight-http --all-features --test http slow_readers -- --nocapture`. hyper
+//!   itself queues up to 16 chunks, hence the last row. A small `SO_SNDBUF` shows slow clients
+//!   sooner, at the price of throughput on connections with a high latency. HTTP/2 has windows of
+//!   its own, which were not measured.
+//! - *Work elsewhere.* A reader that gets `Pending` and does something else instead of waiting to
+//!   be woken counts as waiting for the upstream until it polls again.
+//! - *Relays.* The backend stream of a relay waits for its client both when the relay is busy and
+//!   when the relay's own client is slow. `streaming.response.wait.client` distinguishes the two.
+//! - *Meaning.* A keep-alive comment is a chunk. A reader that stops at `[DONE]` and drops the body
+//!   before its end counts as cancelled. A response compressed on the fly has no length, so it is a
+//!   stream.
 //!
-//! # What is not told
+//! # Privacy
 //!
-//! Metrics carry the route's template, never a path; spans carry the path without the query, and of the headers `host` and
-//! `user-agent` only. Requests with more than one such layer are measured more than once.
+//! Metrics carry the route template, never a path. Spans carry the path without the query, and of
+//! the headers only `host` and `user-agent`.
 //!
 //! # What this crate does not do
 //!
-//! It opens no socket, starts no task and knows no OpenTelemetry: trace context goes through
-//! [`Propagator`](stagelight_core::Propagator).
+//! It opens no socket, starts no task and does not depend on OpenTelemetry: trace context goes
+//! through [`Propagator`](stagelight_core::Propagator). A request that passes through two of its
+//! layers is measured twice.
 
-// In reading order: words, how an end is found, the server's side, stages, the client's side.
-mod units;
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// In reading order: vocabulary, ends, then server, client and stages, which build on them.
 mod conventions;
 mod failure;
-mod flow;
+mod stream_timer;
 mod end;
-mod open;
-mod last_byte;
-mod watched;
-mod request_id;
-mod endpoint;
-mod config;
-mod layer;
-mod service;
-mod future;
-mod content;
-mod body;
-mod request_body;
-mod exchange;
-mod span;
-mod access_log;
-mod in_stage;
+mod tracked_body;
+mod server;
 pub mod client;
+mod in_stage;
 
-pub use body::ResponseBody;
-pub use future::ResponseFuture;
-pub use in_stage::{StageBody, StageBodyExt, StageSpan, StageStream, StageStreamExt};
-pub use layer::HttpLayer;
-pub use request_body::RequestBody;
-pub use request_id::RequestId;
-pub use service::HttpService;
+pub use in_stage::{
+    StageBodyExt, StageFuture, StageFutureExt, StageSpan, StageStream, StageStreamExt,
+};
+pub use server::{HttpLayer, HttpService, RequestBody, RequestId, ResponseFuture};
+pub use tracked_body::TrackedBody;
 
-/// What [`stage_span!`] expands to. Not for use by hand.
+/// Used by the expansion of [`stage_span!`]. Not public API.
 #[doc(hidden)]
 pub mod __private {
     pub use tracing;

@@ -1,6 +1,6 @@
-//! Measuring a stream allocates nothing for a chunk, however many there are.
+//! Measuring a stream allocates nothing per chunk.
 //!
-//! A test binary of its own: it counts what the global allocator is asked for.
+//! A test binary of its own, because it counts the allocations of the process.
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::{
@@ -17,16 +17,18 @@ use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 
-/// Serves a stream of so many chunks, each after a poll in vain. Returns the allocations from the first poll to the drop.
+/// Serves a stream of `chunks`, each after one `Pending`.
+///
+/// Returns the allocations from the first poll to the drop.
 fn serve(engine: &Engine, chunks: usize) -> u64 {
     let script = (0..chunks).fold(ScriptedBody::new(), |it, _| it.pending().data("x"));
     let mut response = Some(Response::new(script.hiding_its_end()));
     let handler = tower::service_fn(move |_| {
         std::future::ready(Ok::<_, BoxError>(response.take().expect("one request")))
     });
-    let service = HttpLayer::new(engine).with_endpoint(|_| "/x").layer(handler);
-    let answered = service.oneshot(Request::new(ScriptedBody::new())).now_or_never();
-    let body = answered.expect("it is ready").expect("it does not fail").into_body();
+    let service = HttpLayer::new(engine).route(|_| "/x").layer(handler);
+    let responded = service.oneshot(Request::new(ScriptedBody::new())).now_or_never();
+    let body = responded.expect("the handler is ready").expect("it does not fail").into_body();
 
     let mut body = Some(body);
     let counted = allocation_counter::measure(|| {
@@ -39,7 +41,7 @@ fn serve(engine: &Engine, chunks: usize) -> u64 {
 
 #[test]
 fn a_chunk_allocates_nothing() {
-    // With a clock that stands still, all times fall into one bucket, which is made once.
+    // With a manual clock, all times fall into one bucket, which is allocated once.
     let engine = Engine::with_clock(Clock::manual().0);
     serve(&engine, 10);
     assert_eq!(serve(&engine, 1000), serve(&engine, 10));

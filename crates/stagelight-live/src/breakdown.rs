@@ -1,6 +1,7 @@
-//! Where each endpoint's time went: a document, and a table for a terminal.
+//! Time per endpoint and stage: a JSON document, and a table for a terminal.
 //!
-//! [`Breakdown::of`] makes it of a snapshot; of the difference of two ([`since`](crate::since)) it tells an interval.
+//! [`Breakdown::from_snapshot`] computes it from a snapshot. Of the difference of two snapshots
+//! ([`Snapshot::since`]) it describes that interval.
 //!
 //! ```
 //! use std::time::Duration;
@@ -10,22 +11,69 @@
 //! let engine = Engine::new();
 //! engine.start_request("/v1/jobs").end(Outcome::Ok);
 //!
-//! let breakdown = Breakdown::of(&engine.snapshot(), Duration::from_secs(1), |it| engine.group_of(it));
+//! let measured = Duration::from_secs(1);
+//! let breakdown =
+//!     Breakdown::from_snapshot(&engine.snapshot(), measured, |it| engine.group_of(it));
 //! let jobs = &breakdown.endpoints[0];
 //! assert_eq!((jobs.endpoint.as_str(), jobs.requests), ("/v1/jobs", 1));
 //! assert!(breakdown.to_table().starts_with("/v1/jobs  1 request"));
 //! ```
 //!
-//! # What adds up
+//! # Sums
 //!
-//! For each endpoint the stages' shares and `unattributed` are the requests' time, to the nanosecond: times are whole
-//! nanoseconds ([`Nanos`](stagelight_core::Nanos)) until they are written as seconds. That holds for a snapshot taken
-//! while no request was being recorded. Durations of stages add up to more where stages nest or overlap.
+//! For each endpoint, the stages' shares plus `unattributed` equal the requests' duration, to the
+//! nanosecond: times are whole nanoseconds ([`Nanos`]) until they are written as seconds. The sums
+//! can differ in a snapshot taken while a request was being recorded. Durations of stages add up to
+//! more than the requests' duration where stages nest or overlap.
 
-mod seconds;
-mod document;
+mod endpoint;
 mod measure;
-mod human;
+mod format;
 mod table;
 
-pub use document::{Breakdown, Endpoint, Stage, Summary};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stagelight_core::{Nanos, Snapshot, stage::Group};
+
+use endpoint::seconds;
+
+pub use endpoint::{Endpoint, Stage, Summary};
+
+/// The time of each endpoint's requests, by stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// Length of the measured interval; `duration_seconds` in the document.
+    #[serde(rename = "duration_seconds", with = "seconds")]
+    pub duration: Nanos,
+    /// The endpoints, by name.
+    pub endpoints: Vec<Endpoint>,
+}
+
+// === impl Breakdown ===
+
+impl Breakdown {
+    /// Computes the breakdown of the requests in `snapshot`.
+    ///
+    /// `measured` is the length of the interval that the snapshot covers. `group_of` returns the
+    /// group of a stage: use [`Engine::group_of`](stagelight_core::Engine::group_of), or
+    /// [`Group::of_well_known`] without an engine. The result contains each endpoint of which a
+    /// request or a stage has ended.
+    #[must_use]
+    pub fn from_snapshot(
+        snapshot: &Snapshot,
+        measured: Duration,
+        group_of: impl Fn(&str) -> Group,
+    ) -> Self {
+        Self { duration: measured.into(), endpoints: measure::endpoints(snapshot, group_of) }
+    }
+
+    /// Writes a plain-text table of at most 100 columns, one section per endpoint.
+    ///
+    /// Ends with a line feed. Names that do not fit are truncated, and control characters in them
+    /// are replaced by `�`.
+    #[must_use]
+    pub fn to_table(&self) -> String {
+        table::write(&self.endpoints)
+    }
+}

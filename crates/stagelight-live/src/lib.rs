@@ -1,10 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-// In reading order: what is read, then how it is shown.
-mod interval;
+// In reading order: the breakdown of one snapshot, then the page for scrapers.
 pub mod breakdown;
 pub mod prometheus;
 
-pub use interval::since;
 #[cfg(feature = "axum")]
 pub use prometheus::router;

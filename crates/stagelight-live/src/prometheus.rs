@@ -1,7 +1,8 @@
 //! The catalogue's metrics as Prometheus text.
 //!
-//! [`text()`] writes any [`Snapshot`](stagelight_core::Snapshot); a [`MetricsPage`] takes one of its engine on each
-//! reading and adds `stage.percentage`. With the feature `axum`, `router` serves a page at `GET /metrics`.
+//! [`text()`] writes a [`Snapshot`](stagelight_core::Snapshot). A [`MetricsPage`] takes a snapshot
+//! of its engine on each rendering and adds `stage.percentage`. With the feature `axum`, `router`
+//! serves a page at `GET /metrics`.
 //!
 //! ```
 //! use stagelight_core::Engine;
@@ -13,32 +14,36 @@
 //! assert!(text.starts_with("# "));
 //! ```
 //!
-//! # What is written
+//! # Contents
 //!
-//! - names, labels, buckets and help as in [`stagelight_core::catalog`]; one block per metric, in its order;
-//! - series in the snapshot's order, that is by attribute values: the same snapshot always gives the same text;
-//! - metrics that were never recorded are left out, and so are attributes that are absent;
-//! - an up-down counter as a gauge, which is what Prometheus calls it;
-//! - `le` as Prometheus shows it for OTLP (`1`, `2.5`); Prometheus 3 shows `1.0` for the former when it scrapes, see the crate's head.
+//! - Names, labels, buckets and help texts are those of [`stagelight_core::catalog`]; one block per
+//!   metric, in the catalogue's order.
+//! - Series are sorted by attribute values: the same snapshot always gives the same text.
+//! - Metrics that were never recorded and absent attributes are omitted.
+//! - An up-down counter has the type `gauge`.
+//! - `le` values match those that Prometheus shows for OTLP (`1`, `2.5`). Prometheus 3 rewrites the
+//!   former to `1.0` when it scrapes; see the crate's front page.
+//! - Instruments created with your own OpenTelemetry `Meter` are not included: they are exported
+//!   over OTLP only.
 //!
 //! # OpenMetrics
 //!
-//! A scraper that asks for OpenMetrics gets [`Format::OpenMetrics`]: the same, with exemplars. Each bucket has the last one of a sampled request
-//! that fell into it: one of those since the reading before, each as likely as any other. They are shown until the next, so that
-//! several servers may scrape one page.
-//!
-//! Instruments of your own OpenTelemetry `Meter` are not here: they travel by OTLP only.
+//! A scraper whose `accept` header prefers OpenMetrics gets [`Format::OpenMetrics`]: the same
+//! metrics, with exemplars. Each bucket carries one exemplar, drawn uniformly from the sampled
+//! requests that fell into it since the previous scrape. It stays on the page until the bucket's
+//! next exemplar, so that several servers can scrape one page.
 
 mod escape;
 mod text;
-mod shown;
+mod view;
 mod openmetrics;
-mod accept;
+mod negotiation;
 mod page;
 #[cfg(feature = "axum")]
 mod routes;
 
-pub use page::{Format, MetricsPage};
+pub use negotiation::Format;
+pub use page::MetricsPage;
 #[cfg(feature = "axum")]
 pub use routes::{router, router_of};
 pub use text::text;

@@ -134,7 +134,7 @@ impl Config {
 
     /// Sets how OTLP is spoken, for both signals.
     ///
-    /// Defaults to `OTEL_EXPORTER_OTLP_PROTOCOL`, then [`Protocol::HttpProtobuf`], or gRPC if the feature `http` is off.
+    /// Defaults to `OTEL_EXPORTER_OTLP_PROTOCOL`, then [`Protocol::HttpProtobuf`], or gRPC without the feature `otlp-http`.
     #[must_use]
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
         self.traces.protocol = protocol;

@@ -1,4 +1,4 @@
-//! Requests as lines for people, for the exporter `console`.
+//! Human-readable lines, for the exporter `console`.
 
 use std::{fmt::Write, time::Duration};
 
@@ -12,13 +12,13 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, status::StatusCode},
 };
 
-/// Writes one line for each data point.
+/// Returns one line per data point.
 pub(crate) fn metrics(request: &ExportMetricsServiceRequest) -> String {
     let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
     scopes.flat_map(|it| &it.metrics).flat_map(lines_of).collect()
 }
 
-/// Writes one line for each span.
+/// Returns one line per span.
 pub(crate) fn spans(request: &ExportTraceServiceRequest) -> String {
     let scopes = request.resource_spans.iter().flat_map(|it| &it.scope_spans);
     scopes.flat_map(|it| &it.spans).map(line_of).collect()
@@ -60,13 +60,13 @@ fn value_of(point: &NumberDataPoint) -> String {
     }
 }
 
-/// Only buckets that hold something, as `≤bound:count`.
+/// Returns count, sum and the non-empty buckets as `≤bound:count`.
 fn buckets_of(point: &HistogramDataPoint) -> String {
     let mut text = count_and_sum(point.count, point.sum);
     let bounds = point.explicit_bounds.iter().map(ToString::to_string);
     let bounds = bounds.chain(["inf".to_owned()]);
     for (bound, count) in bounds.zip(&point.bucket_counts).filter(|(_, count)| 0 < **count) {
-        // Writing to a string cannot fail.
+        // Writing to a string is infallible.
         let _infallible = write!(text, " ≤{bound}:{count}");
     }
     text
@@ -78,7 +78,7 @@ fn count_and_sum(count: u64, sum: Option<f64>) -> String {
 }
 
 fn line_of(span: &Span) -> String {
-    let took =
+    let duration =
         Duration::from_nanos(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano));
     let parent = match span.parent_span_id.as_slice() {
         [] => String::new(),
@@ -91,7 +91,7 @@ fn line_of(span: &Span) -> String {
         _ => String::new(),
     };
     format!(
-        "span {:?} trace={} id={}{parent} {}{took:?}{failed}{}\n",
+        "span {:?} trace={} id={}{parent} {}{duration:?}{failed}{}\n",
         span.name,
         hex(&span.trace_id),
         hex(&span.span_id),

@@ -1,4 +1,4 @@
-//! Counts what became of what was exported.
+//! Counts exported items by outcome.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::delivery::DeliveryError;
 
-/// How many spans, or data points, an exporter delivered and lost.
+/// Numbers of spans or data points that an exporter delivered and lost.
 #[derive(Debug, Default)]
 pub(crate) struct ExportCounts {
     delivered: AtomicU64,
@@ -20,8 +20,8 @@ pub(crate) struct ExportCounts {
 // === impl ExportCounts ===
 
 impl ExportCounts {
-    /// Counts the items of one export by its outcome; returns how many are lost.
-    pub(crate) fn count(&self, items: u64, outcome: &Result<(), DeliveryError>) -> u64 {
+    /// Counts the items of one export by its outcome; returns the number lost.
+    pub(crate) fn record(&self, items: u64, outcome: &Result<(), DeliveryError>) -> u64 {
         let lost = match outcome {
             Ok(()) => 0,
             Err(DeliveryError::Rejected { count, .. }) => items.min(*count),

@@ -1,98 +1,99 @@
-//! What may go wrong between us and a collector.
+//! Errors of exports.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::signal::Signal;
 
-/// Why something could not be delivered.
+/// Why an export request was not delivered.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// There is no connection, or it broke.
-    #[error("no connection to {endpoint}: {}", root_of(&**source))]
+    /// The connection could not be established, or broke.
+    #[error("no connection to {endpoint}: {}", root_cause(&**source))]
     Connection {
-        /// Where to.
+        /// The collector's address.
         endpoint: String,
         /// The cause.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// There was no answer in time.
-    #[error("no answer from {endpoint} within {limit:?}")]
+    /// The collector did not respond in time.
+    #[error("no response from {endpoint} within {limit:?}")]
     Timeout {
-        /// Where to.
+        /// The collector's address.
         endpoint: String,
-        /// The time that was given.
+        /// The time limit.
         limit: Duration,
     },
-    /// The collector answered with an error.
-    #[error("{endpoint} answered with {status}{}", after_colon(message))]
+    /// The collector responded with an error.
+    #[error("{endpoint} responded with {status}{}", suffix(message))]
     Refused {
-        /// Where to.
+        /// The collector's address.
         endpoint: String,
-        /// The HTTP status code, or the gRPC status' name.
+        /// The HTTP status code, or the name of the gRPC status.
         status: String,
-        /// What the collector said, cut off after 200 characters.
+        /// The collector's message, truncated to 200 characters.
         message: String,
-        /// Whether it may work later.
+        /// Whether a retry may succeed.
         transient: bool,
-        /// How long the collector asks us to wait.
+        /// The delay that the collector requests before a retry.
         retry_after: Option<Duration>,
     },
-    /// The collector took the request but not all that was in it.
-    #[error("{endpoint} took all but {count} of it{}", after_colon(message))]
+    /// The collector accepted the request, but rejected some of its items.
+    #[error("{endpoint} rejected {count} items{}", suffix(message))]
     Rejected {
-        /// Where to.
+        /// The collector's address.
         endpoint: String,
-        /// How many spans or data points.
+        /// Number of rejected spans or data points.
         count: u64,
-        /// What the collector said, cut off after 200 characters.
+        /// The collector's message, truncated to 200 characters.
         message: String,
     },
-    /// The pipeline ended before it was tried.
-    #[error("there was no time left for it")]
-    NoTime,
+    /// The pipeline was shut down before the first attempt.
+    #[error("shut down before the export was attempted")]
+    NotAttempted,
 }
 
-/// What could not be delivered before the end.
+/// Telemetry of one signal that was not delivered.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Undelivered {
-    /// The kind of telemetry.
+    /// The signal.
     pub signal: Signal,
-    /// How many spans did not arrive; zero for metrics, of which the last values did not.
+    /// Number of undelivered spans; 0 for metrics, of which the last export is missing.
     pub spans: usize,
     /// The last error.
     pub error: DeliveryError,
 }
 
-/// Some of what was recorded could not be delivered in time.
+/// Telemetry was not delivered within the time limit of a flush or shutdown.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("not delivered: {}", list(undelivered))]
 #[non_exhaustive]
 pub struct ShutdownError {
-    /// What, and why; at least one.
+    /// The undelivered telemetry; at least one entry.
     pub undelivered: Vec<Undelivered>,
 }
 
 // === impl DeliveryError ===
 
 impl DeliveryError {
-    /// Returns whether trying again may help.
+    /// Returns whether a retry may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Connection { .. } | Self::Timeout { .. } => true,
             Self::Refused { transient, .. } => *transient,
-            Self::Rejected { .. } | Self::NoTime => false,
+            Self::Rejected { .. } | Self::NotAttempted => false,
         }
     }
 
-    /// Returns the value of the attribute `error.type`: a handful of words and status codes.
+    /// Returns the value of the attribute `error.type`: `connection`, `timeout`, `rejected` or the
+    /// collector's status.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
             Self::Connection { .. } => "connection",
-            Self::Timeout { .. } | Self::NoTime => "timeout",
+            Self::Timeout { .. } | Self::NotAttempted => "timeout",
             Self::Refused { status, .. } => status,
             Self::Rejected { .. } => "rejected",
         }
@@ -104,7 +105,7 @@ impl DeliveryError {
             Self::Connection { .. }
             | Self::Timeout { .. }
             | Self::Rejected { .. }
-            | Self::NoTime => None,
+            | Self::NotAttempted => None,
         }
     }
 }
@@ -115,13 +116,14 @@ impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.signal {
             Signal::Traces => write!(f, "{} spans ({})", self.spans, self.error),
-            Signal::Metrics => write!(f, "the last metrics ({})", self.error),
+            Signal::Metrics => write!(f, "last metrics export ({})", self.error),
         }
     }
 }
 
-/// The causes in between ("client error", "tcp connect error") tell a reader nothing.
-fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+/// Returns the innermost cause; those in between ("client error", "tcp connect error") carry no
+/// information.
+fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;
@@ -129,7 +131,7 @@ fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     root
 }
 
-fn after_colon(message: &str) -> String {
+fn suffix(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 

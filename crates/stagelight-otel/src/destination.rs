@@ -1,4 +1,4 @@
-//! Where requests go: to a collector or to standard output.
+//! Sends requests to a collector or to standard output.
 
 use std::io::{self, Write};
 
@@ -8,26 +8,26 @@ use opentelemetry_proto::tonic::collector::{
 use prost::Message;
 use tokio::time::Instant;
 
-use crate::{console, delivery::DeliveryError, otlp::Otlp};
+use crate::{console, delivery::DeliveryError, otlp_client::OtlpClient};
 
-/// Where the requests of one signal go.
+/// Where the requests of one signal are sent.
 #[derive(Debug)]
 pub(crate) enum Destination {
-    // Boxed: it is large, and there is one of it.
-    Otlp(Box<Otlp>),
+    // Boxed because it is large; there is one per signal.
+    Otlp(Box<OtlpClient>),
     Console,
 }
 
 // === impl Destination ===
 
 impl Destination {
-    pub(crate) async fn spans(
+    pub(crate) async fn export_spans(
         &self,
         request: &ExportTraceServiceRequest,
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         match self {
-            Self::Otlp(otlp) => otlp.deliver(request.encode_to_vec().into(), deadline).await,
+            Self::Otlp(client) => client.deliver(request.encode_to_vec().into(), deadline).await,
             Self::Console => {
                 print(&console::spans(request));
                 Ok(())
@@ -35,13 +35,13 @@ impl Destination {
         }
     }
 
-    pub(crate) async fn metrics(
+    pub(crate) async fn export_metrics(
         &self,
         request: &ExportMetricsServiceRequest,
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         match self {
-            Self::Otlp(otlp) => otlp.deliver(request.encode_to_vec().into(), deadline).await,
+            Self::Otlp(client) => client.deliver(request.encode_to_vec().into(), deadline).await,
             Self::Console => {
                 print(&console::metrics(request));
                 Ok(())
@@ -50,30 +50,26 @@ impl Destination {
     }
 
     pub(crate) fn last_error(&self) -> Option<DeliveryError> {
-        match self {
-            Self::Otlp(otlp) => otlp.last_error(),
-            Self::Console => None,
+        self.otlp().and_then(OtlpClient::last_error)
+    }
+
+    /// Limits the attempts of deliveries, because the process is about to end.
+    pub(crate) fn begin_shutdown(&self) {
+        if let Some(client) = self.otlp() {
+            client.begin_shutdown();
         }
     }
 
-    /// Makes deliveries give up sooner, because the program is about to end.
-    pub(crate) fn hurry(&self) {
+    /// Returns the client, if requests are sent to a collector.
+    pub(crate) fn otlp(&self) -> Option<&OtlpClient> {
         match self {
-            Self::Otlp(otlp) => otlp.hurry(),
-            Self::Console => {}
-        }
-    }
-
-    /// Returns the collector's side, if there is one.
-    pub(crate) fn otlp(&self) -> Option<&Otlp> {
-        match self {
-            Self::Otlp(otlp) => Some(otlp),
+            Self::Otlp(client) => Some(client),
             Self::Console => None,
         }
     }
 }
 
 fn print(text: &str) {
-    // A closed standard output is nobody's problem here, and a panic (`println!`) would be.
+    // A closed standard output is ignored; `println!` would panic.
     drop(io::stdout().lock().write_all(text.as_bytes()));
 }

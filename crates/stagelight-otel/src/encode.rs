@@ -1,40 +1,29 @@
-//! Turns the stage store into OTLP.
+//! Encodes snapshots of the stage store as OTLP metrics.
 
+mod data_point;
 mod exponential;
 
-use std::time::SystemTime;
-
 use opentelemetry_proto::tonic::{
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+    common::v1::{InstrumentationScope, KeyValue},
     metrics::v1::{
-        AggregationTemporality, Exemplar as OtlpExemplar, Gauge, Histogram as OtlpHistogram,
-        HistogramDataPoint, Metric as OtlpMetric, NumberDataPoint, ScopeMetrics, Sum,
-        exemplar::Value as ExemplarValue, metric::Data, number_data_point::Value as Number,
+        AggregationTemporality, Gauge, Histogram as OtlpHistogram, HistogramDataPoint,
+        Metric as OtlpMetric, NumberDataPoint, ScopeMetrics, Sum, metric::Data,
+        number_data_point::Value as Number,
     },
 };
 use stagelight_core::{
-    Exemplar, Histogram, Point, Series, Snapshot,
-    catalog::{self, Family, Instrument, Label, Metric},
+    Histogram, Point, Series, Snapshot,
+    catalog::{self, Family, Instrument, Metric},
 };
 
 use crate::config::Histograms;
+use data_point::{attributes, exemplar};
 
-/// The period that cumulative values cover, in nanoseconds since 1970.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Period {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-}
+pub(crate) use data_point::Period;
+#[cfg(test)]
+pub(crate) use data_point::attribute;
 
-// === impl Period ===
-
-impl Period {
-    pub(crate) fn until_now(start: SystemTime) -> Self {
-        Self { start: unix_nanos(start), end: unix_nanos(SystemTime::now()) }
-    }
-}
-
-/// Puts metrics under our name.
+/// Wraps metrics in stagelight's instrumentation scope.
 pub(crate) fn scope(metrics: Vec<OtlpMetric>) -> ScopeMetrics {
     let scope = InstrumentationScope {
         name: "stagelight".to_owned(),
@@ -44,7 +33,7 @@ pub(crate) fn scope(metrics: Vec<OtlpMetric>) -> ScopeMetrics {
     ScopeMetrics { scope: Some(scope), metrics, schema_url: String::new() }
 }
 
-/// Encodes every metric in which something was recorded.
+/// Encodes every metric with at least one recorded value.
 pub(crate) fn snapshot(
     snapshot: &Snapshot,
     period: Period,
@@ -64,12 +53,7 @@ fn number(attributes: Vec<KeyValue>, period: Period, value: Number) -> NumberDat
     }
 }
 
-pub(crate) fn attribute(name: &str, value: Value) -> KeyValue {
-    let value = Some(AnyValue { value: Some(value) });
-    KeyValue { key: name.to_owned(), value, ..Default::default() }
-}
-
-/// Converts a count; above 2^63, which no count reaches, it stays there.
+/// Converts a count, saturating at 2^63 - 1.
 fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -78,12 +62,12 @@ fn encode_family(
     snapshot: &Snapshot,
     family: &'static Family,
     period: Period,
-    as_what: Histograms,
+    aggregation: Histograms,
 ) -> impl Iterator<Item = OtlpMetric> {
     let metrics = family.metrics.iter().enumerate();
     metrics.filter_map(move |(position, metric)| {
         let data = match metric.instrument {
-            Instrument::Histogram { .. } => match as_what {
+            Instrument::Histogram { .. } => match aggregation {
                 Histograms::Explicit => histograms(snapshot, family, position, period),
                 Histograms::Exponential => {
                     exponential::histograms(snapshot, family, position, period)
@@ -93,7 +77,7 @@ fn encode_family(
             Instrument::Counter => sums(snapshot, family, position, period, true),
             Instrument::UpDownCounter => sums(snapshot, family, position, period, false),
             Instrument::Gauge => gauges(snapshot, family, position, period),
-            // A kind that this version does not know cannot be sent as anything else.
+            // An instrument that this version does not know.
             _ => None,
         };
         data.map(|data| describe(metric, data))
@@ -137,19 +121,9 @@ fn histogram_point(series: &Series, histogram: &Histogram, period: Period) -> Hi
         explicit_bounds: histogram.bounds().to_vec(),
         exemplars: histogram.exemplars().iter().map(|it| exemplar(it, period)).collect(),
         flags: 0,
-        // A cumulative minimum says nothing of the last interval, and Prometheus has no place for it.
+        // A cumulative minimum does not describe the last interval, and Prometheus cannot store it.
         min: None,
         max: None,
-    }
-}
-
-fn exemplar(exemplar: &Exemplar, period: Period) -> OtlpExemplar {
-    OtlpExemplar {
-        filtered_attributes: Vec::new(),
-        time_unix_nano: period.end.saturating_sub(exemplar.age.get()),
-        span_id: exemplar.span_id.to_be_bytes().to_vec(),
-        trace_id: exemplar.trace_id.to_be_bytes().to_vec(),
-        value: Some(ExemplarValue::AsDouble(exemplar.value)),
     }
 }
 
@@ -192,20 +166,4 @@ fn numbers(
         Some(number(attributes(series), period, value))
     });
     points.collect()
-}
-
-fn attributes(series: &Series) -> Vec<KeyValue> {
-    let present = series.labels();
-    present.map(|(label, value)| attribute(label.otel_name(), value_of(label, value))).collect()
-}
-
-fn value_of(label: Label, value: &str) -> Value {
-    // Beyond a label's cap the value is `other`, whatever the label.
-    let number = label.is_integer().then(|| value.parse().ok()).flatten();
-    number.map_or_else(|| Value::StringValue(value.to_owned()), Value::IntValue)
-}
-
-fn unix_nanos(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

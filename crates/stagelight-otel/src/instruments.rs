@@ -1,8 +1,8 @@
-//! The user's own instruments: OpenTelemetry's `Meter` API on its SDK.
+//! The user's own instruments, created with OpenTelemetry's `Meter` API.
 //!
-//! The SDK's periodic reader does the collecting, but at our bidding: what it hands to its exporter is kept, and goes
-//! out with the stage metrics, in one request. So a user's callback that hangs or panics costs its own metrics only, and a
-//! program without instruments still exports.
+//! The SDK's periodic reader collects them when this crate requests it. Its exporter only keeps the
+//! result, which is then sent with the stage metrics in one request. A user's callback that hangs
+//! or panics therefore costs its own metrics only, and a program without instruments still exports.
 
 use std::{
     mem,
@@ -31,36 +31,39 @@ use tracing::warn;
 
 use crate::config::Histograms;
 
-/// The reader's own interval: never, in practice.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// The most time for collecting. A callback reads a few numbers.
-const COLLECT_LIMIT: Duration = Duration::from_secs(5);
+/// The reader's own interval: 100 years, so that only explicit flushes collect.
+const READER_INTERVAL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Maximum time for collecting. A callback reads a few numbers.
+const COLLECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The user's own instruments.
 #[derive(Debug)]
-pub(crate) struct Instruments {
+pub(crate) struct UserInstruments {
     provider: SdkMeterProvider,
-    gathered: Gathered,
-    /// Held while the callbacks run, by whoever waits for them or by nobody.
-    turn: Arc<Mutex<()>>,
+    captured: Captured,
+    /// Locked while callbacks run, also after their caller has timed out.
+    collecting: Arc<Mutex<()>>,
     is_failing: AtomicBool,
 }
 
-/// What the reader collected last, encoded.
-type Gathered = Arc<parking_lot::Mutex<Vec<ScopeMetrics>>>;
+/// The result of the last collection, encoded.
+type Captured = Arc<parking_lot::Mutex<Vec<ScopeMetrics>>>;
 
-/// The exporter that the SDK sees: it only keeps what it is given.
+/// The SDK reader's exporter: it keeps the metrics.
 ///
-/// So it never fails, and the SDK has nothing to log on every turn; failures of the real export are told once, by us.
+/// It never fails, so the SDK has no failure to log at each interval. Failures of the actual export
+/// are logged once, by [`Reachability`](crate::reachability::Reachability).
 #[derive(Debug)]
-struct Gatherer(Gathered);
+struct CapturingExporter(Captured);
 
-/// Makes exponential histograms of a program's own; buckets that an instrument asks for are only advice.
+/// A view that turns histograms into exponential ones, ignoring the boundaries that an instrument
+/// advises.
 fn exponential(instrument: &Instrument) -> Option<Stream> {
     if instrument.kind() != InstrumentKind::Histogram {
         return None;
     }
-    // OpenTelemetry's defaults; of cumulative values the least and the greatest say nothing of the last interval.
+    // OpenTelemetry's defaults, without minimum and maximum: cumulative ones do not describe the
+    // last interval.
     let aggregation = Aggregation::Base2ExponentialHistogram {
         max_size: 160,
         max_scale: 20,
@@ -69,21 +72,21 @@ fn exponential(instrument: &Instrument) -> Option<Stream> {
     Stream::builder().with_aggregation(aggregation).build().ok()
 }
 
-// === impl Instruments ===
+// === impl UserInstruments ===
 
-impl Instruments {
+impl UserInstruments {
     pub(crate) fn new(resource: Resource, histograms: Histograms) -> Self {
-        let gathered = Gathered::default();
-        let gatherer = Gatherer(Arc::clone(&gathered));
-        let reader = PeriodicReader::builder(gatherer).with_interval(NEVER).build();
+        let captured = Captured::default();
+        let exporter = CapturingExporter(Arc::clone(&captured));
+        let reader = PeriodicReader::builder(exporter).with_interval(READER_INTERVAL).build();
         let mut provider = SdkMeterProvider::builder().with_resource(resource).with_reader(reader);
         if histograms == Histograms::Exponential {
             provider = provider.with_view(exponential);
         }
         Self {
             provider: provider.build(),
-            gathered,
-            turn: Arc::default(),
+            captured,
+            collecting: Arc::default(),
             is_failing: AtomicBool::new(false),
         }
     }
@@ -92,45 +95,47 @@ impl Instruments {
         &self.provider
     }
 
-    /// Collects all instruments, calling the user's callbacks on the SDK's own thread.
+    /// Collects all instruments; the user's callbacks run on the SDK's thread.
     ///
-    /// Returns nothing for this turn if they take longer than half the time to `deadline`.
+    /// Returns no metrics if the callbacks take longer than half the time to `deadline`, or 5 s.
     pub(crate) async fn collect(&self, deadline: Instant) -> Vec<ScopeMetrics> {
         let now = Instant::now();
-        let limit = now + COLLECT_LIMIT.min((deadline - now) / 2);
-        let is_ok = self.collect_by(limit).await;
+        let limit = now + COLLECT_TIMEOUT.min((deadline - now) / 2);
+        let is_ok = self.collect_until(limit).await;
         if is_ok {
             self.is_failing.store(false, Relaxed);
         } else if !self.is_failing.swap(true, Relaxed) {
             warn!(
                 target: "stagelight",
-                "the program's own instruments cannot be collected: a callback of theirs hangs or has panicked; stage metrics are not affected"
+                "user-defined instruments cannot be collected: a callback hangs or has panicked; \
+                 stage metrics are not affected"
             );
         }
-        mem::take(&mut *self.gathered.lock())
+        mem::take(&mut *self.captured.lock())
     }
 
-    async fn collect_by(&self, limit: Instant) -> bool {
-        // The turn before this one may go on although nobody waits for it any more: it was given up for a flush, and will
-        // end soon, or it hangs, and is not to be waited for each time.
-        let turn = Arc::clone(&self.turn);
-        let turn = if self.is_failing.load(Relaxed) {
-            turn.try_lock_owned().ok()
+    async fn collect_until(&self, limit: Instant) -> bool {
+        // A previous collection may still run after its caller has timed out. If it was interrupted
+        // by a flush, it ends soon and is worth waiting for. If it has failed before, it probably
+        // hangs.
+        let lock = Arc::clone(&self.collecting);
+        let guard = if self.is_failing.load(Relaxed) {
+            lock.try_lock_owned().ok()
         } else {
-            timeout_at(limit, turn.lock_owned()).await.ok()
+            timeout_at(limit, lock.lock_owned()).await.ok()
         };
-        let Some(turn) = turn else { return false };
-        self.gathered.lock().clear();
+        let Some(guard) = guard else { return false };
+        self.captured.lock().clear();
         let provider = self.provider.clone();
         let collecting = spawn_blocking(move || {
             let result = provider.force_flush();
-            drop(turn);
+            drop(guard);
             result
         });
         matches!(timeout_at(limit, collecting).await, Ok(Ok(Ok(()))))
     }
 
-    /// Ends the SDK's thread, waiting for it for 5 s at most on a thread for waiting.
+    /// Ends the SDK's thread; waits at most 5 s, on a thread for blocking tasks.
     pub(crate) async fn shut_down(&self, deadline: Instant) {
         let provider = self.provider.clone();
         let ending = spawn_blocking(move || provider.shutdown());
@@ -138,9 +143,9 @@ impl Instruments {
     }
 }
 
-// === impl Gatherer ===
+// === impl CapturingExporter ===
 
-impl PushMetricExporter for Gatherer {
+impl PushMetricExporter for CapturingExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         *self.0.lock() = metrics.scope_metrics().map(Into::into).collect();
         Ok(())

@@ -1,90 +1,99 @@
-//! Exports what stagelight measures, and traces, over OTLP.
+//! Exports stagelight's measurements and traces over OTLP.
 //!
-//! The only crate of the workspace that knows OpenTelemetry. It reads the environment ([`Environment`], [`Config`]), and runs one
-//! [`Pipeline`]: spans through `tracing-opentelemetry`, the stage store's metrics, and those of the program's own
-//! [`opentelemetry`] instruments, under one resource.
+//! The only crate of the workspace that depends on OpenTelemetry. It reads the environment
+//! ([`Environment`], [`Config`]) and runs one [`Pipeline`]: spans from `tracing-opentelemetry`, the
+//! stage store's metrics, and metrics of your own [`opentelemetry`] instruments, all with the same
+//! resource.
 //!
 //! ```text
 //! tracing spans ─▶ tracing_layer ─▶ SDK: sampler ─▶ span queue ─┐
-//!                                                               ├─▶ own thread ─▶ OTLP (gRPC, HTTP) or console
+//!                                                               ├─▶ own thread ─▶ OTLP or console
 //! engine's store ─▶ snapshot ─┐                                 │
-//! user's Meter ─▶ SDK reader ─┴─▶ one request an interval ──────┘
+//! user's Meter ─▶ SDK reader ─┴─▶ one request per interval ─────┘
 //! ```
 //!
-//! Put inside a `StageLayer` ([`Pipeline::request_traces`]), the tracing layer sees only requests that are sampled: the sampler is asked once, when a
-//! request's span is made, by the caller's context or else a trace id that the span then gets. It is asked again when the SDK starts the span, by the
-//! same id and the same parent, and says the same.
+//! # Sampling
 //!
-//! Two rules may go before it ([`Config::with_endpoint_ratio`], [`Config::with_forcing_header`]): another ratio for the requests of an endpoint, and a header
-//! that has a request recorded whatever the sampler and the caller say. Both go by what is known at the start. What failed or was slow is
-//! known only at the end: to keep that, sample all, and let the collector choose (tail sampling).
+//! Nested in a `StageLayer` ([`Pipeline::request_traces`]), the tracing layer sees only sampled
+//! requests. The sampler decides once per request, when its span is created: from the remote
+//! parent, or from a trace id that the span then gets. The SDK consults the sampler again when it
+//! starts the span, with the same id and parent, and therefore with the same result.
+//!
+//! Two rules override the sampler: a ratio per route ([`Config::with_endpoint_ratio`]), and a
+//! header that forces sampling ([`Config::with_forcing_header`]). Both use what is known at the
+//! start of a request. Whether it fails or is slow is known only at its end. To keep such traces,
+//! sample all of them and use tail sampling in the collector.
 //!
 //! # Exemplars
 //!
-//! Histograms carry one value of a sampled request for each bucket and export interval, with its trace's and span's id. The span of a request of
-//! which a value was taken gets the attribute `stagelight.exemplar`, before it ends: a collector's tail sampling can keep such
-//! traces by a `boolean_attribute` policy.
+//! Histograms carry one value of a sampled request per bucket and export interval, with its trace
+//! and span ids. Before the span of such a request ends, it gets the attribute
+//! `stagelight.exemplar`, so that tail sampling can keep its trace with a `boolean_attribute`
+//! policy.
 //!
-//! # Promises
+//! # Guarantees
 //!
-//! - A slow or dead collector delays nothing but its own data: spans wait in a bounded queue, exports run on a thread of our own, and the
-//!   end of the program waits for [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables) at most.
-//! - Nothing recorded is lost by a failed export. Metrics are cumulative. Spans stay in the queue while there is room; those that are
-//!   dropped are counted, and the count is exported.
-//! - A collector that cannot be reached is reported once, and once more when it can.
-//! - The exports make no spans of their own.
+//! - A slow or dead collector delays only its own data. Spans wait in a bounded queue, exports run
+//!   on a separate thread, and the shutdown waits for at most
+//!   [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables).
+//! - A failed export loses nothing. Metrics are cumulative. Spans stay in the queue while there is
+//!   room; dropped spans are counted, and the count is exported.
+//! - An outage of the collector is logged once, and once more when it ends.
+//! - Exports create no spans.
 //!
 //! # Features
 //!
-//! | feature | what it gives | default |
+//! | feature | enables | default |
 //! |---|---|---|
-//! | `grpc` | OTLP over gRPC | yes |
-//! | `http` | OTLP over HTTP with protobuf bodies | yes |
+//! | `otlp-grpc` | OTLP over gRPC | yes |
+//! | `otlp-http` | OTLP over HTTP with protobuf bodies | yes |
 //! | `gzip` | `OTEL_EXPORTER_OTLP_COMPRESSION=gzip` | no |
-//! | `tls` | `https://` endpoints, with rustls, ring and the system's certificate authorities | no |
+//! | `tls` | `https://` endpoints, with rustls, ring and the system's root certificates | no |
 //!
-//! Settings that need a feature which is off are a [`StartError`] that names it.
+//! A setting that requires a disabled feature is a [`StartError`] that names the feature.
 //!
-//! # What this crate must never know
+//! # Scope
 //!
-//! What a stage, a request or an endpoint is: it copies what core's catalogue and snapshot say. It knows no HTTP server and
-//! no web framework, and installs no subscriber.
+//! The crate does not know what a stage, a request or an endpoint is; it encodes core's catalogue
+//! and snapshots. It depends on no HTTP server or web framework, and installs no subscriber.
 
-// In reading order: the settings, what is sent and where, the background tasks, all of it together.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// In reading order: settings, traces, encoding, delivery, the background tasks, the pipeline.
 mod signal;
 pub mod env;
 mod config;
 mod start_error;
 mod delivery;
 mod resource;
-mod span_sampler;
-mod chosen_trace;
+mod runtime;
+mod id_generator;
 mod request_sampler;
 mod sampling_policy;
+mod span_sampler;
 mod propagation;
 mod encode;
 mod console;
 mod transport;
 mod reachability;
-mod otlp;
+mod otlp_client;
 mod destination;
 mod counts;
-mod background;
 mod worker;
 mod span_queue;
 mod span_export;
 mod instruments;
-mod own_metrics;
+mod exporter_metrics;
 mod metric_export;
 mod pipeline;
 
-pub use chosen_trace::RequestTracer;
 pub use config::{
     Compression, Config, EndpointError, Exporter, HeaderError, Histograms, Propagation, Protocol,
     Sampler,
 };
 pub use delivery::{DeliveryError, ShutdownError, Undelivered};
 pub use env::{EnvProblem, Environment};
+pub use id_generator::RequestTracer;
 pub use opentelemetry;
 pub use pipeline::Pipeline;
 pub use propagation::{context_of, current_trace_id};

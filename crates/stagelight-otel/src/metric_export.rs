@@ -1,4 +1,4 @@
-//! Exports metrics: the stage store's, the user's, and those about the export itself, in one request.
+//! Exports metrics in one request: the stage store's, the user's, and the exporter's own.
 
 use std::{
     pin::pin,
@@ -23,9 +23,9 @@ use crate::{
     delivery::DeliveryError,
     destination::Destination,
     encode::{self, Period},
-    instruments::Instruments,
-    own_metrics::OwnMetrics,
-    worker::{Command, Loss},
+    exporter_metrics::ExporterMetrics,
+    instruments::UserInstruments,
+    worker::{Command, FlushError},
 };
 
 /// The task that exports metrics at an interval.
@@ -34,89 +34,91 @@ pub(crate) struct MetricExport {
     pub(crate) engine: Engine,
     pub(crate) percentages: Percentages,
     pub(crate) exemplars: ExemplarReader,
-    pub(crate) instruments: Arc<Instruments>,
-    pub(crate) own: Arc<OwnMetrics>,
+    pub(crate) instruments: Arc<UserInstruments>,
+    pub(crate) exporter_metrics: Arc<ExporterMetrics>,
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) destination: Arc<Destination>,
     pub(crate) resource: OtlpResource,
-    /// Since when values are cumulative.
-    pub(crate) since: SystemTime,
+    /// Start of the period of cumulative values.
+    pub(crate) start: SystemTime,
     pub(crate) histograms: Histograms,
     pub(crate) interval: Duration,
-    /// The most time for collecting and exporting once.
+    /// Maximum time for one collection and export.
     pub(crate) timeout: Duration,
 }
 
-/// What there is to do.
-enum Turn {
-    /// It is time to export.
+/// What the task reacts to.
+enum WorkerEvent {
+    /// The interval has elapsed.
     Tick,
-    /// Somebody wants an export now.
-    Asked(Command),
-    /// Nobody is there any more.
-    Over,
+    Command(Command),
+    /// All command senders are dropped.
+    Closed,
 }
 
 // === impl MetricExport ===
 
 impl MetricExport {
-    /// Runs until the last command, or until nobody can give one.
+    /// Runs until the shutdown command, or until all command senders are dropped.
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut ticks = interval_at(Instant::now() + self.interval, self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let mut turn = tokio::select! {
-                _ = ticks.tick() => Turn::Tick,
+            let mut event = tokio::select! {
+                _ = ticks.tick() => WorkerEvent::Tick,
                 command = commands.recv() => command.into(),
             };
-            if matches!(turn, Turn::Tick) {
-                turn = self.export_until(&mut commands).await;
+            if matches!(event, WorkerEvent::Tick) {
+                event = self.export_until_command(&mut commands).await;
             }
-            match turn {
-                Turn::Tick => {}
-                Turn::Asked(command) => {
-                    let is_last = command.is_last;
-                    self.obey(command).await;
-                    if is_last {
+            match event {
+                WorkerEvent::Tick => {}
+                WorkerEvent::Command(command) => {
+                    let is_shutdown = command.is_shutdown;
+                    self.handle(command).await;
+                    if is_shutdown {
                         return;
                     }
                 }
-                Turn::Over => return,
+                WorkerEvent::Closed => return,
             }
         }
     }
 
-    async fn obey(&mut self, command: Command) {
-        let Command { deadline, is_last, done } = command;
+    async fn handle(&mut self, command: Command) {
+        let Command { deadline, is_shutdown, reply } = command;
         let outcome = self.export(deadline).await;
-        if is_last {
+        if is_shutdown {
             self.instruments.shut_down(deadline).await;
         }
-        // Whoever asked may have stopped waiting.
-        drop(done.send(outcome.map_err(|error| Loss { spans: 0, error })));
+        // The receiver is gone if the caller has timed out.
+        drop(reply.send(outcome.map_err(|error| FlushError { spans: 0, error })));
     }
 
-    /// Exports, and returns what came in the meantime, or another tick if nothing did.
-    async fn export_until(&mut self, commands: &mut mpsc::Receiver<Command>) -> Turn {
+    /// Exports, and returns the event received meanwhile, or `Tick` if there was none.
+    async fn export_until_command(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> WorkerEvent {
         let mut exporting = pin!(self.export(Instant::now() + self.timeout));
-        let turn = tokio::select! {
-            _ = &mut exporting => return Turn::Tick,
-            command = commands.recv() => Turn::from(command),
+        let event = tokio::select! {
+            _ = &mut exporting => return WorkerEvent::Tick,
+            command = commands.recv() => WorkerEvent::from(command),
         };
-        // It is given half the time, so that values arrive in their order, and no more, because the command's own export
-        // carries the same values and later ones.
-        if let Turn::Asked(Command { deadline, .. }) = &turn {
+        // The running export gets half of the command's time, so that values usually arrive in
+        // order. Not more: the command's own export carries the same values and later ones.
+        if let WorkerEvent::Command(Command { deadline, .. }) = &event {
             let now = Instant::now();
             drop(timeout_at(now + (*deadline - now) / 2, exporting).await);
         }
-        turn
+        event
     }
 
     async fn export(&mut self, deadline: Instant) -> Result<(), DeliveryError> {
         let request = self.collect(deadline).await;
-        let points = points_in(&request);
-        let outcome = self.destination.metrics(&request, deadline).await;
-        self.counts.count(points, &outcome);
+        let points = data_points(&request);
+        let outcome = self.destination.export_metrics(&request, deadline).await;
+        self.counts.record(points, &outcome);
         outcome
     }
 
@@ -124,8 +126,8 @@ impl MetricExport {
         let mut scope_metrics = self.instruments.collect(deadline).await;
         let mut snapshot = self.exemplars.snapshot();
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
-        self.own.add_to(&mut snapshot);
-        let metrics = encode::snapshot(&snapshot, Period::until_now(self.since), self.histograms);
+        self.exporter_metrics.add_to(&mut snapshot);
+        let metrics = encode::snapshot(&snapshot, Period::until_now(self.start), self.histograms);
         scope_metrics.push(encode::scope(metrics));
         let resource = Some(self.resource.clone());
         ExportMetricsServiceRequest {
@@ -138,15 +140,15 @@ impl MetricExport {
     }
 }
 
-// === impl Turn ===
+// === impl WorkerEvent ===
 
-impl From<Option<Command>> for Turn {
+impl From<Option<Command>> for WorkerEvent {
     fn from(received: Option<Command>) -> Self {
-        received.map_or(Self::Over, Self::Asked)
+        received.map_or(Self::Closed, Self::Command)
     }
 }
 
-fn points_in(request: &ExportMetricsServiceRequest) -> u64 {
+fn data_points(request: &ExportMetricsServiceRequest) -> u64 {
     let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
     let points: usize = scopes.flat_map(|it| &it.metrics).map(points_of).sum();
     u64::try_from(points).unwrap_or(u64::MAX)

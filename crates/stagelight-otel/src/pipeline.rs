@@ -1,4 +1,4 @@
-//! Everything that exports, started together and ended together.
+//! The pipeline: starts, flushes and ends all exports together.
 
 mod destinations;
 mod parts;
@@ -27,10 +27,10 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::{
-    chosen_trace::RequestTracer,
     config::{Config, Propagation},
     delivery::ShutdownError,
     env::EnvProblem,
+    id_generator::RequestTracer,
     propagation::{self, ContextPropagator},
     request_sampler::RequestSampler,
     sampling_policy::RequestSamplingPolicy,
@@ -39,13 +39,13 @@ use crate::{
 use parts::Parts;
 use workers::Workers;
 
-/// How much longer than its bound a blocked caller waits, for the answer that comes at the bound.
-const GRACE: Duration = Duration::from_millis(200);
+/// Extra time that a blocked caller waits for a reply sent at the time limit.
+const REPLY_GRACE: Duration = Duration::from_millis(200);
 
 /// Exports traces and metrics until it is shut down or dropped.
 ///
-/// Works inside and outside of Tokio, and with any of its runtimes: it brings one of its own. Dropping it does what
-/// [`shutdown`](Self::shutdown) does, without telling what could not be delivered.
+/// Works inside and outside of any async runtime; it has its own. Dropping it does the same as
+/// [`shutdown`](Self::shutdown), but does not report undelivered telemetry.
 ///
 /// ```
 /// use stagelight_core::Engine;
@@ -65,7 +65,7 @@ const GRACE: Duration = Duration::from_millis(200);
 /// ```
 pub struct Pipeline {
     parts: Parts,
-    makes_traces: bool,
+    creates_traces: bool,
     sampler: RequestSampler,
     propagation: Vec<Propagation>,
     problems: Vec<EnvProblem>,
@@ -76,33 +76,34 @@ pub struct Pipeline {
 // === impl Pipeline ===
 
 impl Pipeline {
-    /// Starts to export what `engine` measures, and sets the engine's propagator if it has none.
+    /// Starts exporting the measurements of `engine`, and sets the engine's propagator if it has
+    /// none.
     ///
-    /// Does not connect: an unreachable collector is reported through `tracing` (target `stagelight`) when the first
-    /// export fails, and again when one works.
+    /// Does not connect. If the collector is unreachable, the first failed export logs a warning
+    /// with the target `stagelight`, and the next successful one an event at level `INFO`.
     ///
     /// # Errors
     ///
     /// - [`StartError::Environment`] if the configuration is strict and has problems;
-    /// - [`StartError::FeatureOff`], [`StartError::Endpoint`], [`StartError::Certificate`] or [`StartError::Tls`] if the settings cannot be
-    ///   followed;
-    /// - [`StartError::Thread`] if the system gives no thread.
+    /// - [`StartError::MissingFeature`], [`StartError::Endpoint`], [`StartError::Certificate`] or
+    ///   [`StartError::Tls`] if the settings cannot be applied;
+    /// - [`StartError::Thread`] if the system cannot start a thread.
     pub fn start(engine: &Engine, config: Config) -> Result<Self, StartError> {
         if config.strict && !config.problems.is_empty() {
             return Err(StartError::Environment { problems: config.problems });
         }
         let parts = Parts::start(engine, &config)?;
-        let makes_traces =
+        let creates_traces =
             !config.disabled && (parts.exports_spans() || !config.propagation.is_empty());
         let reads_headers = !config.propagation.is_empty() || config.rules.forcing.is_some();
-        if makes_traces && reads_headers {
+        if creates_traces && reads_headers {
             let propagator = ContextPropagator::new(&config.propagation);
             let propagator = propagator.with_forcing(config.rules.forcing.clone());
             engine.set_propagator(Arc::new(propagator));
         }
         Ok(Self {
             parts,
-            makes_traces,
+            creates_traces,
             sampler: RequestSampler::new(config.sampler, &config.rules),
             propagation: config.propagation,
             problems: config.problems,
@@ -111,57 +112,61 @@ impl Pipeline {
         })
     }
 
-    /// Returns what was wrong with the environment, and was replaced by defaults.
+    /// Returns the invalid environment variables, for which defaults are used.
     #[must_use]
     pub fn problems(&self) -> &[EnvProblem] {
         &self.problems
     }
 
-    /// Logs the [`problems`](Self::problems), each as a warning with the target `stagelight`.
+    /// Logs each of the [`problems`](Self::problems) as a warning with the target `stagelight`.
     ///
-    /// Not done by [`start`](Self::start), which is usually called before there is a subscriber that would show them.
+    /// [`start`](Self::start) does not, because it usually runs before a subscriber is installed.
     pub fn report_problems(&self) {
         for problem in &self.problems {
             warn!(target: "stagelight", "{problem}; using {}", problem.used);
         }
     }
 
-    /// Makes this pipeline's providers and propagator the ones that the [`opentelemetry`] API's users get.
+    /// Sets this pipeline's providers and propagator as the globals of the [`opentelemetry`] API.
     pub fn set_global(&self) {
         global::set_tracer_provider(self.parts.tracers.clone());
         global::set_meter_provider(self.parts.meters.clone());
         global::set_text_map_propagator(propagation::composite(&self.propagation));
     }
 
-    /// Returns a meter for instruments of the program's own, which are exported with the stage metrics.
+    /// Returns a meter for your own instruments, which are exported with the stage metrics.
     ///
-    /// `name` tells whose instruments they are: a crate's name, for example.
+    /// `name` is the instrumentation scope, for example a crate's name.
     #[must_use]
     pub fn meter(&self, name: &'static str) -> Meter {
         self.parts.meters.meter(name)
     }
 
-    /// Returns what adds the metrics about the export itself to a snapshot: those that the engine does not keep.
+    /// Returns a function that adds the exporter's own metrics (`otel.sdk.*`) to a snapshot.
     ///
-    /// For readers that show them where the export itself may be what is broken. Adds nothing where nothing is exported by OTLP.
-    pub fn own_metrics(&self) -> impl Fn(&mut Snapshot) + Send + Sync + use<> {
-        let own = Arc::clone(&self.parts.own);
-        move |snapshot| own.add_to(snapshot)
+    /// The engine does not keep them. Local readers can use it to show them while the export fails.
+    /// Adds nothing unless a signal is exported over OTLP.
+    pub fn exporter_metrics(&self) -> impl Fn(&mut Snapshot) + Send + Sync + use<> {
+        let metrics = Arc::clone(&self.parts.exporter_metrics);
+        move |snapshot| metrics.add_to(snapshot)
     }
 
-    /// Returns the layer that makes traces of all spans, or nothing if there is neither an exporter nor a propagator to make them for.
+    /// Returns a layer that creates traces of all spans, or `None` if traces are neither exported
+    /// nor propagated.
     ///
-    /// To be added to a subscriber by itself. [`request_traces`](Self::request_traces) costs less.
+    /// Add it to a subscriber by itself. [`request_traces`](Self::request_traces) costs less.
     #[must_use]
     pub fn tracing_layer<S>(&self) -> Option<OpenTelemetryLayer<S, SdkTracer>>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        self.makes_traces.then(|| layer_of(self.tracer()))
+        self.creates_traces.then(|| otel_layer(self.tracer()))
     }
 
-    /// Returns the layer that makes traces, to be put inside a `StageLayer`, with the policy that decides which requests it sees. No
-    /// layer if there is neither an exporter nor a propagator to make traces for.
+    /// Returns a layer that creates traces, to be nested in a `StageLayer`, and the sampling policy
+    /// that decides which requests it sees.
+    ///
+    /// The layer is `None` if traces are neither exported nor propagated.
     #[must_use]
     pub fn request_traces<S>(
         &self,
@@ -169,7 +174,7 @@ impl Pipeline {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let layer = self.makes_traces.then(|| layer_of(RequestTracer(self.tracer())));
+        let layer = self.creates_traces.then(|| otel_layer(RequestTracer(self.tracer())));
         (layer, Arc::new(RequestSamplingPolicy::new(self.sampler.clone())))
     }
 
@@ -177,41 +182,44 @@ impl Pipeline {
         self.parts.tracers.tracer("stagelight")
     }
 
-    /// Delivers what was recorded so far, and waits for it, for 5 s or what the configuration says.
+    /// Exports everything recorded so far and waits until it is delivered, for at most the shutdown
+    /// timeout (5 s by default).
     ///
-    /// Blocks the thread. That is safe everywhere, but in async code [`flush_async`](Self::flush_async) lets other tasks go on.
+    /// Blocks the thread, which is safe everywhere. In async code, use
+    /// [`flush_async`](Self::flush_async).
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] with what could not be delivered. It is not lost: it is tried again later.
+    /// [`ShutdownError`] with the undelivered telemetry. It is not lost, but retried later.
     pub fn flush(&self) -> Result<(), ShutdownError> {
-        self.finish_blocking(self.shutdown_timeout, false)
+        self.flush_blocking(self.shutdown_timeout, false)
     }
 
-    /// Does what [`flush`](Self::flush) does, without blocking the thread. Works in any runtime.
+    /// Does the same as [`flush`](Self::flush) without blocking the thread. Works in any runtime.
     ///
     /// # Errors
     ///
     /// As [`flush`](Self::flush).
     pub async fn flush_async(&self) -> Result<(), ShutdownError> {
-        self.finish(self.shutdown_timeout, false).await
+        self.flush_within(self.shutdown_timeout, false).await
     }
 
-    /// Delivers what was recorded, and ends; waits for 5 s at most, or what the configuration says.
+    /// Exports everything recorded so far and stops; waits for at most the shutdown timeout (5 s by
+    /// default).
     ///
-    /// Later calls do nothing. What is recorded afterwards stays in the engine, for other readers.
+    /// Later calls do nothing. Later measurements stay in the engine, for other readers.
     ///
-    /// Blocks the thread. That is safe everywhere, but in async code [`shutdown_async`](Self::shutdown_async) lets other
-    /// tasks go on.
+    /// Blocks the thread, which is safe everywhere. In async code, use
+    /// [`shutdown_async`](Self::shutdown_async).
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] with what could not be delivered in time, and why.
+    /// [`ShutdownError`] with the undelivered telemetry and the reason.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
         self.shutdown_within(self.shutdown_timeout)
     }
 
-    /// Does what [`shutdown`](Self::shutdown) does, in this time.
+    /// Does the same as [`shutdown`](Self::shutdown) with this timeout.
     ///
     /// # Errors
     ///
@@ -220,10 +228,11 @@ impl Pipeline {
         if self.is_shut_down.swap(true, SeqCst) {
             return Ok(());
         }
-        self.finish_blocking(timeout, true)
+        self.flush_blocking(timeout, true)
     }
 
-    /// Does what [`shutdown`](Self::shutdown) does, without blocking the thread. Works in any runtime.
+    /// Does the same as [`shutdown`](Self::shutdown) without blocking the thread. Works in any
+    /// runtime.
     ///
     /// # Errors
     ///
@@ -232,31 +241,35 @@ impl Pipeline {
         if self.is_shut_down.swap(true, SeqCst) {
             return Ok(());
         }
-        self.finish(self.shutdown_timeout, true).await
+        self.flush_within(self.shutdown_timeout, true).await
     }
 
-    async fn finish(&self, timeout: Duration, is_last: bool) -> Result<(), ShutdownError> {
-        let Some((background, workers)) = self.parts.running() else { return Ok(()) };
-        let (done, answer) = oneshot::channel();
-        // On our runtime, whose clock runs whatever the caller's does.
-        background.spawn(finish(workers, timeout, is_last, |it| drop(done.send(it))));
-        answer.await.unwrap_or(Ok(()))
+    async fn flush_within(
+        &self,
+        timeout: Duration,
+        is_shutdown: bool,
+    ) -> Result<(), ShutdownError> {
+        let Some((runtime, workers)) = self.parts.running() else { return Ok(()) };
+        let (reply, outcome) = oneshot::channel();
+        // On the export runtime: the caller's may have no timer, or a paused clock.
+        runtime.spawn(flush(workers, timeout, is_shutdown, |it| drop(reply.send(it))));
+        outcome.await.unwrap_or(Ok(()))
     }
 
-    fn finish_blocking(&self, timeout: Duration, is_last: bool) -> Result<(), ShutdownError> {
-        let Some((background, workers)) = self.parts.running() else { return Ok(()) };
-        let (done, answer) = mpsc::channel();
-        let late = workers.clone();
-        background.spawn(finish(workers, timeout, is_last, move |it| drop(done.send(it))));
-        let answer = answer.recv_timeout(timeout.saturating_add(GRACE));
-        // No answer at all means that the machine is too busy to run our thread.
-        answer.unwrap_or_else(|_| late.undelivered())
+    fn flush_blocking(&self, timeout: Duration, is_shutdown: bool) -> Result<(), ShutdownError> {
+        let Some((runtime, workers)) = self.parts.running() else { return Ok(()) };
+        let (reply, outcome) = mpsc::channel();
+        let fallback = workers.clone();
+        runtime.spawn(flush(workers, timeout, is_shutdown, move |it| drop(reply.send(it))));
+        let outcome = outcome.recv_timeout(timeout.saturating_add(REPLY_GRACE));
+        // Without a reply, the machine is too busy to run the export thread.
+        outcome.unwrap_or_else(|_| fallback.without_reply())
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        // Whoever wants to know calls `shutdown`.
+        // Callers interested in the result call `shutdown`.
         drop(self.shutdown());
     }
 }
@@ -267,24 +280,25 @@ impl fmt::Debug for Pipeline {
     }
 }
 
-fn layer_of<S, T>(tracer: T) -> OpenTelemetryLayer<S, T>
+fn otel_layer<S, T>(tracer: T) -> OpenTelemetryLayer<S, T>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     T: Tracer<Span: Send + Sync> + 'static,
 {
     tracing_opentelemetry::layer()
         .with_tracer(tracer)
-        // Attributes that cost as much as the span itself, and say what the name or `request.stage.busy` says already.
+        // These attributes cost as much as the span itself and repeat its name or
+        // `request.stage.busy`.
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
 }
 
-async fn finish(
+async fn flush(
     workers: Workers,
     timeout: Duration,
-    is_last: bool,
-    done: impl FnOnce(Result<(), ShutdownError>) + Send,
+    is_shutdown: bool,
+    reply: impl FnOnce(Result<(), ShutdownError>) + Send,
 ) {
-    done(workers.finish(Instant::now() + timeout, is_last).await);
+    reply(workers.flush(Instant::now() + timeout, is_shutdown).await);
 }

@@ -1,4 +1,4 @@
-//! Trace context across process borders, for core's [`Propagator`].
+//! Implements core's [`Propagator`] with OpenTelemetry's propagators.
 
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::{
@@ -12,32 +12,33 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
     config::{ForcingHeader, Propagation},
-    request_sampler::Forced,
+    request_sampler::ForceSampling,
     sampling_policy,
 };
 
-/// Carries trace context by OpenTelemetry's propagators.
+/// Extracts and injects trace context and baggage.
 #[derive(Debug)]
 pub(crate) struct ContextPropagator {
     propagator: TextMapCompositePropagator,
-    /// The headers that it reads, in lower case.
+    /// Names of the headers it reads, in lower case.
     fields: Vec<String>,
     forcing: Option<ForcingHeader>,
 }
 
-/// The headers of one request.
-struct Headers(Vec<(String, String)>);
+/// The propagation headers of one request.
+struct RequestHeaders(Vec<(String, String)>);
 
-/// Where to write headers.
-struct Target<'a>(&'a mut dyn FnMut(&str, String));
+/// Adapts a closure to OpenTelemetry's [`Injector`].
+struct HeaderSetter<'a>(&'a mut dyn FnMut(&str, String));
 
-/// Returns the id of the trace that the current span belongs to, as 32 hexadecimal digits, to be put into log lines.
+/// Returns the trace id of the current span as 32 hexadecimal digits, for log lines.
 ///
-/// Nothing outside a span, and where no trace is made. The trace need not be sampled.
+/// The trace may be unsampled. Returns `None` outside of a span, and if traces are neither exported
+/// nor propagated.
 ///
 /// # Cost
 ///
-/// Some look-ups, and the allocation of the text.
+/// A few look-ups and the allocation of the text.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
     if let Some(trace) = layer_api::current_unsampled_trace() {
@@ -50,19 +51,19 @@ pub fn current_trace_id() -> Option<String> {
     })
 }
 
-/// Returns the OpenTelemetry context of a span, to be passed on by means of your own, whether its request is sampled or not.
+/// Returns the OpenTelemetry context of a span, to propagate it by your own means.
 ///
-/// What the OpenTelemetry API takes for current, and what `OpenTelemetrySpanExt::context` returns, is empty in a request that is not
-/// sampled: no OpenTelemetry span is made there.
+/// Also works in unsampled requests. There, OpenTelemetry's current context and
+/// `OpenTelemetrySpanExt::context` are empty, because no OpenTelemetry span is created.
 #[must_use]
 pub fn context_of(span: &tracing::Span) -> Context {
     layer_api::unsampled_trace(span)
         .map_or_else(|| span.context(), |trace| sampling_policy::unsampled_context(&trace))
 }
 
-/// Makes OpenTelemetry's propagator for these ways; with none, one that does nothing.
-pub(crate) fn composite(ways: &[Propagation]) -> TextMapCompositePropagator {
-    let boxed = ways.iter().map(|way| match way {
+/// Creates OpenTelemetry's propagator for these formats; it does nothing if there are none.
+pub(crate) fn composite(formats: &[Propagation]) -> TextMapCompositePropagator {
+    let boxed = formats.iter().map(|format| match format {
         Propagation::TraceContext => Box::new(TraceContextPropagator::new()) as Box<_>,
         Propagation::Baggage => Box::new(BaggagePropagator::new()) as Box<_>,
     });
@@ -72,28 +73,29 @@ pub(crate) fn composite(ways: &[Propagation]) -> TextMapCompositePropagator {
 // === impl ContextPropagator ===
 
 impl ContextPropagator {
-    pub(crate) fn new(ways: &[Propagation]) -> Self {
-        let propagator = composite(ways);
+    pub(crate) fn new(formats: &[Propagation]) -> Self {
+        let propagator = composite(formats);
         let fields = propagator.fields().map(str::to_lowercase).collect();
         Self { propagator, fields, forcing: None }
     }
 
-    /// Sets the header with which a request is traced in any case.
+    /// Sets the header that forces sampling.
     pub(crate) fn with_forcing(self, forcing: Option<ForcingHeader>) -> Self {
         Self { forcing, ..self }
     }
 
-    /// Returns the context that the headers name, and whether they force the request to be traced; `None` if they do neither, or badly.
-    fn read(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Context> {
+    /// Returns the context in the headers, marked with [`ForceSampling`] if they contain the
+    /// forcing header. Returns `None` if they contain neither, or only malformed values.
+    fn extract_context(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<Context> {
         let present = self.fields.iter().filter_map(|name| Some((name.clone(), get(name)?)));
-        let headers = Headers(present.collect());
+        let headers = RequestHeaders(present.collect());
         let is_forced = self.forcing.as_ref().is_some_and(|it| it.is_in(get));
         if headers.0.is_empty() && !is_forced {
             return None;
         }
         let context = self.propagator.extract_with_context(&Context::new(), &headers);
         if is_forced {
-            return Some(context.with_value(Forced));
+            return Some(context.with_value(ForceSampling));
         }
         (context.has_active_span() || !context.baggage().is_empty()).then_some(context)
     }
@@ -101,27 +103,28 @@ impl ContextPropagator {
 
 impl Propagator for ContextPropagator {
     fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<RemoteContext> {
-        self.read(get).map(RemoteContext::new)
+        self.extract_context(get).map(RemoteContext::new)
     }
 
     fn adopt(&self, span: &tracing::Span, get: &dyn Fn(&str) -> Option<String>) {
         if span.is_disabled() {
             return;
         }
-        if let Some(context) = self.read(get) {
-            // Refused if no layer makes traces, and if the span has begun already; neither is worth failing a request for.
+        if let Some(context) = self.extract_context(get) {
+            // Fails if no layer creates traces or the span has already started; neither justifies
+            // failing a request.
             drop(span.set_parent(context));
         }
     }
 
     fn inject(&self, span: &tracing::Span, set: &mut dyn FnMut(&str, String)) {
-        self.propagator.inject_context(&context_of(span), &mut Target(set));
+        self.propagator.inject_context(&context_of(span), &mut HeaderSetter(set));
     }
 }
 
-// === impl Headers ===
+// === impl RequestHeaders ===
 
-impl Extractor for Headers {
+impl Extractor for RequestHeaders {
     fn get(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
         found.map(|(_, value)| value.as_str())
@@ -132,11 +135,11 @@ impl Extractor for Headers {
     }
 }
 
-// === impl Target ===
+// === impl HeaderSetter ===
 
-impl Injector for Target<'_> {
-    /// Leaves out what no header may hold: of baggage a member's properties are decoded, and not encoded again, so that a caller could have a line break
-    /// sent on.
+impl Injector for HeaderSetter<'_> {
+    /// Omits values that are invalid in a header. OpenTelemetry decodes the properties of a baggage
+    /// member and does not encode them again, so a caller could inject a line break.
     fn set(&mut self, key: &str, value: String) {
         if value.bytes().all(|it| matches!(it, b'\t' | b' '..=b'~')) {
             (self.0)(&key.to_lowercase(), value);

@@ -1,4 +1,4 @@
-//! Says once that a collector cannot be reached, and once that it can again.
+//! Logs once when a collector becomes unreachable, and once when it recovers.
 
 use std::sync::{
     Arc,
@@ -9,13 +9,14 @@ use tracing::{info, warn};
 
 use crate::{delivery::DeliveryError, signal::Signal};
 
-/// Whether deliveries to one collector work, for all signals that go there.
+/// Whether deliveries to one collector succeed, for all signals sent there.
 ///
-/// A collector that takes one signal and refuses the other stays "failing", so that it is not reported on every turn.
+/// A collector that accepts one signal and refuses the other counts as failing, so that alternating
+/// outcomes are not logged each time.
 #[derive(Debug)]
 pub(crate) struct Reachability {
     endpoint: String,
-    /// A bit for each signal whose last delivery failed.
+    /// One bit per signal whose last delivery failed.
     failing: AtomicU8,
 }
 
@@ -33,7 +34,10 @@ impl Reachability {
     pub(crate) fn delivered(&self, signal: Signal) {
         let before = self.failing.fetch_and(!bit(signal), Relaxed);
         if before == bit(signal) {
-            info!(target: "stagelight", endpoint = self.endpoint, %signal, "telemetry is delivered again");
+            info!(
+                target: "stagelight", endpoint = self.endpoint, %signal,
+                "telemetry export recovered"
+            );
         }
     }
 
@@ -42,7 +46,7 @@ impl Reachability {
         if before == 0 {
             warn!(
                 target: "stagelight", endpoint = self.endpoint, %signal, %error,
-                "telemetry cannot be delivered; trying on, and saying so when it works again"
+                "telemetry export failed; retrying, further failures are not logged"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Decides by the rules, and else by the sampler, whether a request is traced.
+//! Decides whether a request is sampled: by a rule if one applies, otherwise by the sampler.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,15 +6,15 @@ use opentelemetry::{Context, TraceId, trace::SpanContext};
 use stagelight_core::SamplingInput;
 
 use crate::{
-    background::is_export_thread,
     config::{Sampler, SamplingRules},
+    runtime::is_export_thread,
 };
 
-/// In the context of a caller whose request came with the forcing header.
+/// Marks the remote context of a request that carries the forcing header.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forced;
+pub(crate) struct ForceSampling;
 
-/// The rules and the sampler that they go before.
+/// The sampler and the rules that override it.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSampler {
     sampler: Sampler,
@@ -31,25 +31,26 @@ impl RequestSampler {
         Self { sampler, by_endpoint: Arc::new(by_endpoint.collect()) }
     }
 
-    /// Returns whether a request in `context`, below the span `above`, is recorded, in a trace of this id.
+    /// Returns whether a request with this context, parent span and trace id is sampled.
     pub(crate) fn samples(
         &self,
         input: SamplingInput<'_>,
         context: &Context,
-        above: &SpanContext,
+        parent_span: &SpanContext,
         trace: TraceId,
     ) -> bool {
         if is_export_thread() {
             return false;
         }
-        let is_forced = context.get::<Forced>().is_some();
-        is_forced || self.of_endpoint(input).unwrap_or(self.sampler).samples(above, trace)
+        context.get::<ForceSampling>().is_some()
+            || self.sampler_for(input).samples(parent_span, trace)
     }
 
-    fn of_endpoint(&self, input: SamplingInput<'_>) -> Option<Sampler> {
+    fn sampler_for(&self, input: SamplingInput<'_>) -> Sampler {
         if self.by_endpoint.is_empty() {
-            return None;
+            return self.sampler;
         }
-        self.by_endpoint.get(&*(input.endpoint)()?).copied()
+        let endpoint = (input.endpoint)();
+        endpoint.and_then(|it| self.by_endpoint.get(&*it).copied()).unwrap_or(self.sampler)
     }
 }

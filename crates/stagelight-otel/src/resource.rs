@@ -1,4 +1,4 @@
-//! Who is speaking: the attributes that go with everything that is exported.
+//! The resource: the attributes exported with all telemetry.
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::{
@@ -7,29 +7,31 @@ use opentelemetry_sdk::{
     trace::{IdGenerator, RandomIdGenerator},
 };
 
-/// Builds the one resource of all signals; later ones of `attributes` go before earlier ones, and all before the defaults.
+/// Builds the resource of all signals. The last of several `attributes` with the same name wins;
+/// all of them override the defaults.
 pub(crate) fn build(attributes: &[(String, String)]) -> Resource {
-    let given = attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+    let attributes =
+        attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
     Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes([
-            KeyValue::new("service.name", format!("unknown_service:{}", program())),
+            KeyValue::new("service.name", format!("unknown_service:{}", program_name())),
             KeyValue::new("service.instance.id", random_uuid()),
             KeyValue::new("telemetry.distro.name", "stagelight"),
             KeyValue::new("telemetry.distro.version", env!("CARGO_PKG_VERSION")),
         ])
-        .with_attributes(given)
+        .with_attributes(attributes)
         .build()
 }
 
-/// Returns the name of the program's file.
-fn program() -> String {
+/// Returns the file name of the executable.
+fn program_name() -> String {
     let file = std::env::current_exe().ok();
     let name = file.as_deref().and_then(|it| it.file_name());
     name.map_or_else(|| "rust".to_owned(), |it| it.to_string_lossy().into_owned())
 }
 
-/// Makes a version 4 UUID, without a crate for it: a trace id is 128 random bits as well.
+/// Generates a version 4 UUID from a trace id, which also has 128 random bits.
 fn random_uuid() -> String {
     let mut bytes = RandomIdGenerator::default().new_trace_id().to_bytes();
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -50,20 +52,20 @@ mod tests {
     }
 
     #[test]
-    fn a_service_without_a_name_is_named_after_its_program() {
+    fn the_service_name_defaults_to_the_executable() {
         let name = value(&build(&[]), "service.name");
         assert!(name.starts_with("unknown_service:stagelight_otel"), "{name}");
     }
 
     #[test]
-    fn a_later_attribute_goes_before_an_earlier_one() {
+    fn a_later_attribute_overrides_an_earlier_one() {
         let given = [("service.name", "first"), ("service.name", "second")];
         let resource = build(&given.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(value(&resource, "service.name"), "second");
     }
 
     #[test]
-    fn each_process_has_an_id_of_its_own() {
+    fn each_process_has_its_own_instance_id() {
         let [one, other] = [random_uuid(), random_uuid()];
         assert_ne!(one, other);
         let lengths: Vec<_> = one.split('-').map(str::len).collect();
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_says_what_it_is() {
+    fn the_resource_names_the_sdk() {
         assert_eq!(value(&build(&[]), "telemetry.sdk.language"), "rust");
     }
 }

@@ -1,4 +1,4 @@
-//! Decides at a request's start whether its spans are recorded.
+//! Head sampling: decides at the start of a request whether its spans are recorded.
 
 use opentelemetry::{
     Context, KeyValue,
@@ -12,12 +12,12 @@ use stagelight_core::{
 use tracing::{Dispatch, span::Id};
 use tracing_opentelemetry::get_otel_context;
 
-use crate::{chosen_trace, request_sampler::RequestSampler};
+use crate::{id_generator, request_sampler::RequestSampler};
 
-/// The attribute of a request's span whose trace an exemplar names, for a collector's tail sampling to keep.
-const EXEMPLAR: &str = "stagelight.exemplar";
+/// Attribute of a request's span that an exemplar refers to, for a collector's tail sampling.
+const EXEMPLAR_ATTRIBUTE: &str = "stagelight.exemplar";
 
-/// Asks the rules and the sampler, by the caller's context or the one that is current.
+/// Applies the [`RequestSampler`] to the remote or the current context.
 #[derive(Debug)]
 pub(crate) struct RequestSamplingPolicy {
     sampler: RequestSampler,
@@ -31,12 +31,13 @@ impl RequestSamplingPolicy {
         Self { sampler, ids: RandomIdGenerator::default() }
     }
 
-    fn decide_below(&self, input: SamplingInput<'_>, parent: &Context) -> HeadDecision {
+    fn decide_with_parent(&self, input: SamplingInput<'_>, parent: &Context) -> HeadDecision {
         let span = parent.span();
-        let above = span.span_context();
-        let trace = if above.is_valid() { above.trace_id() } else { self.ids.new_trace_id() };
+        let parent_span = span.span_context();
+        let parent_trace = parent_span.is_valid().then(|| parent_span.trace_id());
+        let trace = parent_trace.unwrap_or_else(|| self.ids.new_trace_id());
         HeadDecision {
-            is_sampled: self.sampler.samples(input, parent, above, trace),
+            is_sampled: self.sampler.samples(input, parent, parent_span, trace),
             trace_id: u128::from_be_bytes(trace.to_bytes()),
             span_id: u64::from_be_bytes(self.ids.new_span_id().to_bytes()),
             propagated: None,
@@ -47,13 +48,15 @@ impl RequestSamplingPolicy {
 impl SamplingPolicy for RequestSamplingPolicy {
     fn decide(&self, input: SamplingInput<'_>) -> HeadDecision {
         match input.parent {
-            ParentContext::Remote(caller) => self.decide_below(input, &remote_context(caller)),
-            ParentContext::Root => self.decide_below(input, &Context::new()),
+            ParentContext::Remote(caller) => {
+                self.decide_with_parent(input, &remote_context(caller))
+            }
+            ParentContext::Root => self.decide_with_parent(input, &Context::new()),
             ParentContext::Current => Context::map_current(|current| {
-                let decision = self.decide_below(input, current);
-                let is_bare = !current.has_active_span() && current.baggage().is_empty();
-                let propagated =
-                    (!decision.is_sampled && !is_bare).then(|| RemoteContext::new(current.clone()));
+                let decision = self.decide_with_parent(input, current);
+                let is_empty = !current.has_active_span() && current.baggage().is_empty();
+                let propagated = (!decision.is_sampled && !is_empty)
+                    .then(|| RemoteContext::new(current.clone()));
                 HeadDecision { propagated, ..decision }
             }),
         }
@@ -69,7 +72,7 @@ impl SamplingPolicy for RequestSamplingPolicy {
             ParentContext::Remote(caller) => Some(remote_context(caller).attach()),
             ParentContext::Current | ParentContext::Root => None,
         };
-        chosen_trace::with_trace(decision.trace_id.into(), make);
+        id_generator::with_trace_id(decision.trace_id.into(), make);
     }
 
     fn current_ids(&self) -> Option<(u128, u64)> {
@@ -87,7 +90,7 @@ impl SamplingPolicy for RequestSamplingPolicy {
 
     fn mark_for_exemplar(&self, subscriber: &Dispatch, span: &Id) {
         if let Some(context) = get_otel_context(span, subscriber) {
-            context.span().set_attribute(KeyValue::new(EXEMPLAR, true));
+            context.span().set_attribute(KeyValue::new(EXEMPLAR_ATTRIBUTE, true));
         }
     }
 }
@@ -96,7 +99,7 @@ fn remote_context(caller: &RemoteContext) -> Context {
     caller.get::<Context>().cloned().unwrap_or_default()
 }
 
-/// Returns the context that backends of a request that is not recorded are sent.
+/// Returns the context that an unsampled request propagates to its backends.
 pub(crate) fn unsampled_context(trace: &UnsampledTrace) -> Context {
     let propagated = trace.propagated.as_ref().map(remote_context).unwrap_or_default();
     let state: TraceState = propagated.span().span_context().trace_state().clone();

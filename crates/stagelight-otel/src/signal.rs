@@ -1,13 +1,13 @@
-//! What is exported.
+//! The exported signals.
 
 use std::fmt;
 
-/// A kind of telemetry that is exported.
+/// A kind of exported telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Signal {
     /// Spans.
     Traces,
-    /// Metrics: the stage store's, and those of the user's own instruments.
+    /// Metrics of the stage store and of the user's own instruments.
     Metrics,
 }
 
@@ -17,7 +17,7 @@ impl Signal {
     /// Both signals.
     pub const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
 
-    /// Returns the name as it stands in addresses and messages: `traces` or `metrics`.
+    /// Returns the name used in addresses and messages: `traces` or `metrics`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -24,10 +24,10 @@ use crate::{
     delivery::DeliveryError,
     destination::Destination,
     span_queue::SpanQueue,
-    worker::{Command, Loss},
+    worker::{Command, FlushError},
 };
 
-/// The task that exports spans, every now and then and whenever a batch is full.
+/// The task that exports spans: after each delay, and as soon as a batch is full.
 #[derive(Debug)]
 pub(crate) struct SpanExport {
     pub(crate) queue: Arc<SpanQueue>,
@@ -37,18 +37,19 @@ pub(crate) struct SpanExport {
     pub(crate) limits: SpanLimits,
 }
 
-/// What became of a batch that was not delivered.
-enum Setback {
-    /// It is back in the queue.
-    PutBack(DeliveryError),
-    /// So many of its spans are lost.
+/// The outcome of exporting one batch.
+enum BatchOutcome {
+    Delivered,
+    /// The batch is back in the queue, to be retried later.
+    Requeued(DeliveryError),
+    /// This many of its spans are lost.
     Lost(usize, DeliveryError),
 }
 
 // === impl SpanExport ===
 
 impl SpanExport {
-    /// Runs until the last command, or until nobody can give one.
+    /// Runs until the shutdown command, or until all command senders are dropped.
     pub(crate) async fn run(self, mut commands: mpsc::Receiver<Command>) {
         loop {
             let command = tokio::select! {
@@ -59,53 +60,60 @@ impl SpanExport {
                 () = sleep(self.limits.delay) => None,
                 () = self.queue.full_batch() => None,
             };
-            let Some(Command { deadline, is_last, done }) = command else {
-                // What is lost is counted and told where it happens.
+            let Some(Command { deadline, is_shutdown, reply }) = command else {
+                // Errors are counted and logged where they occur.
                 drop(self.drain(Instant::now() + self.limits.timeout).await);
                 continue;
             };
-            // Whoever asked may have stopped waiting.
-            drop(done.send(self.drain(deadline).await));
-            if is_last {
+            // The receiver is gone if the caller has timed out.
+            drop(reply.send(self.drain(deadline).await));
+            if is_shutdown {
                 return;
             }
         }
     }
 
-    /// Exports batch by batch until the queue is empty or the collector cannot be reached.
-    async fn drain(&self, deadline: Instant) -> Result<(), Loss> {
+    /// Exports batch by batch until the queue is empty or a batch is requeued.
+    async fn drain(&self, deadline: Instant) -> Result<(), FlushError> {
         let mut lost = 0;
-        let mut failure = None;
+        let mut last_error = None;
         loop {
-            let batch = self.queue.take();
+            let batch = self.queue.take_batch();
             if batch.is_empty() {
                 break;
             }
             match self.export(batch, deadline).await {
-                Ok(()) => {}
-                // The next batch would fare no better.
-                Err(Setback::PutBack(error)) => {
-                    return Err(Loss { spans: lost + self.queue.pending(), error });
+                BatchOutcome::Delivered => {}
+                // The next batch would fail for the same reason.
+                BatchOutcome::Requeued(error) => {
+                    return Err(FlushError { spans: lost + self.queue.pending(), error });
                 }
-                Err(Setback::Lost(spans, error)) => {
+                BatchOutcome::Lost(spans, error) => {
                     lost += spans;
-                    failure = Some(error);
+                    last_error = Some(error);
                 }
             }
         }
-        failure.map_or(Ok(()), |error| Err(Loss { spans: lost, error }))
+        last_error.map_or(Ok(()), |error| Err(FlushError { spans: lost, error }))
     }
 
-    async fn export(&self, batch: Vec<SpanData>, deadline: Instant) -> Result<(), Setback> {
+    async fn export(&self, batch: Vec<SpanData>, deadline: Instant) -> BatchOutcome {
         let count = batch.len();
-        let outcome = self.destination.spans(&self.request(batch.clone()), deadline).await;
-        if outcome.as_ref().is_err_and(DeliveryError::is_transient) {
-            self.queue.put_back(batch);
-            return outcome.map_err(Setback::PutBack);
+        let outcome = self.destination.export_spans(&self.request(batch.clone()), deadline).await;
+        match outcome {
+            Err(error) if error.is_transient() => {
+                self.queue.requeue(batch);
+                BatchOutcome::Requeued(error)
+            }
+            outcome => {
+                let lost = self.counts.record(u64::try_from(count).unwrap_or(u64::MAX), &outcome);
+                self.queue.complete(count);
+                match outcome {
+                    Ok(()) => BatchOutcome::Delivered,
+                    Err(error) => BatchOutcome::Lost(usize::try_from(lost).unwrap_or(count), error),
+                }
+            }
         }
-        let lost = self.counts.count(u64::try_from(count).unwrap_or(u64::MAX), &outcome);
-        self.queue.settle(count);
-        outcome.map_err(|error| Setback::Lost(usize::try_from(lost).unwrap_or(count), error))
     }
 
     fn request(&self, batch: Vec<SpanData>) -> ExportTraceServiceRequest {

@@ -1,11 +1,15 @@
-//! Finished spans that wait for their export.
+//! Finished spans that wait for export.
 //!
-//! The SDK's own batch processor waits on a thread that a slow collector holds, ignores the time limit for an export, and throws a
-//! batch away when it fails. This one never blocks, keeps what failed while there is room, and counts every span.
+//! The SDK's batch processor blocks its thread on a slow collector, ignores the export's time
+//! limit, and discards a failed batch. This one never blocks, keeps failed batches while there is
+//! room, and counts every span.
 
 use std::{
     mem,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -20,40 +24,40 @@ use tokio::sync::Notify;
 /// A bounded queue between the threads that end spans and the task that exports them.
 #[derive(Debug)]
 pub(crate) struct SpanQueue {
-    waiting: Mutex<Waiting>,
+    state: Mutex<QueueState>,
     capacity: usize,
-    batch: usize,
-    /// Told when a batch is full.
+    batch_size: usize,
+    /// Notified when a batch is full.
     full_batch: Notify,
-    queue_full: AtomicU64,
-    after_shutdown: AtomicU64,
-    settled: AtomicU64,
+    dropped_when_full: AtomicU64,
+    dropped_after_shutdown: AtomicU64,
+    completed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct QueueState {
     spans: Vec<SpanData>,
-    /// Spans that were taken out but may come back.
+    /// Spans that were taken out but may be requeued.
     in_flight: usize,
     is_closed: bool,
 }
 
-/// The SDK's way to a queue.
+/// The SDK's span processor; adds sampled spans to a queue.
 #[derive(Debug)]
-pub(crate) struct QueueProcessor(pub(crate) std::sync::Arc<SpanQueue>);
+pub(crate) struct QueueSpanProcessor(pub(crate) Arc<SpanQueue>);
 
 // === impl SpanQueue ===
 
 impl SpanQueue {
-    pub(crate) fn new(capacity: usize, batch: usize) -> Self {
+    pub(crate) fn new(capacity: usize, batch_size: usize) -> Self {
         Self {
-            waiting: Mutex::default(),
+            state: Mutex::default(),
             capacity,
-            batch,
+            batch_size,
             full_batch: Notify::new(),
-            queue_full: AtomicU64::new(0),
-            after_shutdown: AtomicU64::new(0),
-            settled: AtomicU64::new(0),
+            dropped_when_full: AtomicU64::new(0),
+            dropped_after_shutdown: AtomicU64::new(0),
+            completed: AtomicU64::new(0),
         }
     }
 
@@ -61,55 +65,55 @@ impl SpanQueue {
     ///
     /// # Cost
     ///
-    /// One lock, held for a move; one wake-up of a thread for each full batch.
+    /// One lock, held for a move; one thread wake-up per full batch.
     fn push(&self, span: SpanData) {
-        let mut waiting = self.waiting.lock();
-        if waiting.is_closed {
-            self.after_shutdown.fetch_add(1, Relaxed);
+        let mut state = self.state.lock();
+        if state.is_closed {
+            self.dropped_after_shutdown.fetch_add(1, Relaxed);
             return;
         }
-        if self.capacity <= waiting.spans.len() + waiting.in_flight {
-            self.queue_full.fetch_add(1, Relaxed);
+        if self.capacity <= state.spans.len() + state.in_flight {
+            self.dropped_when_full.fetch_add(1, Relaxed);
             return;
         }
-        waiting.spans.push(span);
-        let is_full_batch = waiting.spans.len() == self.batch;
-        drop(waiting);
+        state.spans.push(span);
+        let is_full_batch = state.spans.len() == self.batch_size;
+        drop(state);
         if is_full_batch {
             self.full_batch.notify_one();
         }
     }
 
-    /// Takes the oldest spans, one batch at most. They count as waiting until [`settle`](Self::settle) or
-    /// [`put_back`](Self::put_back).
-    pub(crate) fn take(&self) -> Vec<SpanData> {
-        let mut waiting = self.waiting.lock();
-        let count = self.batch.min(waiting.spans.len());
-        let rest = waiting.spans.split_off(count);
-        let batch = mem::replace(&mut waiting.spans, rest);
-        waiting.in_flight += batch.len();
+    /// Takes the oldest spans, at most one batch. They occupy the queue until
+    /// [`complete`](Self::complete) or [`requeue`](Self::requeue).
+    pub(crate) fn take_batch(&self) -> Vec<SpanData> {
+        let mut state = self.state.lock();
+        let count = self.batch_size.min(state.spans.len());
+        let rest = state.spans.split_off(count);
+        let batch = mem::replace(&mut state.spans, rest);
+        state.in_flight += batch.len();
         batch
     }
 
-    /// Says that spans which were taken are delivered, or lost for good.
-    pub(crate) fn settle(&self, count: usize) {
-        let mut waiting = self.waiting.lock();
-        waiting.in_flight = waiting.in_flight.saturating_sub(count);
-        drop(waiting);
-        self.settled.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
+    /// Frees the room of spans that are delivered or lost for good.
+    pub(crate) fn complete(&self, count: usize) {
+        let mut state = self.state.lock();
+        state.in_flight = state.in_flight.saturating_sub(count);
+        drop(state);
+        self.completed.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Takes back a batch that could not be delivered now. There is room: its place was kept.
-    pub(crate) fn put_back(&self, mut batch: Vec<SpanData>) {
-        let mut waiting = self.waiting.lock();
-        waiting.in_flight = waiting.in_flight.saturating_sub(batch.len());
-        batch.append(&mut waiting.spans);
-        waiting.spans = batch;
+    /// Puts an undelivered batch back at the front. Its room was kept.
+    pub(crate) fn requeue(&self, mut batch: Vec<SpanData>) {
+        let mut state = self.state.lock();
+        state.in_flight = state.in_flight.saturating_sub(batch.len());
+        batch.append(&mut state.spans);
+        state.spans = batch;
     }
 
-    /// Takes no more spans from now on.
+    /// Rejects all further spans.
     pub(crate) fn close(&self) {
-        self.waiting.lock().is_closed = true;
+        self.state.lock().is_closed = true;
     }
 
     /// Waits until a batch is full.
@@ -117,35 +121,35 @@ impl SpanQueue {
         self.full_batch.notified().await;
     }
 
-    /// Returns how many spans are not delivered yet.
+    /// Returns the number of spans not yet delivered.
     pub(crate) fn pending(&self) -> usize {
-        let waiting = self.waiting.lock();
-        waiting.spans.len() + waiting.in_flight
+        let state = self.state.lock();
+        state.spans.len() + state.in_flight
     }
 
     pub(crate) const fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Returns how many spans were dropped because the queue was full.
-    pub(crate) fn queue_full(&self) -> u64 {
-        self.queue_full.load(Relaxed)
+    /// Returns the number of spans dropped because the queue was full.
+    pub(crate) fn dropped_when_full(&self) -> u64 {
+        self.dropped_when_full.load(Relaxed)
     }
 
-    /// Returns how many spans were dropped because they ended after the shutdown.
-    pub(crate) fn after_shutdown(&self) -> u64 {
-        self.after_shutdown.load(Relaxed)
+    /// Returns the number of spans dropped because they ended after the shutdown.
+    pub(crate) fn dropped_after_shutdown(&self) -> u64 {
+        self.dropped_after_shutdown.load(Relaxed)
     }
 
-    /// Returns how many spans are delivered, or lost for good; it never shrinks.
-    pub(crate) fn settled(&self) -> u64 {
-        self.settled.load(Relaxed)
+    /// Returns the number of spans delivered or lost for good. It never decreases.
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Relaxed)
     }
 }
 
-// === impl QueueProcessor ===
+// === impl QueueSpanProcessor ===
 
-impl SpanProcessor for QueueProcessor {
+impl SpanProcessor for QueueSpanProcessor {
     fn on_start(&self, _span: &mut Span, _context: &Context) {}
 
     fn on_end(&self, span: SpanData) {
@@ -154,7 +158,7 @@ impl SpanProcessor for QueueProcessor {
         }
     }
 
-    // The pipeline delivers the rest, within its own bound, before it shuts the provider down.
+    // The pipeline flushes within its own time limit, before it shuts the provider down.
     fn force_flush(&self) -> OTelSdkResult {
         Ok(())
     }

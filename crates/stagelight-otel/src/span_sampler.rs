@@ -1,4 +1,4 @@
-//! Asks the configured sampler about a span, but not about our own doing, nor against what was decided about its request.
+//! The SDK's sampler.
 
 use opentelemetry::{
     Context, KeyValue, TraceId,
@@ -6,9 +6,10 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-use crate::{background::is_export_thread, chosen_trace};
+use crate::{id_generator, runtime::is_export_thread};
 
-/// The configured sampler, for all spans but those that exports give rise to, and those of requests that are recorded already.
+/// The configured sampler, with two exceptions: spans of the export threads are dropped, and spans
+/// of a sampled request are recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct SpanSampler(pub(crate) Sampler);
 
@@ -32,16 +33,17 @@ impl ShouldSample for SpanSampler {
             };
         }
         let mut result = self.0.should_sample(parent, trace, name, kind, attributes, links);
-        // A rule may have gone before the sampler when the request was decided about, and a trace is recorded whole.
-        if chosen_trace::is_being_started() || parent.is_some_and(is_recorded_here) {
+        // A sampling rule may have overridden the sampler for this request. The whole trace is
+        // recorded then.
+        if id_generator::is_starting_request() || parent.is_some_and(is_sampled_locally) {
             result.decision = SamplingDecision::RecordAndSample;
         }
         result
     }
 }
 
-fn is_recorded_here(parent: &Context) -> bool {
+fn is_sampled_locally(parent: &Context) -> bool {
     let span = parent.span();
-    let above = span.span_context();
-    above.is_sampled() && !above.is_remote()
+    let parent_span = span.span_context();
+    parent_span.is_sampled() && !parent_span.is_remote()
 }

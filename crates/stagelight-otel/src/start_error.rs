@@ -1,4 +1,4 @@
-//! Why a pipeline could not be started.
+//! The error of starting a pipeline.
 
 use std::{io, path::PathBuf};
 
@@ -6,47 +6,45 @@ use crate::{config::EndpointError, env::EnvProblem};
 
 /// Why a pipeline could not be started.
 ///
-/// An unreachable collector is not among the reasons: it is reported, and tried again.
+/// An unreachable collector is not an error: exports are retried, and the failure is logged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The environment holds values that cannot be used, and that is to be an error.
+    /// The environment contains invalid values, and the configuration is strict.
     #[error("{}", list(problems))]
     Environment {
-        /// What is wrong; at least one.
+        /// The problems; at least one.
         problems: Vec<EnvProblem>,
     },
-    /// The settings ask for something that this program was built without.
-    #[error(
-        "{wanted} needs the feature `{feature}` of stagelight (or stagelight-otel), which is off"
-    )]
-    FeatureOff {
-        /// What is asked for.
-        wanted: String,
-        /// The feature to turn on.
+    /// A setting requires a cargo feature that is disabled.
+    #[error("{setting} requires the cargo feature `{feature}` of stagelight or stagelight-otel")]
+    MissingFeature {
+        /// The setting.
+        setting: String,
+        /// The feature to enable.
         feature: &'static str,
     },
-    /// The collector's address does not go with the protocol.
+    /// The collector's address does not match the protocol.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// A file with a certificate or key cannot be used.
-    #[error("cannot take a certificate or key from {}: a PEM file is needed", path.display())]
+    /// A file does not contain a valid certificate or key.
+    #[error("cannot read a certificate or key from {}: a PEM file is required", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Certificates are fine by themselves but not together, or the system has none.
-    #[error("cannot set up TLS")]
+    /// Certificate and key do not match, or rustls rejects the settings.
+    #[error("cannot configure TLS")]
     Tls {
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The thread that exports could not be started.
-    #[error("cannot start the thread that exports telemetry")]
+    /// The system could not start the export thread.
+    #[error("cannot start the export thread")]
     Thread {
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

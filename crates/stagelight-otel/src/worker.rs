@@ -1,4 +1,4 @@
-//! What the two background tasks, for spans and for metrics, are asked to do.
+//! Commands to the two background tasks that export spans and metrics.
 
 use std::time::Duration;
 
@@ -9,46 +9,51 @@ use tokio::{
 
 use crate::delivery::DeliveryError;
 
-/// How much later than the deadline an answer may arrive: a delivery that is cut off at the deadline still has to say so.
-const MARGIN: Duration = Duration::from_millis(50);
+/// Extra time for the reply after the deadline: an export that times out at the deadline still has
+/// to report so.
+const REPLY_MARGIN: Duration = Duration::from_millis(50);
 
-/// "Deliver what you have."
+/// Requests an immediate export of everything pending.
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) deadline: Instant,
-    /// Whether it is the last one.
-    pub(crate) is_last: bool,
-    pub(crate) done: oneshot::Sender<Result<(), Loss>>,
+    /// Whether the task ends afterwards.
+    pub(crate) is_shutdown: bool,
+    pub(crate) reply: oneshot::Sender<Result<(), FlushError>>,
 }
 
-/// What a delivery did not deliver.
+/// A flush that did not deliver everything.
 #[derive(Debug)]
-pub(crate) struct Loss {
-    /// Spans that are gone; zero for metrics.
+pub(crate) struct FlushError {
+    /// Spans that were not delivered; 0 for metrics.
     pub(crate) spans: usize,
     pub(crate) error: DeliveryError,
 }
 
-/// The way to a background task.
+/// Sends commands to a background task.
 #[derive(Clone, Debug)]
-pub(crate) struct Commands(mpsc::Sender<Command>);
+pub(crate) struct CommandSender(mpsc::Sender<Command>);
 
-// === impl Commands ===
+// === impl CommandSender ===
 
-impl Commands {
-    /// Makes a way that a few can wait on: a flush while another is under way waits for its turn.
+impl CommandSender {
+    /// Creates a channel for up to 16 commands: concurrent flushes queue up.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
         let (sender, receiver) = mpsc::channel(16);
         (Self(sender), receiver)
     }
 
-    /// Asks for a delivery and waits for its end; `None` if there was none in time.
-    pub(crate) async fn ask(&self, deadline: Instant, is_last: bool) -> Option<Result<(), Loss>> {
-        let asking = async {
-            let (done, answer) = oneshot::channel();
-            self.0.send(Command { deadline, is_last, done }).await.ok()?;
-            answer.await.ok()
+    /// Flushes and waits for the reply; returns `None` if there is none in time.
+    pub(crate) async fn flush(
+        &self,
+        deadline: Instant,
+        is_shutdown: bool,
+    ) -> Option<Result<(), FlushError>> {
+        let flush = async {
+            let (reply, outcome) = oneshot::channel();
+            self.0.send(Command { deadline, is_shutdown, reply }).await.ok()?;
+            outcome.await.ok()
         };
-        timeout_at(deadline + MARGIN, asking).await.ok().flatten()
+        timeout_at(deadline + REPLY_MARGIN, flush).await.ok().flatten()
     }
 }

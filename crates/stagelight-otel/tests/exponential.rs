@@ -1,5 +1,5 @@
-//! Histograms with exponential buckets.
-#![cfg(feature = "grpc")]
+//! Exponential histograms.
+#![cfg(feature = "otlp-grpc")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};
@@ -9,7 +9,7 @@ use stagelight_testing::OtlpSink;
 
 const MILLI: u64 = 1_000_000;
 
-/// Records a stage, and with an instrument of the program's own; returns what arrives, by metric.
+/// Records a stage and a value of a user's instrument; returns the exported metrics by name.
 fn exported(engine: &Engine, histograms: Histograms) -> Vec<(String, Data)> {
     let sink = OtlpSink::start().unwrap();
     let config = Config::from_env(&Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]))
@@ -22,8 +22,8 @@ fn exported(engine: &Engine, histograms: Histograms) -> Vec<(String, Data)> {
         let values = [(0, millis * MILLI), (1, 0), (2, 1)];
         engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
     }
-    let own = pipeline.meter("app").f64_histogram("app.size").with_boundaries(vec![1.0]).build();
-    own.record(8.0, &[]);
+    let sizes = pipeline.meter("app").f64_histogram("app.size").with_boundaries(vec![1.0]).build();
+    sizes.record(8.0, &[]);
     pipeline.shutdown().unwrap();
     let requests = sink.metrics();
     let scopes =
@@ -41,7 +41,7 @@ fn exponential(data: &Data) -> Option<&ExponentialHistogramDataPoint> {
 }
 
 #[test]
-fn all_histograms_are_exponential_and_hold_what_was_recorded() {
+fn all_histograms_are_exponential_and_hold_the_recorded_values() {
     let engine = Engine::with_fine_histograms(Clock::new());
     let exported = exported(&engine, Histograms::Exponential);
     let names: Vec<_> = exported.iter().map(|it| &*it.0).collect();
@@ -58,7 +58,7 @@ fn all_histograms_are_exponential_and_hold_what_was_recorded() {
     let point = exponential(&duration.1).unwrap();
     assert_eq!((point.count, point.scale, point.sum), (3, 5, Some(0.08)));
     let buckets = point.positive.as_ref().unwrap();
-    // 2^(index/32) s: 20 ms and twice that are one power of two apart.
+    // Bounds are 2^(index/32) s: 20 ms and 40 ms are 32 buckets apart.
     assert_eq!((buckets.bucket_counts.len(), buckets.bucket_counts[0]), (33, 2));
     assert_eq!(buckets.bucket_counts[32], 1);
     let lower = 2_f64.powf(f64::from(buckets.offset) / 32.0);
@@ -67,7 +67,7 @@ fn all_histograms_are_exponential_and_hold_what_was_recorded() {
 }
 
 #[test]
-fn an_engine_without_fine_histograms_exports_what_it_has() {
+fn an_engine_without_fine_histograms_exports_those_it_has_as_exponential() {
     let exported = exported(&Engine::new(), Histograms::Exponential);
     let kind = |name: &str| {
         let data = &exported.iter().find(|it| it.0 == name).unwrap().1;
@@ -78,7 +78,7 @@ fn an_engine_without_fine_histograms_exports_what_it_has() {
 }
 
 #[test]
-fn they_are_explicit_unless_told_otherwise() {
+fn histograms_are_explicit_by_default() {
     let exported = exported(&Engine::new(), Histograms::default());
     assert!(exported.iter().all(|it| exponential(&it.1).is_none()));
     assert!(exported.iter().any(|it| matches!(it.1, Data::Histogram(_))));

@@ -1,5 +1,5 @@
-//! What arrives at a collector.
-#![cfg(all(feature = "grpc", feature = "http"))]
+//! Metrics that a collector receives.
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -36,7 +36,7 @@ fn config(sink: &OtlpSink, protocol: Protocol) -> Config {
 
 const MILLI: u64 = 1_000_000;
 
-/// An engine that has measured one request: 20 ms of authentication, 10 ms of nothing.
+/// Returns an engine with one request: 20 ms of authentication, 10 ms unattributed.
 fn engine() -> Engine {
     let engine = Engine::new();
     let auth = [(0, 20 * MILLI), (1, 20 * MILLI), (2, 2 * MILLI)];
@@ -54,7 +54,7 @@ fn text(lines: &[String]) -> String {
 }
 
 #[test]
-fn the_store_and_the_users_meter_arrive_in_one_request() {
+fn the_store_and_the_users_meter_are_exported_in_one_request() {
     for protocol in PROTOCOLS {
         let sink = OtlpSink::start().unwrap();
         let pipeline = Pipeline::start(&engine(), config(&sink, protocol)).unwrap();
@@ -66,12 +66,12 @@ fn the_store_and_the_users_meter_arrive_in_one_request() {
         let [metrics] = &request.resource_metrics[..] else { panic!("one resource") };
         let lines = metric_lines(request);
         let lines: Vec<_> = lines.into_iter().filter(|it| !it.starts_with("otel.sdk.")).collect();
-        what_is_recorded().assert_eq(&text(&lines));
-        who_speaks().assert_eq(&text(&resource_lines(metrics.resource.as_ref().unwrap())));
+        expected_metrics().assert_eq(&text(&lines));
+        expected_resource().assert_eq(&text(&resource_lines(metrics.resource.as_ref().unwrap())));
     }
 }
 
-fn what_is_recorded() -> Expect {
+fn expected_metrics() -> Expect {
     expect![[r#"
             app.tokens [{token}] {model=m} counter int 3
             http.server.active_requests [{request}] {http.request.method=POST, url.scheme=http} updowncounter int 2
@@ -89,7 +89,7 @@ fn what_is_recorded() -> Expect {
         "#]]
 }
 
-fn who_speaks() -> Expect {
+fn expected_resource() -> Expect {
     expect![[r#"
             service.instance.id=1
             service.name=gateway
@@ -102,7 +102,7 @@ fn who_speaks() -> Expect {
 }
 
 #[test]
-fn an_exemplar_has_its_ids_value_and_time() {
+fn an_exemplar_carries_ids_value_and_time() {
     for protocol in PROTOCOLS {
         let (clock, time) = Clock::manual();
         let engine = Engine::with_clock(clock);
@@ -131,7 +131,7 @@ fn an_exemplar_has_its_ids_value_and_time() {
     }
 }
 
-fn own_lines(sink: &OtlpSink) -> Vec<String> {
+fn exporter_lines(sink: &OtlpSink) -> Vec<String> {
     let lines = sink.last_metric_lines().into_iter().filter(|it| it.starts_with("otel.sdk."));
     let without_ports = lines.map(|it| {
         let (port_grpc, port_http) = sink.ports();
@@ -141,7 +141,7 @@ fn own_lines(sink: &OtlpSink) -> Vec<String> {
 }
 
 #[test]
-fn the_export_itself_is_measured() {
+fn the_exporter_measures_itself() {
     let sink = OtlpSink::start().unwrap();
     let pipeline = Pipeline::start(&Engine::new(), config(&sink, Protocol::Grpc)).unwrap();
     sink.answer(SinkAnswer::Refuse);
@@ -158,11 +158,11 @@ fn the_export_itself_is_measured() {
         otel.sdk.processor.span.processed [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} counter int 0
         otel.sdk.processor.span.queue.capacity [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} updowncounter int 2048
         otel.sdk.processor.span.queue.size [{span}] {otel.component.name=batching_span_processor/0, otel.component.type=batching_span_processor} updowncounter int 0
-    "#]].assert_eq(&text(&own_lines(&sink)));
+    "#]].assert_eq(&text(&exporter_lines(&sink)));
 }
 
 #[test]
-fn values_are_cumulative_since_the_engine_was_made() {
+fn values_are_cumulative_since_the_engines_creation() {
     let before = unix_nanos();
     let engine = engine();
     let made = unix_nanos();
@@ -178,7 +178,7 @@ fn values_are_cumulative_since_the_engine_was_made() {
     assert_eq!(counts, [0, 1, 1]);
     let point = &frontend_points(&requests[2])[0];
     let (start, end) = (point.start_time_unix_nano, point.time_unix_nano);
-    // The counter of the processor and the calendar's clock drift apart a little.
+    // The monotonic and the wall clock drift apart slightly.
     let slack = 10 * MILLI;
     assert!((before - slack..made + slack).contains(&start), "{before} {start} {made}");
     assert!(made < end);
@@ -209,7 +209,7 @@ fn metrics_are_exported_at_the_interval() {
 }
 
 #[test]
-fn the_last_values_arrive_whatever_is_under_way() {
+fn the_last_values_arrive_during_a_running_export() {
     for _ in 0..30 {
         let sink = OtlpSink::start().unwrap();
         let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(1));
@@ -244,7 +244,7 @@ fn headers_and_compression_are_as_configured() {
         };
         assert_eq!(headers(&["x-api-key"]), ["secret"]);
         match protocol {
-            // A collector answers compressed, too.
+            // The response may be compressed as well.
             Protocol::Grpc => {
                 let [sent, accepted] = &headers(&["grpc-encoding", "grpc-accept-encoding"])[..]
                 else {
@@ -289,7 +289,7 @@ fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
 }
 
 #[test]
-fn a_disabled_pipeline_exports_nothing_and_the_engine_works_on() {
+fn a_disabled_pipeline_exports_nothing_and_the_engine_still_records() {
     let sink = OtlpSink::start().unwrap();
     let engine = engine();
     let config = config(&sink, Protocol::Grpc).with_disabled(true);

@@ -1,4 +1,4 @@
-//! What keeps a pipeline from being started, and what does not.
+//! Starting a pipeline with invalid settings.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use expect_test::{Expect, expect};
@@ -23,7 +23,7 @@ fn check_error(config: Config, expected: &Expect) {
 }
 
 #[test]
-fn a_bad_environment_is_no_error_unless_it_is_to_be_one() {
+fn a_bad_environment_is_an_error_only_in_strict_mode() {
     let quiet = |pairs: &[_]| config(pairs).with_metrics_exporter(Exporter::None);
     let pipeline = Pipeline::start(&Engine::new(), quiet(&BAD)).unwrap();
     let names: Vec<_> = pipeline.problems().iter().map(|it| it.name.as_str()).collect();
@@ -46,7 +46,7 @@ fn a_bad_environment_is_no_error_unless_it_is_to_be_one() {
 }
 
 #[test]
-fn an_address_that_does_not_go_with_the_protocol_is_an_error() {
+fn an_address_that_does_not_match_the_protocol_is_an_error() {
     let by_call = config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
     check_error(
         by_call.with_endpoint("collector:4318").unwrap(),
@@ -58,51 +58,54 @@ fn an_address_that_does_not_go_with_the_protocol_is_an_error() {
 
 #[cfg(not(feature = "tls"))]
 #[test]
-fn tls_needs_its_feature() {
+fn tls_requires_its_feature() {
     check_error(
-        config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")]),
+        config(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ]),
         &expect![[r#"
-            https://c:1/v1/metrics needs the feature `tls` of stagelight (or stagelight-otel), which is off
+            endpoint https://c:1/v1/metrics requires the cargo feature `tls` of stagelight or stagelight-otel
         "#]],
     );
 }
 
 #[cfg(not(feature = "gzip"))]
 #[test]
-fn compression_needs_its_feature() {
+fn compression_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]),
         &expect![[r#"
-            compression with gzip needs the feature `gzip` of stagelight (or stagelight-otel), which is off
+            gzip compression requires the cargo feature `gzip` of stagelight or stagelight-otel
         "#]],
     );
 }
 
-#[cfg(not(feature = "grpc"))]
+#[cfg(not(feature = "otlp-grpc"))]
 #[test]
-fn grpc_needs_its_feature() {
+fn grpc_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]),
         &expect![[r#"
-            the protocol grpc needs the feature `grpc` of stagelight (or stagelight-otel), which is off
+            protocol grpc requires the cargo feature `otlp-grpc` of stagelight or stagelight-otel
         "#]],
     );
 }
 
-#[cfg(not(feature = "http"))]
+#[cfg(not(feature = "otlp-http"))]
 #[test]
-fn http_needs_its_feature() {
+fn http_requires_its_feature() {
     check_error(
         config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
         &expect![[r#"
-            the protocol http/protobuf needs the feature `http` of stagelight (or stagelight-otel), which is off
+            protocol http/protobuf requires the cargo feature `otlp-http` of stagelight or stagelight-otel
         "#]],
     );
 }
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_certificate_that_is_not_there_is_an_error() {
+fn a_missing_certificate_is_an_error() {
     let pairs = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem"),
@@ -110,13 +113,13 @@ fn a_certificate_that_is_not_there_is_an_error() {
     check_error(
         config(&pairs),
         &expect![[r#"
-        cannot take a certificate or key from /no/such/file.pem: a PEM file is needed
+        cannot read a certificate or key from /no/such/file.pem: a PEM file is required
     "#]],
     );
 }
 
 #[test]
-fn the_console_and_none_need_no_collector() {
+fn the_exporters_console_and_none_need_no_collector() {
     let mut count = 0;
     for traces in [Exporter::Console, Exporter::None] {
         for metrics in [Exporter::Console, Exporter::None] {

@@ -1,5 +1,5 @@
-//! Exports over TLS, against a server of rustls' own.
-#![cfg(all(feature = "grpc", feature = "http", feature = "tls"))]
+//! Exports over TLS to a rustls server.
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http", feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -23,7 +23,7 @@ use stagelight_core::Engine;
 use stagelight_otel::{Config, Environment, Exporter, Pipeline};
 use tempfile::TempDir;
 
-/// What the server saw of a connection: the protocol that was agreed on, and the first line of the request.
+/// The negotiated protocol and the first line of a request, as seen by the server.
 type Seen = (Option<String>, String);
 
 /// PEM files for a server and a client that trust each other.
@@ -54,7 +54,7 @@ impl Files {
     }
 }
 
-/// Serves one connection after the other, and answers each request with an empty 200.
+/// Serves connections one after the other; responds to each request with an empty 200.
 fn serve(files: &Files) -> (String, mpsc::Receiver<Seen>) {
     let mut clients = RootCertStore::empty();
     clients.add(files.certificate("client")).unwrap();
@@ -89,10 +89,10 @@ fn serve(files: &Files) -> (String, mpsc::Receiver<Seen>) {
             if sender.send((protocol, line)).is_err() {
                 return;
             }
-            // The rest of the request fits into what is read ahead, or is thrown away with the connection.
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            // A client that is gone already needs none.
-            drop(stream.write_all(answer));
+            // The rest of the request is discarded with the connection.
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            // The client may have disconnected.
+            drop(stream.write_all(response));
             drop(stream.flush());
             thread::sleep(Duration::from_millis(200));
         }
@@ -121,7 +121,7 @@ fn trusted(files: &Files) -> [(&'static str, PathBuf); 3] {
 }
 
 #[test]
-fn http_goes_over_tls_with_a_certificate_on_both_sides() {
+fn http_uses_mutual_tls() {
     let files = Files::new();
     let (endpoint, seen) = serve(&files);
     pipeline(&endpoint, "http/protobuf", &trusted(&files)).shutdown().unwrap();
@@ -130,17 +130,17 @@ fn http_goes_over_tls_with_a_certificate_on_both_sides() {
 }
 
 #[test]
-fn grpc_goes_over_tls_as_http_2() {
+fn grpc_negotiates_http_2_over_tls() {
     let files = Files::new();
     let (endpoint, seen) = serve(&files);
-    // The server speaks HTTP/1 only, so nothing can arrive; what it was greeted with is what counts.
+    // The server speaks HTTP/1 only, so the export fails; only the client's preface matters.
     pipeline(&endpoint, "grpc", &trusted(&files)).shutdown().unwrap_err();
     let (protocol, line) = seen.recv().unwrap();
     assert_eq!((protocol.as_deref(), line.trim()), (Some("h2"), "PRI * HTTP/2.0\r\n\r\nSM"));
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_gets_nothing() {
+fn an_untrusted_server_receives_nothing() {
     let files = Files::new();
     let (endpoint, seen) = serve(&files);
     let unknown = [("OTEL_EXPORTER_OTLP_CERTIFICATE", files.path("client", "pem"))];
@@ -150,7 +150,7 @@ fn a_server_that_nobody_vouches_for_gets_nothing() {
 }
 
 #[test]
-fn a_client_without_a_certificate_is_sent_away() {
+fn a_client_without_a_certificate_is_rejected() {
     let files = Files::new();
     let (endpoint, _seen) = serve(&files);
     pipeline(&endpoint, "http/protobuf", &trusted(&files)[..1]).shutdown().unwrap_err();

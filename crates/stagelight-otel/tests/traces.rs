@@ -1,5 +1,5 @@
-//! Which spans arrive at a collector, and how.
-#![cfg(all(feature = "grpc", feature = "http"))]
+//! Spans that a collector receives.
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::HashSet, time::Duration};
@@ -20,7 +20,7 @@ fn config(sink: &OtlpSink, pairs: &[(&str, &str)]) -> Config {
         .unwrap()
 }
 
-/// Runs `work` under the pipeline's layer.
+/// Runs `work` with the pipeline's layer as subscriber.
 fn traced(pipeline: &Pipeline, work: impl FnOnce()) {
     let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
     tracing::subscriber::with_default(subscriber, work);
@@ -31,7 +31,7 @@ fn find<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 }
 
 #[test]
-fn a_trace_arrives_with_its_parents_and_the_metrics_resource() {
+fn a_trace_has_its_remote_parent_and_the_resource_of_the_metrics() {
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
         let sink = OtlpSink::start().unwrap();
         let endpoint = match protocol {
@@ -69,7 +69,7 @@ fn a_trace_arrives_with_its_parents_and_the_metrics_resource() {
     }
 }
 
-/// Returns how many of 400 root spans arrive.
+/// Returns the number of exported spans of 400 root spans.
 fn sampled(pairs: &[(&str, &str)]) -> usize {
     let sink = OtlpSink::start().unwrap();
     let pipeline = Pipeline::start(&Engine::new(), config(&sink, pairs)).unwrap();
@@ -83,7 +83,7 @@ fn sampled(pairs: &[(&str, &str)]) -> usize {
 }
 
 #[test]
-fn the_sampler_is_the_environments() {
+fn the_environment_selects_the_sampler() {
     assert_eq!(sampled(&[]), 400);
     assert_eq!(sampled(&[("OTEL_TRACES_SAMPLER", "always_off")]), 0);
     assert_eq!(sampled(&[("OTEL_TRACES_SAMPLER", "parentbased_always_off")]), 0);
@@ -91,12 +91,12 @@ fn the_sampler_is_the_environments() {
         ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
         ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
     ]);
-    // Seven standard deviations to each side.
+    // Seven standard deviations on each side.
     assert!((40..160).contains(&quarter), "{quarter} of 400");
 }
 
 #[test]
-fn the_callers_decision_goes_before_the_root_sampler() {
+fn the_remote_parents_decision_overrides_the_root_sampler() {
     for (flags, expected) in [("01", 1), ("00", 0)] {
         let sink = OtlpSink::start().unwrap();
         let sampler = Sampler::ParentBasedAlwaysOff;
@@ -130,7 +130,7 @@ fn a_full_batch_does_not_wait_for_the_delay() {
 }
 
 #[test]
-fn an_unfinished_batch_goes_after_the_delay() {
+fn a_partial_batch_is_exported_after_the_delay() {
     let sink = OtlpSink::start().unwrap();
     let pairs = [("OTEL_BSP_SCHEDULE_DELAY", "20")];
     let pipeline = Pipeline::start(&Engine::new(), config(&sink, &pairs)).unwrap();
@@ -169,7 +169,7 @@ fn dropped_spans_are_counted_and_the_count_is_exported() {
 }
 
 #[test]
-fn spans_that_a_collector_rejects_are_counted() {
+fn rejected_spans_are_counted() {
     let sink = OtlpSink::start().unwrap();
     sink.answer(SinkAnswer::Reject(1));
     let config = config(&sink, &[]).with_metrics_exporter(Exporter::None);
@@ -184,7 +184,7 @@ fn spans_that_a_collector_rejects_are_counted() {
 }
 
 #[test]
-fn without_an_exporter_context_is_still_passed_on() {
+fn without_an_exporter_context_is_still_propagated() {
     let sink = OtlpSink::start().unwrap();
     let quiet = || {
         config(&sink, &[])
@@ -208,7 +208,7 @@ fn without_an_exporter_context_is_still_passed_on() {
 }
 
 #[test]
-fn shutdown_waits_for_no_delay() {
+fn shutdown_does_not_wait_for_the_delay() {
     let sink = OtlpSink::start().unwrap();
     let pairs = [("OTEL_BSP_SCHEDULE_DELAY", "3600000")];
     let pipeline = Pipeline::start(&Engine::new(), config(&sink, &pairs)).unwrap();

@@ -1,7 +1,7 @@
-//! A collector that is not there, or does not answer, and how little that matters.
-#![cfg(all(feature = "grpc", feature = "http"))]
+//! Collectors that are down or do not respond.
+#![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::disallowed_methods, reason = "how long a call blocks is what is tested")]
+#![expect(clippy::disallowed_methods, reason = "the tests measure how long calls block")]
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -19,7 +19,7 @@ use tracing_subscriber::prelude::*;
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];
 const BOUND: Duration = Duration::from_millis(800);
-/// What a busy machine may add.
+/// Tolerance for a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 
 fn config(endpoint: &str, protocol: Protocol) -> Config {
@@ -30,19 +30,19 @@ fn config(endpoint: &str, protocol: Protocol) -> Config {
         .with_shutdown_timeout(BOUND)
 }
 
-/// Listens and accepts, as the kernel does it without us, and never answers.
+/// Listens, so that the kernel accepts connections, and never responds.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     (listener, endpoint)
 }
 
-/// Returns an address where nobody listens.
+/// Returns an address without a listener.
 fn closed() -> String {
     silent().1
 }
 
-/// Starts a pipeline and makes a span and a value; neither may take long.
+/// Starts a pipeline and records a span and a value, neither of which may block.
 fn used(config: Config) -> Pipeline {
     let started = Instant::now();
     let engine = Engine::new();
@@ -66,7 +66,7 @@ fn check_undelivered(outcome: Result<(), ShutdownError>, kind: &str) {
 }
 
 #[test]
-fn a_collector_that_never_answers_delays_the_end_by_the_bound_only() {
+fn an_unresponsive_collector_delays_shutdown_by_the_timeout_only() {
     for protocol in PROTOCOLS {
         let (_listener, endpoint) = silent();
         let pipeline = used(config(&endpoint, protocol));
@@ -78,7 +78,7 @@ fn a_collector_that_never_answers_delays_the_end_by_the_bound_only() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_is_not_waited_for() {
+fn shutdown_does_not_wait_for_a_collector_that_is_down() {
     for protocol in PROTOCOLS {
         let pipeline =
             used(config(&closed(), protocol).with_shutdown_timeout(Duration::from_secs(60)));
@@ -96,7 +96,7 @@ fn a_collector_that_is_not_there_is_not_waited_for() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_told() {
+fn an_unknown_host_is_reported() {
     let pipeline = used(config("http://collector.invalid:4317", Protocol::Grpc));
     let error = pipeline.shutdown().unwrap_err();
     let is_expected = |it: &DeliveryError| ["connection", "timeout"].contains(&it.kind());
@@ -104,7 +104,7 @@ fn a_name_that_does_not_exist_is_told() {
 }
 
 #[test]
-fn dropping_is_bounded_too_and_quiet() {
+fn dropping_is_bounded_and_silent() {
     let (_listener, endpoint) = silent();
     let pipeline = used(config(&endpoint, Protocol::Grpc));
     let begun = Instant::now();
@@ -120,12 +120,12 @@ fn dropping_delivers() {
 }
 
 #[test]
-fn an_export_under_way_does_not_lengthen_the_end() {
+fn a_running_export_does_not_delay_shutdown() {
     let (_listener, endpoint) = silent();
     let config =
         config(&endpoint, Protocol::HttpProtobuf).with_export_interval(Duration::from_millis(10));
     let pipeline = used(config);
-    // Time to get stuck in.
+    // Long enough for an export to hang.
     thread::sleep(Duration::from_millis(200));
     let begun = Instant::now();
     let error = pipeline.shutdown().unwrap_err();
@@ -148,7 +148,7 @@ async fn blocking_on_a_current_thread_runtime_does_not_deadlock() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn waiting_lets_other_tasks_go_on() {
+async fn async_shutdown_does_not_block_other_tasks() {
     let (_listener, endpoint) = silent();
     let pipeline = used(config(&endpoint, Protocol::Grpc));
     let (done, mut is_done) = tokio::sync::oneshot::channel();
@@ -166,7 +166,7 @@ async fn waiting_lets_other_tasks_go_on() {
 }
 
 #[test]
-fn the_end_works_after_the_users_runtime_is_gone() {
+fn shutdown_works_after_the_users_runtime_has_stopped() {
     let sink = OtlpSink::start().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let pipeline =
@@ -177,7 +177,7 @@ fn the_end_works_after_the_users_runtime_is_gone() {
 }
 
 #[test]
-fn an_answer_that_may_change_is_asked_for_again() {
+fn a_transient_error_is_retried() {
     for protocol in PROTOCOLS {
         let sink = OtlpSink::start().unwrap();
         let endpoint = match protocol {
@@ -198,7 +198,7 @@ fn an_answer_that_may_change_is_asked_for_again() {
 }
 
 #[test]
-fn an_answer_that_will_not_change_is_not() {
+fn a_permanent_error_is_not_retried() {
     for protocol in PROTOCOLS {
         let sink = OtlpSink::start().unwrap();
         let (endpoint, kind) = match protocol {
@@ -208,7 +208,7 @@ fn an_answer_that_will_not_change_is_not() {
         sink.answer(SinkAnswer::Refuse);
         let outcome = used(config(&endpoint, protocol)).shutdown();
         let text = outcome.as_ref().unwrap_err().to_string();
-        assert!(text.contains(&format!("answered with {kind}: no, thank you")), "{text}");
+        assert!(text.contains(&format!("responded with {kind}: no, thank you")), "{text}");
         check_undelivered(outcome, kind);
         assert_eq!(sink.heads().len(), 2);
     }
@@ -229,7 +229,7 @@ fn nothing_is_lost_while_a_collector_restarts() {
     let (ended, end) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(|| ended.send(pipeline.flush()).unwrap());
-        // Long enough for a try that fails.
+        // Long enough for a failed attempt.
         end.recv_timeout(Duration::from_millis(300)).unwrap_err();
         let sink = OtlpSink::start_at(grpc, http).unwrap();
         end.recv().unwrap().unwrap();

@@ -55,6 +55,8 @@
 //! It puts the other crates together and has no logic of its own: see `stagelight-core` for how time is given to stages,
 //! `stagelight-http` for when a request ends, `stagelight-otel` for the settings and what is sent.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod filter;
 mod telemetry;
 
@@ -63,8 +65,8 @@ pub use stagelight_core::{
     Engine, Group, Nanos, Outcome, Request, Snapshot, catalog, stage as stages,
 };
 pub use stagelight_http::{
-    HttpLayer, RequestId, StageBody, StageBodyExt, StageSpan, StageStream, StageStreamExt, client,
-    stage_span,
+    HttpLayer, RequestId, StageBodyExt, StageFuture, StageFutureExt, StageSpan, StageStream,
+    StageStreamExt, TrackedBody, client, stage_span,
 };
 pub use stagelight_live as live;
 pub use stagelight_macros::{request, stage};

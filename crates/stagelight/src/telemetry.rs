@@ -131,7 +131,9 @@ impl Telemetry {
     #[cfg(feature = "axum")]
     pub fn metrics_router(&self) -> axum::Router {
         let page = stagelight_live::prometheus::MetricsPage::new(&self.engine);
-        stagelight_live::prometheus::router_of(page.with_more(self.pipeline.own_metrics()))
+        stagelight_live::prometheus::router_of(
+            page.with_collector(self.pipeline.exporter_metrics()),
+        )
     }
 
     /// Returns an OpenTelemetry meter for the program's own instruments: same resource, same export, same interval.

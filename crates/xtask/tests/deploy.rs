@@ -109,7 +109,7 @@ fn a_variable_that_no_configuration_reads_is_refused() {
         "${env:STAGELIGHT_TRACES_EXPORTER:-debug}",
         "debug",
     );
-    copy.compose_says("STAGELIGHT_TRACES_EXPORTER is set, and no configuration of it reads");
+    copy.compose_says("STAGELIGHT_TRACES_EXPORTER is set, but none of its configurations reads it");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_service_on_another_network_is_no_address() {
 #[test]
 fn a_health_check_by_a_program_that_the_image_does_not_have_is_refused() {
     let copy = Copy::new().with(COMPOSE, "[\"CMD\", \"/tempo\"", "[\"CMD\", \"curl\"");
-    copy.compose_says("calls what image grafana/tempo does not have");
+    copy.compose_says("calls a program that image grafana/tempo does not have");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn more_privilege_than_needed_is_refused() {
     with("read_only: true\n", "\n").compose_says("collector: its file system is not read-only");
     with("cap_drop: [ALL]", "").compose_says("collector: cap_drop is not [ALL]");
     with("10001:10001\"\n", "root\"\n").compose_says("collector: it runs as root");
-    with(":-127.0.0.1}", ":-0.0.0.0}").compose_says("is opened on \"0.0.0.0\", not on loopback");
+    with(":-127.0.0.1}", ":-0.0.0.0}").compose_says("is published on \"0.0.0.0\", not on loopback");
     with("tempo:3.1.0", "tempo:latest").compose_says("needs an exact version as its tag");
 }
 
@@ -162,7 +162,9 @@ fn a_secret_that_nobody_mounts_is_refused() {
 #[test]
 fn a_variable_that_grafana_has_no_default_for_is_refused() {
     let copy = Copy::new().with(COMPOSE, "      STAGELIGHT_TEMPO_URL: http://tempo:3200\n", "");
-    copy.compose_says("grafana: STAGELIGHT_TEMPO_URL is not set, and its provisioning asks for it");
+    copy.compose_says(
+        "grafana: STAGELIGHT_TEMPO_URL is not set, but its provisioning files use it",
+    );
 }
 
 #[test]
@@ -219,7 +221,7 @@ fn a_mounted_config_map_that_nobody_makes_is_refused() {
         "configMap: {name: stagelight-gateway}",
         "configMap: {name: stagelight}",
     );
-    copy.kubernetes_says("volume config: there is no ConfigMap stagelight/stagelight");
+    copy.kubernetes_says("volume config: no ConfigMap stagelight/stagelight");
 }
 
 #[test]
@@ -230,9 +232,9 @@ fn an_alertmanager_whose_configuration_nobody_makes_is_refused() {
         "configSecret: stagelight-alertmanager",
         "configSecret: alertmanager",
     );
-    copy.kubernetes_says("there is no Secret stagelight/alertmanager with its configuration");
+    copy.kubernetes_says("no Secret stagelight/alertmanager with its configuration");
     let copy = Copy::new().with(file, "stagelight-alertmanager-templates}", "templates}");
-    copy.kubernetes_says("volume templates: there is no ConfigMap stagelight/templates");
+    copy.kubernetes_says("volume templates: no ConfigMap stagelight/templates");
 }
 
 #[test]
@@ -245,7 +247,7 @@ fn a_configuration_that_is_not_in_its_config_map_is_refused() {
 fn a_listener_left_on_a_pods_loopback_is_refused() {
     let copy = Copy::new().with(GATEWAY, "\"0.0.0.0:4419\"", "\"127.0.0.1:4419\"");
     copy.kubernetes_says(
-        "port otlp-by-id is 4419, and the collector listens on \"127.0.0.1:4419\"",
+        "port otlp-by-id is 4419, but the collector listens on \"127.0.0.1:4419\"",
     );
 }
 
@@ -294,14 +296,14 @@ fn a_service_of_no_pod_is_refused() {
         "selector: {app.kubernetes.io/name: stagelight-agent}",
         "selector: {app.kubernetes.io/name: agent}",
     );
-    copy.kubernetes_says("Service stagelight-agent: no pod that it selects has the port otlp-grpc");
+    copy.kubernetes_says("Service stagelight-agent: no selected pod has the port otlp-grpc");
 }
 
 #[test]
 fn a_policy_that_leaves_nobody_a_way_to_a_port_is_refused() {
     let file = "collector/kubernetes/gateway/network-policy.yaml";
     let copy = Copy::new().with(file, "- {port: metrics}", "- {port: health}");
-    copy.kubernetes_says("nobody may reach port metrics of its pods");
+    copy.kubernetes_says("port metrics of its pods is not reachable");
     let copy = Copy::new().with(
         file,
         "{app.kubernetes.io/name: stagelight-agent}",
@@ -314,7 +316,7 @@ fn a_policy_that_leaves_nobody_a_way_to_a_port_is_refused() {
 fn a_prometheus_that_is_not_as_its_file_says_is_refused() {
     let file = "collector/kubernetes/operator/prometheus.yaml";
     let copy = Copy::new().with(file, "outOfOrderTimeWindow: 30m", "outOfOrderTimeWindow: 5m");
-    copy.kubernetes_says("tsdb.outOfOrderTimeWindow is 5m, and prometheus.yaml has 30m");
+    copy.kubernetes_says("tsdb.outOfOrderTimeWindow is 5m, but prometheus.yaml has 30m");
     let copy = Copy::new().with(file, "enableFeatures: [exemplar-storage]", "enableFeatures: []");
     copy.kubernetes_says("enableFeatures has no exemplar-storage");
 }
@@ -324,7 +326,7 @@ fn a_rule_that_differs_from_the_shipped_one_is_refused() {
     let file = "collector/kubernetes/operator/rules/performance.alerts.yaml";
     let copy = Copy::new().with(file, "for: 5m", "for: 6m");
     copy.kubernetes_says(
-        "operator: group performance_alerts is not in its PrometheusRules as it was shipped",
+        "operator: group performance_alerts differs between its PrometheusRules and the shipped rules",
     );
 }
 

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use stagelight::{Telemetry, client::Call, stage};
+use stagelight::{Telemetry, client, stage};
 
 use crate::{
     chat::chat,
@@ -33,7 +33,7 @@ pub(crate) struct Gateway {
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) provider: Arc<Provider>,
-    pub(crate) call: Call,
+    pub(crate) call: client::Backend,
     pub(crate) tokens: TokenCounter,
 }
 
@@ -53,8 +53,7 @@ pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwe
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
     let backends = backends(&config, telemetry);
-    let measured =
-        telemetry.http_layer().with_response_time_header().with_access_log().with_panic_handler();
+    let measured = telemetry.http_layer().response_time_header().access_log().catch_panics();
 
     Ok(Router::new()
         .route("/v1/chat/completions", post(chat))
@@ -72,7 +71,7 @@ fn backends(config: &GatewayConfig, telemetry: &Telemetry) -> HashMap<Arc<str>, 
     let backend = |(model, provider): (&Arc<str>, &Arc<Provider>)| {
         let backend = Backend {
             provider: Arc::clone(provider),
-            call: Call::backend(&*provider.name, &**model).with_engine(telemetry.engine()),
+            call: client::Backend::new(&*provider.name).model(&**model).engine(telemetry.engine()),
             tokens: TokenCounter::new(&meter, &provider.name, model),
         };
         (Arc::clone(model), backend)

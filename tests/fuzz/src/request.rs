@@ -26,7 +26,7 @@ pub fn check(data: &[u8]) {
         response.extensions_mut().insert(id);
         Ok::<_, Infallible>(response)
     });
-    let service = HttpLayer::new(&engine).with_response_time_header().layer(handler);
+    let service = HttpLayer::new(&engine).response_time_header().layer(handler);
     let response = service.oneshot(request).now_or_never();
     let Some(Ok(response)) = response else { panic!("no answer at once: {response:?}") };
 

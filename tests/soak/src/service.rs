@@ -92,7 +92,7 @@ fn others(telemetry: &Telemetry) -> Router {
         .route(JOB, get(job))
         .route(OUTSIDE, get(outside))
         .route(NEVER, get(std::future::pending::<&str>))
-        .layer(telemetry.http_layer().with_panic_handler())
+        .layer(telemetry.http_layer().catch_panics())
 }
 
 #[stage("panicking")]

@@ -1,29 +1,29 @@
-//! A dashboard: rows of panels in a grid, and all around them.
+//! A dashboard: rows of panels, variables, annotations, links.
 
 use serde_json::{Value, json};
 
 use super::{panel::Panel, variable::Variable};
 
-/// Every dashboard has this tag; the links between them go by it.
+/// The tag of every dashboard; the links between them select by it.
 const TAG: &str = "stagelight";
-/// The classic format's version that Grafana 12 and 13 read without a migration.
+/// The version of the classic format that Grafana 12 and 13 read without migration.
 const SCHEMA_VERSION: u32 = 42;
 const COLUMNS: u8 = 24;
 
 /// A dashboard in Grafana's classic format.
 #[derive(Clone, Debug)]
 pub(crate) struct Dashboard {
-    /// Stays the same for ever: links and bookmarks have it.
+    /// Never changes: links and bookmarks contain it.
     pub(crate) uid: &'static str,
     pub(crate) title: &'static str,
     pub(crate) description: &'static str,
     pub(crate) variables: Vec<Variable>,
     pub(crate) rows: Vec<Row>,
-    /// How far back is shown at first: `now-1h`.
+    /// The start of the default time range: `now-1h`.
     pub(crate) from: &'static str,
 }
 
-/// Panels under a heading.
+/// A heading and its panels.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     title: &'static str,
@@ -31,27 +31,28 @@ pub(crate) struct Row {
     panels: Vec<Panel>,
 }
 
-/// Hands out ids and places, from left to right and from top to bottom.
+/// Assigns ids and positions, left to right and top to bottom.
 #[derive(Debug, Default)]
 struct Grid {
     last_id: u32,
     x: u8,
     y: u32,
-    /// Of the line that is being filled.
+    /// The height of the current line.
     height: u8,
 }
 
 // === impl Dashboard ===
 
 impl Dashboard {
-    /// Returns the name of its file.
+    /// Returns the file name.
     pub(crate) fn file(&self) -> String {
         format!("{}.json", self.uid.trim_start_matches("stagelight-"))
     }
 
-    /// Writes the dashboard as Grafana reads it.
+    /// Returns the dashboard as Grafana reads it.
     pub(crate) fn to_json(&self) -> Value {
         let mut grid = Grid::default();
+        let variables: Vec<_> = self.variables.iter().map(Variable::to_json).collect();
         let panels: Vec<_> = self.rows.iter().flat_map(|row| row.to_json(&mut grid)).collect();
         json!({
             "uid": self.uid,
@@ -68,18 +69,18 @@ impl Dashboard {
             "timezone": "browser",
             "weekStart": "",
             "fiscalYearStartMonth": 0,
-            "templating": {"list": self.variables.iter().map(Variable::to_json).collect::<Vec<_>>()},
+            "templating": {"list": variables},
             "annotations": {"list": self.annotations()},
             "links": [links()],
             "panels": panels,
         })
     }
 
-    /// What happened meanwhile: alerts and new versions, as lines across all panels.
+    /// Returns the events drawn across all panels: firing alerts and new versions.
     fn annotations(&self) -> Vec<Value> {
         let has = |name| self.variables.iter().any(|it| it.name() == name);
         let of = if has("job") { r#"job=~"$job", "# } else { "" };
-        // Dashboards of services show their alerts, and those of no job; the others show all.
+        // Dashboards about services show alerts of the selected jobs and of no job.
         let alerts = if has("endpoint") { r#", job=~"$job|""# } else { "" };
         let version =
             format!(r#"max by (job, service_version) (target_info{{{of}service_version!=""}})"#);
@@ -108,7 +109,7 @@ impl Dashboard {
                 "blue",
                 &format!("{version}\nunless\n{before}"),
                 "{{job}} {{service_version}}",
-                "A version that was not there five minutes before.",
+                "First seen within the last five minutes.",
             ),
         ]
     }
@@ -117,12 +118,12 @@ impl Dashboard {
 // === impl Row ===
 
 impl Row {
-    /// Panels that are there at once.
+    /// Creates a row that is open at first.
     pub(crate) fn open(title: &'static str, panels: Vec<Panel>) -> Self {
         Self { title, collapsed: false, panels }
     }
 
-    /// Panels that are there, and ask for data, when their heading is clicked.
+    /// Creates a row whose panels are queried once it is opened.
     pub(crate) fn collapsed(title: &'static str, panels: Vec<Panel>) -> Self {
         Self { title, collapsed: true, panels }
     }
@@ -140,7 +141,7 @@ impl Row {
         let panels: Vec<_> = self.panels.iter().map(|it| grid.place(it)).collect();
         grid.finish_line();
         if self.collapsed {
-            // Closed, the next row is right below its heading.
+            // The next row follows the heading.
             grid.y = heading + 1;
             row["panels"] = panels.into();
             vec![row]
@@ -180,7 +181,7 @@ impl Grid {
     }
 }
 
-/// A query whose values are moments, not lines.
+/// An annotation with one event per value of a query.
 fn annotation(name: &str, color: &str, query: &str, title: &str, text: &str) -> Value {
     let datasource = json!({"type": "prometheus", "uid": "${datasource}"});
     json!({
@@ -201,7 +202,7 @@ fn annotation(name: &str, color: &str, query: &str, title: &str, text: &str) -> 
     })
 }
 
-/// The way to all other dashboards of ours, with the time range and the variables kept.
+/// The drop-down of the bundle's dashboards; keeps time range and variables.
 fn links() -> Value {
     json!({
         "type": "dashboards",
@@ -215,4 +216,30 @@ fn links() -> Value {
         "tooltip": "",
         "url": "",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{unit::Unit, view::View};
+    use super::*;
+
+    #[test]
+    fn panels_wrap_at_the_width_of_the_grid_and_ids_are_unique() {
+        let panels = |widths: &[u8]| {
+            let panel = |&width: &u8| Panel::new(View::Stats, "", Unit::Count, "").size(width, 5);
+            widths.iter().map(panel).collect()
+        };
+        let mut grid = Grid::default();
+        let mut json = Row::collapsed("", panels(&[24])).to_json(&mut grid);
+        json.extend(Row::open("", panels(&[12, 12, 8])).to_json(&mut grid));
+
+        let place = |it: &Value| {
+            (it["id"].as_u64(), it["gridPos"]["x"].as_u64(), it["gridPos"]["y"].as_u64())
+        };
+        let places: Vec<_> = json.iter().map(place).collect();
+        // Ids, x and y of two headings and three panels; the collapsed panel has id 2.
+        let expected = [(1, 0, 0), (3, 0, 1), (4, 0, 2), (5, 12, 2), (6, 0, 7)];
+        assert_eq!(places, expected.map(|(id, x, y)| (Some(id), Some(x), Some(y))));
+        assert_eq!(json[0]["panels"][0]["id"], 2);
+    }
 }

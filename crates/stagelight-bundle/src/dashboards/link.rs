@@ -1,13 +1,13 @@
-//! Ways from a value to the traces behind it.
+//! Links from values to traces, dashboards and runbooks.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-/// Where the alerts' `runbook_url` points, too.
+/// The address in the alerts' `runbook_url`.
 const RUNBOOKS: &str = "https://github.com/stagelight-rs/stagelight/blob/main/collector/runbooks";
 
-/// A link that a value or a panel has.
+/// A link of a value or a panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     title: String,
@@ -17,9 +17,9 @@ pub(crate) struct Link {
 // === impl Link ===
 
 impl Link {
-    /// Opens Explore with a search for traces, over the dashboard's time range.
+    /// Opens a trace search in Explore, over the dashboard's time range and its `traces` source.
     ///
-    /// `traceql` may hold Grafana's macros, such as `${__field.labels.provider}`. The data source is the one of the variable `traces`.
+    /// `traceql` may contain Grafana's macros, such as `${__field.labels.provider}`.
     pub(crate) fn traces(title: &str, traceql: &str) -> Self {
         let panes = json!({"traces": {
             "datasource": "${traces}",
@@ -36,7 +36,14 @@ impl Link {
         Self { title: title.to_owned(), url }
     }
 
-    /// Opens another of our dashboards, with the same time range and variables.
+    /// Finds the traces with a span of these attributes; values may be Grafana's macros.
+    pub(crate) fn spans(title: &str, attributes: &[(&str, &str)]) -> Self {
+        let condition = |(name, value): &(&str, &str)| format!(r#"span.{name} = "{value}""#);
+        let conditions: Vec<_> = attributes.iter().map(condition).collect();
+        Self::traces(title, &format!("{{ {} }}", conditions.join(" && ")))
+    }
+
+    /// Opens another dashboard of the bundle with the same time range and variables.
     pub(crate) fn dashboard(title: &str, uid: &str) -> Self {
         let url = format!("/d/{uid}?${{__url_time_range}}&${{__all_variables}}");
         Self { title: title.to_owned(), url }
@@ -47,7 +54,7 @@ impl Link {
         Self { title: format!("Runbook: {alert}"), url: format!("{RUNBOOKS}/{alert}.md") }
     }
 
-    /// Writes the link as one of a panel's head.
+    /// Returns the link for a panel's header.
     pub(crate) fn of_panel(&self) -> Value {
         json!({
             "type": "link",
@@ -63,13 +70,13 @@ impl Link {
         })
     }
 
-    /// Writes the link as one of a value.
+    /// Returns the link for a value.
     pub(crate) fn to_json(&self) -> Value {
         json!({"title": self.title, "url": self.url, "targetBlank": true})
     }
 }
 
-/// Percent-encodes all but Grafana's macros, which it has to find.
+/// Percent-encodes everything except Grafana's macros, which Grafana has to find.
 fn encode(text: &str) -> String {
     let mut encoded = String::new();
     let mut in_macro = false;
@@ -93,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_to_traces_is_a_query_once_grafana_has_put_the_values_in() {
+    fn a_link_to_traces_is_a_query_once_grafana_expands_the_macros() {
         let link =
             Link::traces("t", r#"{ span.provider = "${__field.labels.provider}" && a > 1s }"#);
 
@@ -107,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ascii_is_encoded_byte_by_byte() {
+    fn non_ascii_text_is_encoded_byte_by_byte() {
         assert_eq!(encode("ä $x ${y} }"), "%C3%A4%20%24x%20${y}%20%7D");
     }
 

@@ -1,97 +1,78 @@
-//! One panel: what it shows, in which unit, and what its reader should know.
+//! A panel: queries, unit, colours, links, description.
 
 use serde_json::{Value, json};
 
 use super::{
-    limits::{self, Alerts},
     link::Link,
-    overriding::Override,
-    steps::{Step, steps, steps_of, thresholds},
+    overrides::Override,
+    steps::{self, Alerts, Step},
     unit::Unit,
-    view,
+    view::{self, View},
 };
 
-/// The oldest Grafana that these panels are written for; newer ones migrate them from there.
+/// The oldest supported Grafana; newer ones migrate panels from there.
 const PLUGIN_VERSION: &str = "12.0.0";
+
+/// The event rate, per second, above which a line counts as non-zero.
+const ABOVE_ZERO: f64 = 0.001;
 
 /// A panel of a dashboard.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
-    pub(crate) title: String,
-    pub(crate) description: String,
-    pub(crate) view: View,
-    pub(crate) unit: Unit,
     pub(crate) width: u8,
     pub(crate) height: u8,
-    pub(crate) no_value: &'static str,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) max: Option<f64>,
-    pub(crate) min: Option<f64>,
-    pub(crate) targets: Vec<Target>,
-    pub(crate) links: Vec<Link>,
-    /// Those that judge what the panel shows.
-    pub(crate) alerts: Vec<&'static str>,
-    pub(crate) overrides: Vec<Override>,
-    pub(crate) columns: Vec<(&'static str, &'static str)>,
-    /// The column by which a table is sorted, as it is shown; the largest first.
-    pub(crate) sorted_by: Option<&'static str>,
+    title: String,
+    description: String,
+    view: View,
+    unit: Unit,
+    no_value: &'static str,
+    steps: Vec<Step>,
+    min: Option<f64>,
+    max: Option<f64>,
+    targets: Vec<Target>,
+    links: Vec<Link>,
+    alerts: Alerts,
+    overrides: Vec<Override>,
+    columns: Vec<(&'static str, &'static str)>,
+    sorted_by: Option<&'static str>,
 }
 
-/// How a panel draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// Lines over time.
-    Lines,
-    /// Areas over time, one on top of the other.
-    Stacked,
-    /// How many fell where, over time.
-    Heatmap,
-    /// One dial a query.
-    Gauges,
-    /// One number a query.
-    Stats,
-    /// Rows.
-    Table,
-}
-
-/// One query of a panel.
+/// A query of a panel.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) query: String,
-    pub(crate) legend: String,
-    /// Whether to ask for the traces behind the values, too.
-    pub(crate) exemplars: bool,
-    /// Whether only the value at the end of the range is shown.
-    pub(crate) instant: bool,
+struct Target {
+    query: String,
+    legend: String,
+    has_exemplars: bool,
 }
 
 // === impl Panel ===
 
 impl Panel {
-    /// Makes a panel without queries; `no_value` is shown instead of an empty one, and says why it may be empty.
+    /// Creates a panel without queries, 12 wide and 8 high. `no_value` is the text of an empty
+    /// panel and says why it may be empty.
     pub(crate) fn new(view: View, title: &str, unit: Unit, no_value: &'static str) -> Self {
         Self {
+            width: 12,
+            height: 8,
             title: title.to_owned(),
             description: String::new(),
             view,
             unit,
-            width: 12,
-            height: 8,
             no_value,
-            steps: vec![Step { from: None, color: "green" }],
-            max: None,
+            steps: steps::green(),
             min: Some(0.0),
+            max: None,
             targets: Vec::new(),
             links: Vec::new(),
-            alerts: Vec::new(),
+            alerts: &[],
             overrides: Vec::new(),
             columns: Vec::new(),
             sorted_by: None,
         }
     }
 
-    /// Says what is shown, what is normal, and what to do about the rest.
-    pub(crate) fn about(mut self, description: &str) -> Self {
+    /// Sets the description: what the panel shows, what is normal, what to do otherwise.
+    pub(crate) fn description(mut self, description: &str) -> Self {
         description.clone_into(&mut self.description);
         self
     }
@@ -102,121 +83,118 @@ impl Panel {
         self
     }
 
-    /// Adds a query. Lines and heatmaps get its whole range, all else its value at the end.
-    pub(crate) fn query(mut self, query: String, legend: &str) -> Self {
-        let instant = matches!(self.view, View::Gauges | View::Stats | View::Table);
-        self.targets.push(Target {
-            query,
-            legend: legend.to_owned(),
-            exemplars: self.view == View::Heatmap,
-            instant,
-        });
+    /// Adds a query. Heatmaps show exemplars.
+    pub(crate) fn query(mut self, query: impl Into<String>, legend: &str) -> Self {
+        let has_exemplars = self.view == View::Heatmap;
+        self.targets.push(Target { query: query.into(), legend: legend.to_owned(), has_exemplars });
         self
     }
 
-    /// Adds a query of a quantile, with the traces behind it.
-    pub(crate) fn quantile(self, query: String, legend: &str) -> Self {
+    /// Adds a query whose exemplars are shown, except where only the last value is.
+    pub(crate) fn query_with_exemplars(self, query: String, legend: &str) -> Self {
         let mut panel = self.query(query, legend);
         if let Some(target) = panel.targets.last_mut() {
-            target.exemplars = !target.instant;
+            target.has_exemplars = !panel.view.is_instant();
         }
         panel
     }
 
-    /// Changes colour where these alerts fire, and links to their runbooks.
+    /// Changes colour at the thresholds of these alerts, and links to their runbooks.
     pub(crate) fn alerts(mut self, alerts: Alerts) -> Self {
-        self.steps = steps_of(alerts);
-        self.alerts = alerts.to_vec();
+        self.steps = steps::for_alerts(alerts);
+        self.alerts = alerts;
         self
     }
 
-    /// Alarms from anything more than none on, and links to the runbooks of the alerts that do.
-    pub(crate) fn none_because_of(mut self, alerts: Alerts) -> Self {
-        self.alerts = alerts.to_vec();
-        self.limit(limits::NONE)
+    /// Turns red above zero, and links to the runbooks of these alerts.
+    pub(crate) fn alerts_above_zero(mut self, alerts: Alerts) -> Self {
+        self.alerts = alerts;
+        self.red_above_zero()
     }
 
-    /// Says from where on it is more than it should be, before any alert.
-    pub(crate) fn should_be_below(mut self, value: f64) -> Self {
-        self.steps.insert(1, Step { from: Some(value), color: "yellow" });
+    /// Turns red above zero.
+    pub(crate) fn red_above_zero(self) -> Self {
+        self.red_from(ABOVE_ZERO)
+    }
+
+    /// Turns red from this value on.
+    pub(crate) fn red_from(mut self, value: f64) -> Self {
+        self.steps.push(Step::new(value, "red"));
         self
     }
 
-    /// Warns from one value on, and alarms from the other.
+    /// Turns yellow from this value on, below the first alert.
+    pub(crate) fn yellow_from(mut self, value: f64) -> Self {
+        self.steps.insert(1, Step::new(value, "yellow"));
+        self
+    }
+
+    /// Turns orange from `warning` on, red from `critical` on.
     pub(crate) fn limits(mut self, warning: f64, critical: f64) -> Self {
-        self.steps = steps(warning, critical);
+        self.steps = steps::rising(warning, critical);
         self
     }
 
-    /// Alarms from this value on.
-    pub(crate) fn limit(mut self, critical: f64) -> Self {
-        self.steps.push(Step { from: Some(critical), color: "red" });
+    /// Turns red below `critical`, orange below `warning`.
+    pub(crate) fn lower_limits(mut self, critical: f64, warning: f64) -> Self {
+        self.steps = steps::falling(critical, warning);
         self
     }
 
-    /// Alarms below one value and warns below the other.
-    pub(crate) fn floor(mut self, critical: f64, warning: f64) -> Self {
-        self.steps = vec![
-            Step { from: None, color: "red" },
-            Step { from: Some(critical), color: "orange" },
-            Step { from: Some(warning), color: "green" },
-        ];
-        self
-    }
-
-    /// Ends the scale here.
+    /// Sets the end of the scale.
     pub(crate) fn max(mut self, max: f64) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// Lets values be negative: they are differences.
+    /// Allows negative values.
     pub(crate) fn signed(mut self) -> Self {
         self.min = None;
         self
     }
 
-    /// Adds a link that each value has.
+    /// Adds a link to each value.
     pub(crate) fn link(mut self, link: Link) -> Self {
         self.links.push(link);
         self
     }
 
-    /// Names a table's column; those that are not named are not shown.
-    pub(crate) fn column(mut self, field: &'static str, title: &'static str) -> Self {
-        self.columns.push((field, title));
+    /// Sets a table's columns (field, title). Other fields are hidden.
+    pub(crate) fn columns(mut self, columns: &[(&'static str, &'static str)]) -> Self {
+        self.columns = columns.to_vec();
         self
     }
 
-    /// Sorts a table by a column, named as it is shown: the largest first.
+    /// Sorts a table by the column of this title, largest first.
     pub(crate) fn sorted_by(mut self, title: &'static str) -> Self {
         self.sorted_by = Some(title);
         self
     }
 
-    /// Gives one query or column something of its own.
-    pub(crate) fn overriding(mut self, it: Override) -> Self {
+    /// Adds settings for one query or column.
+    pub(crate) fn with_override(mut self, it: Override) -> Self {
         self.overrides.push(it);
         self
     }
 
-    /// Writes the panel as Grafana reads it.
+    /// Returns the panel as Grafana reads it.
     pub(crate) fn to_json(&self, id: u32, x: u8, y: u32) -> Value {
+        let overrides: Vec<_> = self.overrides.iter().map(Override::to_json).collect();
         let mut panel = json!({
             "id": id,
             "pluginVersion": PLUGIN_VERSION,
-            "type": view::kind(self.view),
+            "type": self.view.kind(),
             "title": self.title,
             "description": self.description,
             "datasource": {"type": "prometheus", "uid": "${datasource}"},
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
-            "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "fieldConfig": {"defaults": self.defaults(), "overrides": overrides},
             "links": self.alerts.iter().map(|it| Link::runbook(it).of_panel()).collect::<Vec<_>>(),
-            "options": view::options(self),
+            "options": self.view.options(self.unit, self.sorted_by),
             "targets": self.targets(),
         });
         if self.view == View::Table {
-            panel["transformations"] = view::transformations(self);
+            panel["transformations"] = view::transformations(&self.columns);
         }
         panel
     }
@@ -225,41 +203,32 @@ impl Panel {
         let mut defaults = json!({
             "unit": self.unit.id(),
             "noValue": self.no_value,
-            "color": {"mode": view::color_mode(self.view)},
-            "thresholds": thresholds(&self.steps),
-            "custom": view::custom(self),
+            "color": {"mode": self.view.color_mode()},
+            "thresholds": steps::to_json(&self.steps),
+            "custom": self.view.custom(1 < self.steps.len()),
             "links": self.links.iter().map(Link::to_json).collect::<Vec<_>>(),
         });
-        if let Some(min) = self.min {
-            defaults["min"] = min.into();
-        }
-        if let Some(max) = self.max {
-            defaults["max"] = max.into();
+        for (name, value) in [("min", self.min), ("max", self.max)] {
+            if let Some(value) = value {
+                defaults[name] = value.into();
+            }
         }
         defaults
     }
 
-    fn overrides(&self) -> Vec<Value> {
-        self.overrides.iter().map(Override::to_json).collect()
-    }
-
     fn targets(&self) -> Vec<Value> {
+        let is_instant = self.view.is_instant();
         let target = |(it, id): (&Target, char)| {
-            let format = match self.view {
-                View::Heatmap => "heatmap",
-                View::Table => "table",
-                View::Lines | View::Stacked | View::Gauges | View::Stats => "time_series",
-            };
             json!({
                 "refId": id.to_string(),
                 "datasource": {"type": "prometheus", "uid": "${datasource}"},
                 "editorMode": "code",
                 "expr": it.query,
                 "legendFormat": it.legend,
-                "format": format,
-                "instant": it.instant,
-                "range": !it.instant,
-                "exemplar": it.exemplars,
+                "format": self.view.format(),
+                "instant": is_instant,
+                "range": !is_instant,
+                "exemplar": it.has_exemplars,
             })
         };
         self.targets.iter().zip('A'..='Z').map(target).collect()

@@ -1,37 +1,37 @@
-//! Is the telemetry itself healthy? From the service's SDK over the collector to Prometheus and Alertmanager.
+//! The telemetry pipeline: services, collector, Prometheus, Alertmanager.
 
 use stagelight_core::catalog::{self, Label, SPAN_QUEUE_CAPACITY, SPAN_QUEUE_SIZE};
 
 use super::{
+    common::{self, QUEUE_ALERTS},
     dashboard::{Dashboard, Row},
-    limits,
-    overriding::Override,
-    panel::{Panel, View},
+    overrides::Override,
+    panel::Panel,
     pipeline_servers::{alertmanager, collector, prometheus},
-    query::Series,
-    slo,
+    query::{Series, sum_by},
+    series::{dropped, exported_points, exported_spans, processed_spans},
     unit::Unit,
     variable::Variable,
+    view::View::{Lines, Stats, Table},
 };
 
-const NO_EXPORT: &str = "No service exports by OTLP here";
+const NO_EXPORT: &str = "No service exports over OTLP";
+const OK: &str = r#"error_type="""#;
+const FAILED: &str = r#"error_type!="""#;
 
 pub(super) fn dashboard() -> Dashboard {
+    // The exporters' own metrics also cover services without requests.
+    let exporters = r#"__name__=~"otel_sdk_exporter_.*""#;
+    let instances = format!(r#"{exporters}, job=~"$job""#);
     Dashboard {
         uid: "stagelight-pipeline",
         title: "Telemetry pipeline",
-        description: "Whether what the other dashboards show can be trusted: what services export, the collector passes on and Prometheus takes in, and what is lost on the way.",
+        description: "Whether the other dashboards can be trusted: exports of the services, the \
+                      collector, Prometheus, Alertmanager, and losses in between.",
         variables: vec![
             Variable::DATASOURCE,
-            // Of what the services say of their export: one that measures no request is here, too.
-            Variable::values("job", "Job", r#"__name__=~"otel_sdk_exporter_.*""#, "job", ".+"),
-            Variable::values(
-                "instance",
-                "Instance",
-                r#"__name__=~"otel_sdk_exporter_.*", job=~"$job""#,
-                "instance",
-                ".+",
-            ),
+            Variable::label_values("job", "Job", exporters, "job", ".+"),
+            Variable::label_values("instance", "Instance", &instances, "instance", ".+"),
         ],
         rows: vec![
             Row::open("At a glance", at_a_glance()),
@@ -44,114 +44,137 @@ pub(super) fn dashboard() -> Dashboard {
     }
 }
 
-fn points() -> Series {
-    Series::of(&catalog::METRIC_EXPORTER, 0)
-}
-
-fn spans() -> Series {
-    Series::of(&catalog::SPAN_EXPORTER, 0)
-}
-
 fn at_a_glance() -> Vec<Panel> {
+    let lost = |spans: Series| spans.with(FAILED).over_range().increase(&[]);
     vec![
-        Panel::new(View::Stats, "Targets down", Unit::Count, "Prometheus scrapes nothing")
-            .about("Of what Prometheus scrapes: collector, Alertmanager, itself, services with a page.")
-            .query("count(up) - sum(up)".to_owned(), "down")
-            .limit(1.0)
-            .size(6, 5),
-        Panel::new(View::Stats, "Measurements dropped", Unit::Count, NO_EXPORT)
-            .about("By services, in the time shown, because a limit was reached. Should be none.")
-            .query(
-                format!("{} or vector(0)", Series::of(&catalog::DROPPED, 0).over_range().increase(&[])),
-                "dropped",
+        Panel::new(Stats, "Targets down", Unit::Count, "Prometheus scrapes no targets")
+            .description(
+                "Scrape targets of Prometheus: the collector, Alertmanager, Prometheus itself, \
+                 services with a metrics page.",
             )
-            .limit(1.0)
+            .query("count(up) - sum(up)", "down")
+            .red_from(1.0)
             .size(6, 5),
-        Panel::new(View::Stats, "Spans lost", Unit::Count, NO_EXPORT)
-            .about("By services, in the time shown, on the way to the collector: refused by it, or dropped because it did not answer. Metrics are not lost by that.")
+        Panel::new(Stats, "Measurements dropped", Unit::Count, NO_EXPORT)
+            .description("By services, in the time range, at a limit. Should be 0.")
+            .query(format!("{} or vector(0)", dropped().over_range().increase(&[])), "dropped")
+            .red_from(1.0)
+            .size(6, 5),
+        Panel::new(Stats, "Spans lost", Unit::Count, NO_EXPORT)
+            .description(
+                "By services, in the time range, on the way to the collector: rejected by it, or \
+                 dropped because it was unreachable. Metrics are unaffected.",
+            )
             .query(
                 format!(
                     "({} or vector(0)) + ({} or vector(0))",
-                    spans().with(r#"error_type!="""#).over_range().increase(&[]),
-                    Series::of(&catalog::SPAN_PROCESSOR, 0)
-                        .with(r#"error_type!="""#)
-                        .over_range()
-                        .increase(&[]),
+                    lost(exported_spans()),
+                    lost(processed_spans())
                 ),
                 "lost",
             )
-            .limit(1.0)
+            .red_from(1.0)
             .size(6, 5),
-        Panel::new(View::Stats, "Fullest queue of a collector", Unit::Ratio, "No collector is scraped")
-            .about("Full, it refuses, and services keep what they have.")
-            .query("max(otelcol:exporter_queue:ratio)".to_owned(), "queue")
-            .alerts(limits::QUEUE)
-            .max(1.0)
-            .size(6, 5),
-        slo::alerts(),
-        Panel::new(View::Table, "Last export of each service", Unit::Seconds, NO_EXPORT)
-            .about("Seconds since the last sample of each service that exported in the time shown. More than two export intervals: it was stopped, or its way here is cut.")
-            .query(
-                // Of what still comes, to the second; of what has ended, to the subquery's step.
-                format!(
-                    "time() - max by (job, instance) (timestamp({0}) or max_over_time(timestamp({0})[$__range:30s]))",
-                    points().selector("")
-                ),
-                "",
-            )
-            .column("job", "Job")
-            .column("instance", "Instance")
-            .column("Value", "Ago").sorted_by("Ago")
-            .alerts(limits::EXPORT_AGE)
-            .overriding(Override::of_column("Ago").colored()),
+        Panel::new(
+            Stats,
+            "Fullest collector queue",
+            Unit::Ratio,
+            "Prometheus scrapes no collector",
+        )
+        .description("A full queue rejects data, and services keep their own.")
+        .query("max(otelcol:exporter_queue:ratio)", "queue")
+        .alerts(QUEUE_ALERTS)
+        .max(1.0)
+        .size(6, 5),
+        common::firing_alerts(),
+        last_export(),
     ]
+}
+
+fn last_export() -> Panel {
+    // Exact for services that still export; to the subquery's step for those that stopped.
+    let points = exported_points().selector("");
+    let query = format!(
+        "time() - max by (job, instance) \
+         (timestamp({points}) or max_over_time(timestamp({points})[$__range:30s]))"
+    );
+    Panel::new(Table, "Last export by service", Unit::Seconds, NO_EXPORT)
+        .description(
+            "Seconds since the last sample of each service that exported in the time range. After \
+             more than two export intervals, the service stopped or its connection is broken.",
+        )
+        .query(query, "")
+        .columns(&[("job", "Job"), ("instance", "Instance"), ("Value", "Ago")])
+        .sorted_by("Ago")
+        .alerts(&["ServiceStoppedExporting"])
+        .with_override(Override::for_column("Ago").colored())
 }
 
 fn services() -> Vec<Panel> {
     let by = [Label::ErrorType];
+    let exports = |title: &str, series: &dyn Fn() -> Series, description: &str| {
+        Panel::new(Lines, title, Unit::PerSecond, NO_EXPORT)
+            .description(description)
+            .query(series().with(OK).rate(&[]), "exported")
+            .query(series().with(FAILED).rate(&by), "failed: {{error_type}}")
+            .with_override(Override::for_query("B").red())
+    };
+    let queue = |position| {
+        sum_by("job, instance", &Series::new(&catalog::SPAN_QUEUE, position).selector(""))
+    };
     vec![
-        Panel::new(View::Lines, "Data points exported", Unit::PerSecond, NO_EXPORT)
-            .about("Delivered, and by error not. Metrics are cumulative: what fails is in the next export.")
-            .query(points().with(r#"error_type="""#).rate(&[]), "delivered")
-            .query(points().with(r#"error_type!="""#).rate(&by), "failed: {{error_type}}")
-            .overriding(Override::of_query("B").red()),
-        Panel::new(View::Lines, "Spans exported", Unit::PerSecond, NO_EXPORT)
-            .about("Delivered, and by error lost.")
-            .query(spans().with(r#"error_type="""#).rate(&[]), "delivered")
-            .query(spans().with(r#"error_type!="""#).rate(&by), "lost: {{error_type}}")
-            .overriding(Override::of_query("B").red()),
-        Panel::new(View::Lines, "Queue of spans", Unit::Ratio, NO_EXPORT)
-            .about("How full the queue to the exporter is; full, new spans are dropped, and counted on the right.")
+        exports(
+            "Data points exported",
+            &exported_points,
+            "Exported data points, and failed ones by error. Metrics are cumulative: the next \
+             export covers failed ones.",
+        ),
+        exports(
+            "Spans exported",
+            &exported_spans,
+            "Exported spans, and failed ones by error. Failed spans are lost.",
+        ),
+        Panel::new(Lines, "Span queue", Unit::Ratio, NO_EXPORT)
+            .description("Fill level of the exporter's queue. A full queue drops new spans.")
             .query(
-                format!(
-                    "sum by (job, instance) ({}) / sum by (job, instance) ({})",
-                    Series::of(&catalog::SPAN_QUEUE, SPAN_QUEUE_SIZE).selector(""),
-                    Series::of(&catalog::SPAN_QUEUE, SPAN_QUEUE_CAPACITY).selector(""),
-                ),
+                format!("{} / {}", queue(SPAN_QUEUE_SIZE), queue(SPAN_QUEUE_CAPACITY)),
                 "{{job}} {{instance}}",
             )
-            .alerts(limits::SPAN_QUEUE)
+            .alerts(&["SpanQueueFilling"])
             .max(1.0),
-        Panel::new(View::Lines, "Spans dropped before the exporter", Unit::PerSecond, "No span was dropped")
-            .about("By reason. The queue was full: the exporter does not keep up, or the collector does not answer.")
-            .query(Series::of(&catalog::SPAN_PROCESSOR, 0).with(r#"error_type!="""#).rate(&by), "{{error_type}}")
-            .none_because_of(limits::SPANS_DROPPED),
-        Panel::new(View::Lines, "Measurements dropped, by reason", Unit::PerSecond, "Nothing was dropped")
-            .about("label_limit and series_limit: a label has too many values, the rest is in \"other\"; outside_request: a stage without a request; too_many_requests, too_many_stages: more open at once than there is room for.")
-            .query(Series::of(&catalog::DROPPED, 0).rate(&[Label::Reason]), "{{reason}}")
-            .none_because_of(limits::MEASUREMENTS_DROPPED),
+        Panel::new(Lines, "Spans dropped before export", Unit::PerSecond, "No spans dropped")
+            .description(
+                "By reason. The queue was full: the exporter is too slow, or the collector does \
+                 not respond.",
+            )
+            .query(processed_spans().with(FAILED).rate(&by), "{{error_type}}")
+            .alerts_above_zero(&["SpansDropped"]),
         Panel::new(
-            View::Lines,
-            "Room for series, by family",
-            Unit::Ratio,
-            "No service measures here, or the recording rules are not loaded",
+            Lines,
+            "Measurements dropped, by reason",
+            Unit::PerSecond,
+            "No measurements dropped",
         )
-        .about("Used part of the series that the fullest process keeps apart in a family. Beyond, they are counted together, and above as dropped.")
-        .query(
-            r#"max by (job, family) (job_instance_family:stagelight_series:ratio{job=~"$job"})"#.to_owned(),
-            "{{job}} {{family}}",
+        .description(
+            "label_limit, series_limit: a label has too many values; the rest counts as \"other\". \
+             outside_request: a stage without a request. too_many_requests, too_many_stages: more \
+             were open at the same time than the limit allows.",
         )
-        .alerts(limits::SERIES)
-        .max(1.0),
+        .query(dropped().rate(&[Label::Reason]), "{{reason}}")
+        .alerts_above_zero(&["MeasurementsDropped", "CardinalityLimitReached"]),
+        series_limit(),
     ]
+}
+
+fn series_limit() -> Panel {
+    let used = r#"max by (job, family) (job_instance_family:stagelight_series:ratio{job=~"$job"})"#;
+    let no_value = "No service measures, or the recording rules are not loaded";
+    Panel::new(Lines, "Series limit used, by family", Unit::Ratio, no_value)
+        .description(
+            "Share of a family's series limit used by the fullest process. Further series are \
+             merged, and counted as dropped.",
+        )
+        .query(used, "{{job}} {{family}}")
+        .alerts(&["CardinalityNearLimit"])
+        .max(1.0)
 }

@@ -1,40 +1,47 @@
-//! The objectives: how much may fail, how much has, how fast it goes on, and what it is.
+//! Service level objectives: error budgets, burn rates and their causes.
 
-use stagelight_core::catalog::{self, Label};
+use stagelight_core::catalog::Label;
 
 use super::{
+    common,
     dashboard::{Dashboard, Row},
-    limits,
     link::Link,
-    overriding::Override,
-    panel::{Panel, View},
-    query::{Series, either},
+    overrides::Override,
+    panel::Panel,
+    query::{or, rate_by},
+    series::{FAILED, requests},
+    steps::Alerts,
     unit::Unit,
     variable::Variable,
+    view::View::{Lines, Stacked, Stats, Table},
 };
 
-const NO_RULES: &str =
-    "No data: are collector/prometheus/rules loaded, and were there requests for ten minutes?";
-const BY: &str = "{{slo}} {{job}}";
+/// The bound of the objective "latency", in seconds.
+const LATENCY_SECS: u32 = 5;
+const NO_RULES: &str = "No data: load collector/prometheus/rules and send requests for ten minutes";
+const LEGEND: &str = "{{slo}} {{job}}";
 
 pub(super) fn dashboard() -> Dashboard {
+    let jobs = r#"__name__="slo:sli_total:rate5m""#;
+    let objectives = r#"__name__="slo:objective:ratio""#;
     Dashboard {
         uid: "stagelight-slo",
         title: "Service level objectives",
-        description: "The error budgets for failed and for slow requests: what is left, how fast it burns, and what burns it. The objectives are in collector/prometheus/rules/slo.recording.yaml.",
+        description: "Error budgets for failed and slow requests: remaining budget, burn rate and \
+                      causes. collector/prometheus/rules/slo.recording.yaml has the objectives.",
         variables: vec![
             Variable::DATASOURCE,
             Variable::TRACES,
-            Variable::values("job", "Job", r#"__name__="slo:sli_total:rate5m""#, "job", ".+"),
-            Variable::values("slo", "Objective", r#"__name__="slo:objective:ratio""#, "slo", ".+"),
+            Variable::label_values("job", "Job", jobs, "job", ".+"),
+            Variable::label_values("slo", "Objective", objectives, "slo", ".+"),
             Variable::instance(),
             Variable::endpoint(),
         ],
         rows: vec![
             Row::open("Now", now()),
-            Row::open("How fast it burns", burning()),
-            Row::open("What burns it", causes()),
-            Row::collapsed("Figures behind it", figures()),
+            Row::open("Burn rate", burn_rates()),
+            Row::open("Causes", causes()),
+            Row::collapsed("Details", details()),
         ],
         from: "now-6h",
     }
@@ -45,164 +52,157 @@ fn of_slo(name: &str) -> String {
 }
 
 fn now() -> Vec<Panel> {
+    let remaining = of_slo("slo:error_budget_remaining:ratio");
     vec![
-        Panel::new(View::Stats, "Error budget left", Unit::Ratio, NO_RULES)
-            .about("Of 30 days: 100 % is untouched, 0 % is used up, below that the objective is broken.")
-            .query(of_slo("slo:error_budget_remaining:ratio"), BY)
-            .floor(0.0, 0.25)
+        Panel::new(Stats, "Error budget remaining", Unit::Ratio, NO_RULES)
+            .description("Of 30 days. 100 % is unused, 0 % is used up, below is a violation.")
+            .query(remaining.as_str(), LEGEND)
+            .lower_limits(0.0, 0.25)
             .signed()
             .size(6, 6),
-        Panel::new(View::Stats, "Burn rate of the last hour", Unit::Times, NO_RULES)
-            .about("1 uses the budget up in exactly 30 days; 14.4 in two days.")
-            .query(of_slo("slo:burn_rate:ratio1h"), BY)
+        Panel::new(Stats, "Burn rate, last hour", Unit::Times, NO_RULES)
+            .description("1 uses up the budget in exactly 30 days, 14.4 in two days.")
+            .query(of_slo("slo:burn_rate:ratio1h"), LEGEND)
             .alerts(&["ErrorBudgetGoneIn30Days", "ErrorBudgetGoneIn2Days"])
             .size(6, 6),
-        Panel::new(View::Stats, "Good requests, 30 days", Unit::Ratio, NO_RULES)
-            .about("What the objective is compared with. Of less than 30 days while Prometheus has less.")
-            .query(format!("1 - {}", of_slo("slo:sli_error:ratio_rate30d")), BY)
+        Panel::new(Stats, "Good requests, 30 days", Unit::Ratio, NO_RULES)
+            .description(
+                "The ratio that the objective limits. Covers less than 30 days while Prometheus \
+                 has less data.",
+            )
+            .query(format!("1 - {}", of_slo("slo:sli_error:ratio_rate30d")), LEGEND)
             .size(6, 6),
-        Panel::new(View::Stats, "Objective", Unit::Ratio, NO_RULES)
-            .about("Part of the requests that has to be good.")
-            .query(r#"slo:objective:ratio{slo=~"$slo"}"#.to_owned(), "{{slo}}")
+        Panel::new(Stats, "Objective", Unit::Ratio, NO_RULES)
+            .description("Required ratio of good requests.")
+            .query(r#"slo:objective:ratio{slo=~"$slo"}"#, "{{slo}}")
             .size(6, 6),
-        Panel::new(View::Lines, "Error budget left over time", Unit::Ratio, NO_RULES)
-            .about("Falls with every bad request, and rises again when bad ones are more than 30 days old.")
-            .query(of_slo("slo:error_budget_remaining:ratio"), BY)
-            .floor(0.0, 0.25)
+        Panel::new(Lines, "Error budget remaining over time", Unit::Ratio, NO_RULES)
+            .description(
+                "Falls with every bad request; rises when bad requests become older than 30 days.",
+            )
+            .query(remaining, LEGEND)
+            .lower_limits(0.0, 0.25)
             .signed(),
-        alerts(),
+        common::firing_alerts(),
     ]
 }
 
-/// What fires, whatever its cause.
-pub(super) fn alerts() -> Panel {
-    Panel::new(View::Table, "Firing alerts", Unit::Count, "No alert fires")
-        .about("Alerts that fire now. What each means and what to do is in its runbook: collector/runbooks.")
-        .query(r#"max by (alertname, severity, job, team) (ALERTS{alertstate="firing"})"#.to_owned(), "")
-        .column("alertname", "Alert")
-        .column("severity", "Severity")
-        .column("job", "Job")
-        .column("team", "Team")
-        .link(Link::runbook("${__data.fields.Alert}"))
-}
-
-fn burning() -> Vec<Panel> {
-    let pair = |title: &str,
-                short: &'static str,
-                long: &'static str,
-                alerts: limits::Alerts,
-                about: &str| {
-        Panel::new(View::Lines, title, Unit::Times, NO_RULES)
-            .about(about)
-            .query(of_slo(&format!("slo:burn_rate:ratio{short}")), &format!("{short} {BY}"))
-            .query(of_slo(&format!("slo:burn_rate:ratio{long}")), &format!("{long} {BY}"))
+fn burn_rates() -> Vec<Panel> {
+    let pair = |title: &str, [short, long]: [&str; 2], alerts: Alerts, description: &str| {
+        let query = |window: &str| of_slo(&format!("slo:burn_rate:ratio{window}"));
+        Panel::new(Lines, title, Unit::Times, NO_RULES)
+            .description(description)
+            .query(query(short), &format!("{short} {LEGEND}"))
+            .query(query(long), &format!("{long} {LEGEND}"))
             .alerts(alerts)
     };
     vec![
         pair(
             "Burn rate, 5 m and 1 h",
-            "5m",
-            "1h",
-            limits::BURN_2_DAYS,
-            "An alert pages when both are above 14.4: two days would use up the budget.",
+            ["5m", "1h"],
+            &["ErrorBudgetGoneIn2Days"],
+            "A page when both are above 14.4: the budget would last two days.",
         ),
         pair(
             "Burn rate, 30 m and 6 h",
-            "30m",
-            "6h",
-            limits::BURN_5_DAYS,
-            "An alert pages when both are above 6: five days would use up the budget.",
+            ["30m", "6h"],
+            &["ErrorBudgetGoneIn5Days"],
+            "A page when both are above 6: the budget would last five days.",
         ),
         pair(
             "Burn rate, 2 h and 1 d",
-            "2h",
-            "1d",
-            limits::BURN_10_DAYS,
-            "A ticket when both are above 3: ten days would use up the budget.",
+            ["2h", "1d"],
+            &["ErrorBudgetGoneIn10Days"],
+            "A ticket when both are above 3: the budget would last ten days.",
         ),
         pair(
             "Burn rate, 6 h and 3 d",
-            "6h",
-            "3d",
-            limits::BURN_30_DAYS,
+            ["6h", "3d"],
+            &["ErrorBudgetGoneIn30Days"],
             "A ticket when both are above 1: the budget will not last its 30 days.",
         ),
     ]
 }
 
 fn causes() -> Vec<Panel> {
-    let requests = || Series::of(&catalog::REQUEST, 0);
-    let failed = || requests().with(r#"outcome=~"error|timeout|panic""#);
+    let failed = || requests().with(FAILED);
+    let by = [Label::Endpoint, Label::Outcome];
+    let slow_traces = format!(
+        r#"{{ span.http.route = "${{__field.labels.endpoint}}" && duration > {LATENCY_SECS}s }}"#
+    );
+    let (no_failed, no_slow, no_bad) = (
+        "No failed requests in this time range",
+        "No slow requests in this time range",
+        "No bad requests in this time range",
+    );
     vec![
-        Panel::new(View::Stacked, "Failed requests", Unit::RequestsPerSecond, "No request failed in this time")
-            .about("What burns the budget of the objective \"errors\", by endpoint and outcome.")
-            .query(failed().rate(&[Label::Endpoint, Label::Outcome]), "{{endpoint}} {{outcome}}")
-            .link(Link::traces(
+        Panel::new(Stacked, "Failed requests", Unit::RequestsPerSecond, no_failed)
+            .description("Uses up the budget of the objective \"errors\".")
+            .query(failed().rate(&by), "{{endpoint}} {{outcome}}")
+            .link(Link::spans(
                 "Traces of these failures",
-                r#"{ span.http.route = "${__field.labels.endpoint}" && span.outcome = "${__field.labels.outcome}" }"#,
+                &[
+                    ("http.route", "${__field.labels.endpoint}"),
+                    ("outcome", "${__field.labels.outcome}"),
+                ],
             )),
-        Panel::new(View::Stacked, "Slow requests", Unit::RequestsPerSecond, "No request was too slow in this time")
-            .about("What burns the budget of the objective \"latency\": answers that took longer than its bound, by endpoint.")
-            .query(slow(), "{{endpoint}}")
-            .link(Link::traces(
-                "Slow traces",
-                &format!(r#"{{ span.http.route = "${{__field.labels.endpoint}}" && duration > {}s }}"#, limits::SLO_LATENCY_SECS),
-            ))
-            .link(Link::dashboard("Which stage?", "stagelight-stage-breakdown")),
-        Panel::new(View::Stacked, "Failed stages", Unit::PerSecond, "No stage failed in this time")
-            .about("Where errors come from, by stage and type.")
-            .query(
-                Series::of(&catalog::STAGE_ERRORS, 0).rate(&[Label::Stage, Label::ErrorType]),
-                "{{stage}} {{error_type}}",
-            ),
-        Panel::new(View::Table, "Bad requests of the time shown", Unit::Count, "No bad request in this time")
-            .about("How many, by endpoint and outcome: where to begin.")
-            .query(
-                format!("topk(10, (\n{}\n) > 0)", failed().over_range().increase(&[Label::Endpoint, Label::Outcome])),
-                "",
+        Panel::new(Stacked, "Slow requests", Unit::RequestsPerSecond, no_slow)
+            .description(
+                "Uses up the budget of the objective \"latency\": successful requests that take \
+                 longer than its bound.",
             )
-            .column("endpoint", "Endpoint")
-            .column("outcome", "Outcome")
-            .link(Link::traces(
-            "Traces of these",
-            r#"{ span.http.route = "${__data.fields.Endpoint}" && span.outcome = "${__data.fields.Outcome}" }"#,
-        ))
-        .column("Value", "Requests").sorted_by("Requests")
-            .overriding(Override::of_column("Requests").limits(1.0, 10.0).colored()),
+            .query(slow(), "{{endpoint}}")
+            .link(Link::traces("Slow traces", &slow_traces))
+            .link(Link::dashboard("Stage breakdown", "stagelight-stage-breakdown")),
+        common::stage_errors(Stacked),
+        Panel::new(Table, "Bad requests in the time range", Unit::Count, no_bad)
+            .description("Failed requests by endpoint and outcome, largest first.")
+            .query(format!("topk(10, (\n{}\n) > 0)", failed().over_range().increase(&by)), "")
+            .columns(&[("endpoint", "Endpoint"), ("outcome", "Outcome"), ("Value", "Requests")])
+            .sorted_by("Requests")
+            .with_override(Override::for_column("Requests").limits(1.0, 10.0).colored())
+            .link(Link::spans(
+                "Traces of these failures",
+                &[
+                    ("http.route", "${__data.fields.Endpoint}"),
+                    ("outcome", "${__data.fields.Outcome}"),
+                ],
+            )),
     ]
 }
 
-/// Answers a second that took longer than the objective allows, by endpoint.
+/// The rate of successful requests that exceed the latency bound, by endpoint.
 fn slow() -> String {
-    let answers = Series::of(&catalog::REQUEST, 0).with(r#"outcome="ok""#);
-    // `5` came by OTLP, `5.0` by scrape.
-    let fast = answers.clone().with(&format!(r#"le=~"{}([.]0)?""#, limits::SLO_LATENCY_SECS));
-    let classic = format!(
-        "sum by (endpoint) (rate({}[$__rate_interval]))\n- sum by (endpoint) (rate({}[$__rate_interval]))",
-        answers.selector("_count"),
-        fast.selector("_bucket")
-    );
+    let ok = requests().with(r#"outcome="ok""#);
+    // The bound is `5` over OTLP and `5.0` when scraped.
+    let fast = ok.clone().with(&format!(r#"le=~"{LATENCY_SECS}([.]0)?""#));
+    let rate = |selector: &str| rate_by("endpoint", selector);
+    let all = ok.selector("");
+    let classic =
+        format!("{}\n- {}", rate(&ok.selector("_count")), rate(&fast.selector("_bucket")));
     let native = format!(
-        "sum by (endpoint) (histogram_fraction({}, +Inf, rate({}[$__rate_interval])) * histogram_count(rate({}[$__rate_interval])))",
-        limits::SLO_LATENCY_SECS,
-        answers.selector(""),
-        answers.selector("")
+        "sum by (endpoint) (histogram_fraction({LATENCY_SECS}, +Inf, \
+         rate({all}[$__rate_interval])) * histogram_count(rate({all}[$__rate_interval])))"
     );
-    either(&classic, &native)
+    or(&classic, &native)
 }
 
-fn figures() -> Vec<Panel> {
+fn details() -> Vec<Panel> {
+    let error = |window: &str| of_slo(&format!("slo:sli_error:ratio_rate{window}"));
     vec![
-        Panel::new(View::Lines, "Bad part of the requests", Unit::Ratio, NO_RULES)
-            .about("In windows of five minutes, an hour and a day. A service without requests has none.")
-            .query(of_slo("slo:sli_error:ratio_rate5m"), &format!("5m {BY}"))
-            .query(of_slo("slo:sli_error:ratio_rate1h"), &format!("1h {BY}"))
-            .query(of_slo("slo:sli_error:ratio_rate1d"), &format!("1d {BY}")),
-        Panel::new(View::Lines, "Bad requests of an hour", Unit::Count, NO_RULES)
-            .about("How many, not which part: a burn rate of few requests says little.")
-            .query(of_slo("slo:sli_bad:increase1h"), BY),
-        Panel::new(View::Stacked, "Requests that count", Unit::RequestsPerSecond, NO_RULES)
-            .about("Those that the objectives are of: for errors all but those whose client went away, for latency the answers.")
-            .query(of_slo("slo:sli_total:rate5m"), BY),
+        Panel::new(Lines, "Bad request ratio", Unit::Ratio, NO_RULES)
+            .description("Over five minutes, an hour and a day. No value without requests.")
+            .query(error("5m"), &format!("5m {LEGEND}"))
+            .query(error("1h"), &format!("1h {LEGEND}"))
+            .query(error("1d"), &format!("1d {LEGEND}")),
+        Panel::new(Lines, "Bad requests per hour", Unit::Count, NO_RULES)
+            .description("A count: the burn rate of few requests means little.")
+            .query(of_slo("slo:sli_bad:increase1h"), LEGEND),
+        Panel::new(Stacked, "Valid requests", Unit::RequestsPerSecond, NO_RULES)
+            .description(
+                "Requests that the objectives cover: for errors all except cancelled ones, for \
+                 latency the successful ones.",
+            )
+            .query(of_slo("slo:sli_total:rate5m"), LEGEND),
     ]
 }

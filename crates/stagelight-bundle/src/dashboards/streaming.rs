@@ -1,210 +1,223 @@
-//! Streams: when they begin, how evenly they flow, and who holds them up.
+//! Streams: time to first chunk, gaps, slow backends or slow clients, outcomes.
 
-use stagelight_core::catalog::{self, Family, Label};
-
-use super::{
-    dashboard::{Dashboard, Row},
-    limits,
-    link::Link,
-    panel::{Panel, View},
-    query::{Series, or_zero, ratio},
-    unit::Unit,
-    variable::Variable,
+use stagelight_core::catalog::{
+    self, Family, Label, STREAM_CANCELLED, STREAM_CHUNKS, STREAM_FIRST_BYTE, STREAM_FIRST_CHUNK,
+    STREAM_LONGEST_GAP, STREAM_MEAN_GAP, STREAM_SIZE, STREAM_TIMED_OUT, STREAM_WAIT_CLIENT,
+    STREAM_WAIT_UPSTREAM,
 };
 
-/// Streams of one kind, and how their series are told apart.
-struct Side {
+use super::{
+    common::{self, ERROR_ALERTS, TTFB_ALERTS},
+    dashboard::{Dashboard, Row},
+    link::Link,
+    panel::Panel,
+    query::{Series, or_zero, ratio},
+    series::BACKEND,
+    unit::Unit,
+    variable::Variable,
+    view::View::{self, Lines, Stacked},
+};
+
+/// Streams in one direction.
+struct Direction {
     family: &'static Family,
     by: &'static [Label],
     legend: &'static str,
     no_value: &'static str,
-    /// Who is waited for when nothing is ready.
+    /// The source of the chunks.
     upstream: &'static str,
-    traceql: &'static str,
+    span_attributes: &'static [(&'static str, &'static str)],
 }
 
-const RESPONSES: Side = Side {
+const TO_CLIENTS: Direction = Direction {
     family: &catalog::STREAM_RESPONSE,
     by: &[Label::Endpoint],
     legend: "{{endpoint}}",
-    no_value: "No stream was sent in this time",
-    upstream: "the service or what is behind it",
-    traceql: r#"{ span.http.route = "${__field.labels.endpoint}" }"#,
+    no_value: "No streams sent in this time range",
+    upstream: "the service or its backends",
+    span_attributes: &[("http.route", "${__field.labels.endpoint}")],
 };
 
-const BACKENDS: Side = Side {
+const FROM_BACKENDS: Direction = Direction {
     family: &catalog::STREAM_BACKEND,
-    by: &[Label::Provider, Label::Model],
+    by: &BACKEND,
     legend: "{{provider}} {{model}}",
-    no_value: "No stream was read from a backend in this time",
+    no_value: "No backend streams in this time range",
     upstream: "the backend",
-    traceql: r#"{ span.stage = "stream_processing" && span.provider = "${__field.labels.provider}" && span.model = "${__field.labels.model}" }"#,
+    span_attributes: &[
+        ("stage", "stream_processing"),
+        ("provider", "${__field.labels.provider}"),
+        ("model", "${__field.labels.model}"),
+    ],
 };
 
 pub(super) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "stagelight-streaming",
         title: "Streaming",
-        description: "When streams begin, how evenly they flow, who holds them up, and how they end. Answers of known length are not among them.",
-        variables: vec![
-            Variable::DATASOURCE,
-            Variable::TRACES,
-            Variable::job(),
-            Variable::instance(),
-            Variable::endpoint(),
-            Variable::provider(),
-            Variable::model(),
-        ],
+        description: "First chunks, gaps, waiting times and outcomes of streams. Responses of \
+                      known length are not streams.",
+        variables: Variable::for_services(),
         rows: vec![
-            Row::open("Who holds streams up?", who()),
-            Row::open("To clients: the beginning", RESPONSES.beginning()),
-            Row::collapsed("To clients: the flow", RESPONSES.flow()),
-            Row::collapsed("To clients: the end", RESPONSES.end()),
-            Row::collapsed("From backends: the beginning", BACKENDS.beginning()),
-            Row::collapsed("From backends: the flow", BACKENDS.flow()),
-            Row::collapsed("From backends: the end", BACKENDS.end()),
+            Row::open("Slow backend or slow client?", waiting()),
+            Row::open("To clients: first byte and first chunk", TO_CLIENTS.start()),
+            Row::collapsed("To clients: chunks and gaps", TO_CLIENTS.flow()),
+            Row::collapsed("To clients: outcomes", TO_CLIENTS.end()),
+            Row::collapsed("From backends: first byte and first chunk", FROM_BACKENDS.start()),
+            Row::collapsed("From backends: chunks and gaps", FROM_BACKENDS.flow()),
+            Row::collapsed("From backends: outcomes", FROM_BACKENDS.end()),
             Row::collapsed("Distributions, with traces", distributions()),
         ],
         from: "now-1h",
     }
 }
 
-fn who() -> Vec<Panel> {
+fn waiting() -> Vec<Panel> {
     vec![
-        RESPONSES.waits("Streams to clients: waiting for"),
-        BACKENDS.waits("Streams from backends: waiting for"),
-        RESPONSES.client_part("Streams to clients: part spent waiting for the client"),
-        BACKENDS.client_part("Streams from backends: part spent waiting for us or our client"),
+        TO_CLIENTS.waiting_streams("Streams to clients, by wait"),
+        FROM_BACKENDS.waiting_streams("Streams from backends, by wait"),
+        TO_CLIENTS.client_share("Streams to clients: share of time waiting for the client"),
+        FROM_BACKENDS.client_share("Streams from backends: share of time waiting for the reader"),
     ]
 }
 
 fn distributions() -> Vec<Panel> {
     vec![
-        RESPONSES.heatmap("First chunk to clients", catalog::STREAM_FIRST_CHUNK),
-        BACKENDS.heatmap("First chunk from backends", catalog::STREAM_FIRST_CHUNK),
-        RESPONSES.heatmap("Longest gap to clients", catalog::STREAM_LONGEST_GAP),
-        BACKENDS.heatmap("Longest gap from backends", catalog::STREAM_LONGEST_GAP),
+        TO_CLIENTS.heatmap("First chunk to clients", STREAM_FIRST_CHUNK),
+        FROM_BACKENDS.heatmap("First chunk from backends", STREAM_FIRST_CHUNK),
+        TO_CLIENTS.heatmap("Longest gap to clients", STREAM_LONGEST_GAP),
+        FROM_BACKENDS.heatmap("Longest gap from backends", STREAM_LONGEST_GAP),
     ]
 }
 
-// === impl Side ===
+// === impl Direction ===
 
-impl Side {
+impl Direction {
     fn series(&self, position: usize) -> Series {
-        Series::of(self.family, position)
+        Series::new(self.family, position)
     }
 
     fn panel(&self, view: View, title: &str, unit: Unit) -> Panel {
         Panel::new(view, title, unit, self.no_value)
     }
 
-    /// The three quantiles of a time, with traces.
+    fn legend(&self, statistic: &str) -> String {
+        format!("{statistic} {}", self.legend)
+    }
+
+    fn traces(&self) -> Link {
+        Link::spans("Traces of these streams", self.span_attributes)
+    }
+
+    /// Three quantiles of a time, with exemplars.
     fn quantiles(&self, title: &str, position: usize) -> Panel {
         let quantile = |quantile| self.series(position).quantile(quantile, self.by);
-        let legend = |name: &str| format!("{name} {}", self.legend);
-        self.panel(View::Lines, title, Unit::Seconds)
-            .quantile(quantile(0.5), &legend("p50"))
-            .quantile(quantile(0.95), &legend("p95"))
-            .quantile(quantile(0.99), &legend("p99"))
-            .link(Link::traces("Traces of these streams", self.traceql))
+        self.panel(Lines, title, Unit::Seconds)
+            .query_with_exemplars(quantile(0.5), &self.legend("p50"))
+            .query_with_exemplars(quantile(0.95), &self.legend("p95"))
+            .query_with_exemplars(quantile(0.99), &self.legend("p99"))
+            .link(self.traces())
     }
 
-    fn waits(&self, title: &str) -> Panel {
-        let upstream = self.series(catalog::STREAM_WAIT_UPSTREAM).rate_of_sum(&[]);
-        let client = self.series(catalog::STREAM_WAIT_CLIENT).rate_of_sum(&[]);
-        self.panel(View::Stacked, title, Unit::Count)
-            .about(&format!(
-                "Streams waiting, on average: a stream waits for {} when it is asked for a chunk and has none ready, and for its client when it is not asked. Both together are the streams open at once. Send buffers hide a client's slowness until they are full.",
+    /// p95 and mean of a size.
+    fn size(&self, title: &str, unit: Unit, position: usize) -> Panel {
+        let series = self.series(position);
+        self.panel(Lines, title, unit)
+            .query(series.quantile(0.95, self.by), &self.legend("p95"))
+            .query(series.mean(self.by), &self.legend("mean"))
+    }
+
+    fn waiting_streams(&self, title: &str) -> Panel {
+        self.panel(Stacked, title, Unit::Count)
+            .description(&format!(
+                "Average number of streams waiting for {} (polled, but no chunk is ready) and for \
+                 the client (not polled). The sum is the number of open streams. Send buffers hide \
+                 a slow client until they are full.",
                 self.upstream
             ))
-            .query(upstream, self.upstream)
-            .query(client, "the client")
+            .query(self.series(STREAM_WAIT_UPSTREAM).rate_of_sum(&[]), self.upstream)
+            .query(self.series(STREAM_WAIT_CLIENT).rate_of_sum(&[]), "the client")
     }
 
-    fn client_part(&self, title: &str) -> Panel {
-        let upstream = self.series(catalog::STREAM_WAIT_UPSTREAM).rate_of_sum(self.by);
-        let client = self.series(catalog::STREAM_WAIT_CLIENT).rate_of_sum(self.by);
-        self.panel(View::Lines, title, Unit::Ratio)
-            .about(&format!(
-                "Near zero, {} decides how long streams take; near 100 %, those who read them do, and a faster backend would not help.",
+    fn client_share(&self, title: &str) -> Panel {
+        let upstream = self.series(STREAM_WAIT_UPSTREAM).rate_of_sum(self.by);
+        let client = self.series(STREAM_WAIT_CLIENT).rate_of_sum(self.by);
+        self.panel(Lines, title, Unit::Ratio)
+            .description(&format!(
+                "Near zero, {} determines the duration of streams. Near 100 %, their readers do, \
+                 and a faster backend does not help.",
                 self.upstream
             ))
             .query(ratio(&client, &format!("({client})\n+\n({upstream})")), self.legend)
             .limits(0.5, 0.9)
             .max(1.0)
-            .link(Link::traces("Traces of these streams", self.traceql))
+            .link(self.traces())
     }
 
-    fn beginning(&self) -> Vec<Panel> {
+    fn start(&self) -> Vec<Panel> {
         vec![
-            self.quantiles("Time to first byte", catalog::STREAM_FIRST_BYTE)
-                .about("To the response head: what comes before it is the breakdown's business.")
-                .alerts(limits::BACKEND_TTFB),
-            self.quantiles("Time to first chunk", catalog::STREAM_FIRST_CHUNK)
-                .about(
-                    "To the first bytes of the answer itself: what a user sees as the first word.",
-                )
-                .alerts(limits::BACKEND_TTFB),
+            self.quantiles("Time to first byte", STREAM_FIRST_BYTE)
+                .description("Time to the response head. Stage breakdown shows its parts.")
+                .alerts(TTFB_ALERTS),
+            self.quantiles("Time to first chunk", STREAM_FIRST_CHUNK)
+                .description("Time to the first bytes of the body: a user's first word.")
+                .alerts(TTFB_ALERTS),
         ]
     }
 
     fn flow(&self) -> Vec<Panel> {
+        let size = self.series(STREAM_SIZE).rate_of_sum(self.by);
+        let chunks = self.series(STREAM_CHUNKS).rate_of_sum(self.by);
         vec![
-            self.quantiles("Longest gap of a stream", catalog::STREAM_LONGEST_GAP)
-                .about("Longest time between two chunks of one stream: what a user sees as a stop. Of streams of two chunks or more.")
+            self.quantiles("Longest gap per stream", STREAM_LONGEST_GAP)
+                .description(
+                    "Longest time between two chunks of a stream: a stall for the user. Streams \
+                     with at least two chunks.",
+                )
                 .limits(1.0, 5.0),
-            self.quantiles("Mean gap of a stream", catalog::STREAM_MEAN_GAP)
-                .about("Mean time between two chunks of one stream: how fast it is to read. Of streams of two chunks or more."),
-            self.panel(View::Lines, "Chunks a stream", Unit::Count)
-                .about("How many chunks streams have. Many small ones cost more than few large ones.")
-                .query(self.series(catalog::STREAM_CHUNKS).quantile(0.95, self.by), &format!("p95 {}", self.legend))
-                .query(self.series(catalog::STREAM_CHUNKS).mean(self.by), &format!("mean {}", self.legend)),
-            self.panel(View::Lines, "Bytes a stream", Unit::Bytes)
-                .about("How long streams are.")
-                .query(self.series(catalog::STREAM_SIZE).quantile(0.95, self.by), &format!("p95 {}", self.legend))
-                .query(self.series(catalog::STREAM_SIZE).mean(self.by), &format!("mean {}", self.legend)),
-            self.panel(View::Stacked, "Throughput", Unit::BytesPerSecond)
-                .about("Bytes of streams that ended, a second.")
-                .query(self.series(catalog::STREAM_SIZE).rate_of_sum(self.by), self.legend),
-            self.panel(View::Lines, "Chunk size (mean)", Unit::Bytes)
-                .about("Bytes a chunk, over all streams that ended.")
-                .query(
-                    ratio(
-                        &self.series(catalog::STREAM_SIZE).rate_of_sum(self.by),
-                        &self.series(catalog::STREAM_CHUNKS).rate_of_sum(self.by),
-                    ),
-                    self.legend,
-                ),
+            self.quantiles("Mean gap per stream", STREAM_MEAN_GAP).description(
+                "Mean time between two chunks of a stream: the reading speed. Streams with at \
+                 least two chunks.",
+            ),
+            self.size("Chunks per stream", Unit::Count, STREAM_CHUNKS)
+                .description("Many small chunks cost more than few large ones."),
+            self.size("Bytes per stream", Unit::Bytes, STREAM_SIZE)
+                .description("Body bytes of a stream."),
+            self.panel(Stacked, "Throughput", Unit::BytesPerSecond)
+                .description("Bytes per second of finished streams.")
+                .query(size.clone(), self.legend),
+            self.panel(Lines, "Chunk size (mean)", Unit::Bytes)
+                .description("Bytes per chunk, over all finished streams.")
+                .query(ratio(&size, &chunks), self.legend),
         ]
     }
 
     fn end(&self) -> Vec<Panel> {
-        let streams = self.series(catalog::STREAM_FIRST_BYTE).rate(self.by);
-        let cancelled = self.series(catalog::STREAM_CANCELLED).rate(self.by);
-        let timed_out = self.series(catalog::STREAM_TIMED_OUT).rate(self.by);
-        let part = |of: &str| ratio(&or_zero(of, &streams), &streams);
+        let streams = self.series(STREAM_FIRST_BYTE).rate(self.by);
+        let part = |title: &str, position: usize, outcome: &str| {
+            let part = self.series(position).rate(self.by);
+            self.panel(Lines, title, Unit::Ratio)
+                .query(ratio(&or_zero(&part, &streams), &streams), self.legend)
+                .max(1.0)
+                .link(Link::spans(&format!("{title} streams"), &[("outcome", outcome)]))
+        };
         vec![
-            self.panel(View::Stacked, "Streams", Unit::PerSecond)
-                .about("Streams that ended, however they did.")
+            self.panel(Stacked, "Streams", Unit::PerSecond)
+                .description("Finished streams of any outcome.")
                 .query(streams.clone(), self.legend),
-            self.panel(View::Lines, "Cancelled", Unit::Ratio)
-                .about("Part of the streams that were dropped before their end. Some users always leave; a rise with the gaps means that they do not want to wait.")
-                .query(part(&cancelled), self.legend)
-                .alerts(limits::CANCELLED)
-                .max(1.0)
-                .link(Link::traces("Cancelled streams", r#"{ span.outcome = "cancelled" }"#)),
-            self.panel(View::Lines, "Timed out", Unit::Ratio)
-                .about("Part of the streams that a time limit ended.")
-                .query(part(&timed_out), self.legend)
-                .alerts(limits::FAILED)
-                .max(1.0)
-                .link(Link::traces("Timed out", r#"{ span.outcome = "timeout" }"#)),
+            part("Cancelled", STREAM_CANCELLED, "cancelled")
+                .description(
+                    "Share of streams dropped before their end. Some users always leave; if the \
+                     share rises with the gaps, users do not want to wait.",
+                )
+                .alerts(&["ManyCancelledStreams"]),
+            part("Timed out", STREAM_TIMED_OUT, "timeout")
+                .description("Share of streams ended by a timeout.")
+                .alerts(ERROR_ALERTS),
         ]
     }
 
     fn heatmap(&self, title: &str, position: usize) -> Panel {
-        self.panel(View::Heatmap, title, Unit::Seconds)
-            .about("How many streams, by time. Each dot is one sampled stream: click it to open its trace.")
-            .query(self.series(position).heatmap(), "{{le}}")
+        common::heatmap(title, &self.series(position), self.no_value, "Streams by time.")
     }
 }

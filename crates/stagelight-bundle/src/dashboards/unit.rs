@@ -1,25 +1,25 @@
-//! Units, as Grafana calls them.
+//! Units, by Grafana's names.
 
-/// What a panel's values are measured in.
+/// The unit of a panel's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Seconds; shown as ms, s, min as fits.
+    /// Seconds, shown as ms, s or min.
     Seconds,
     /// Bytes, in powers of 1024.
     Bytes,
-    /// Bytes a second.
+    /// Bytes per second.
     BytesPerSecond,
-    /// Requests a second.
+    /// Requests per second.
     RequestsPerSecond,
-    /// Whatever a second.
+    /// Events per second.
     PerSecond,
     /// 0 to 100.
     Percent,
     /// 0 to 1, shown as 0 to 100 %.
     Ratio,
-    /// How many.
+    /// A count.
     Count,
-    /// How many times as much.
+    /// A multiple, shown as `2x`.
     Times,
 }
 

@@ -1,24 +1,23 @@
-//! What a dashboard can be asked for: the drop-downs at its top.
+//! Variables: the drop-downs at the top of a dashboard.
 
 use serde_json::{Value, json};
-use stagelight_core::catalog::{self, Family, Label};
+use stagelight_core::catalog::Label;
+
+use super::series;
 
 /// A drop-down.
 #[derive(Clone, Debug)]
 pub(crate) enum Variable {
     /// A data source of a kind.
     DataSource { name: &'static str, label: &'static str, kind: &'static str },
-    /// The values that a label has now. All of them at first; any number can be chosen.
-    Values { name: &'static str, label: &'static str, query: String, all: &'static str },
-    /// One of a few; the first at first.
+    /// The values of a label in the time range. Multi-select, defaults to all.
+    LabelValues { name: &'static str, label: &'static str, query: String, all: &'static str },
+    /// One of a fixed list. Defaults to the first.
     OneOf { name: &'static str, label: &'static str, values: &'static [&'static str] },
 }
 
-/// Names of a histogram's count, classic or native: either tells all labels.
-fn counts(family: &Family, position: usize) -> String {
-    let name = family.metrics[position].prometheus_name();
-    format!(r#"__name__=~"{name}(_count)?""#)
-}
+/// The value of "all" that also matches series without the label.
+const OR_NONE: &str = ".*";
 
 // === impl Variable ===
 
@@ -27,61 +26,67 @@ impl Variable {
         Self::DataSource { name: "datasource", label: "Metrics", kind: "prometheus" };
     pub(crate) const TRACES: Self =
         Self::DataSource { name: "traces", label: "Traces", kind: "tempo" };
-    /// How much earlier is "before".
+    /// How far back comparisons look.
     pub(crate) const OFFSET: Self = Self::OneOf {
         name: "offset",
         label: "Compare with",
         values: &["1d", "1h", "3h", "6h", "12h", "2d", "7d", "14d", "28d"],
     };
 
-    /// The services that measure requests.
-    pub(crate) fn job() -> Self {
-        Self::values("job", "Job", &counts(&catalog::REQUEST, 0), "job", ".+")
+    /// Returns the variables of a dashboard about services: data sources, services, processes,
+    /// endpoints and backends.
+    pub(crate) fn for_services() -> Vec<Self> {
+        let backends = format!(r#"{}, job=~"$job""#, series::ttfb().name_matcher());
+        let models = format!(r#"{backends}, provider=~"$provider""#);
+        vec![
+            Self::DATASOURCE,
+            Self::TRACES,
+            Self::label_values("job", "Job", &series::requests().name_matcher(), "job", ".+"),
+            Self::instance(),
+            Self::endpoint(),
+            Self::of_label("provider", "Provider", &backends, Label::Provider),
+            Self::of_label("model", "Model", &models, Label::Model),
+        ]
     }
 
-    /// Their processes.
+    /// The processes of the selected services.
     pub(crate) fn instance() -> Self {
-        let of = format!(r#"{}, job=~"$job""#, counts(&catalog::REQUEST, 0));
-        Self::values("instance", "Instance", &of, "instance", ".+")
+        let matchers = format!(r#"{}, job=~"$job""#, series::requests().name_matcher());
+        Self::label_values("instance", "Instance", &matchers, "instance", ".+")
     }
 
+    /// The endpoints of the selected services.
     pub(crate) fn endpoint() -> Self {
-        let of = format!(r#"{}, job=~"$job""#, counts(&catalog::REQUEST, 0));
-        // Whatever matches nothing too: HTTP's metrics have no route where no route matched.
-        Self::values("endpoint", "Endpoint", &of, &Label::Endpoint.prometheus_name(), ".*")
+        let matchers = format!(r#"{}, job=~"$job""#, series::requests().name_matcher());
+        // HTTP metrics have no route where no route matched.
+        Self::of_label("endpoint", "Endpoint", &matchers, Label::Endpoint)
     }
 
-    pub(crate) fn provider() -> Self {
-        let of = format!(r#"{}, job=~"$job""#, counts(&catalog::BACKEND, catalog::BACKEND_TTFB));
-        Self::values("provider", "Provider", &of, &Label::Provider.prometheus_name(), ".*")
-    }
-
-    pub(crate) fn model() -> Self {
-        let counts = counts(&catalog::BACKEND, catalog::BACKEND_TTFB);
-        let of = format!(r#"{counts}, job=~"$job", provider=~"$provider""#);
-        Self::values("model", "Model", &of, &Label::Model.prometheus_name(), ".*")
-    }
-
-    pub(crate) fn values(
+    /// The values of `of` among the series that `matchers` select. `all` is the pattern for "all".
+    pub(crate) fn label_values(
         name: &'static str,
         label: &'static str,
         matchers: &str,
         of: &str,
         all: &'static str,
     ) -> Self {
-        Self::Values { name, label, query: format!("label_values({{{matchers}}}, {of})"), all }
+        Self::LabelValues { name, label, query: format!("label_values({{{matchers}}}, {of})"), all }
     }
 
-    /// Returns the name that queries use, without the dollar sign.
+    fn of_label(name: &'static str, label: &'static str, matchers: &str, of: Label) -> Self {
+        Self::label_values(name, label, matchers, &of.prometheus_name(), OR_NONE)
+    }
+
+    /// Returns the name in queries, without the dollar sign.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::DataSource { name, .. }
-            | Self::Values { name, .. }
+            | Self::LabelValues { name, .. }
             | Self::OneOf { name, .. } => name,
         }
     }
 
-    /// Writes the variable as Grafana reads it.
+    /// Returns the variable as Grafana reads it.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::DataSource { name, label, kind } => json!({
@@ -97,14 +102,18 @@ impl Variable {
                 "skipUrlSync": false,
                 "options": [],
             }),
-            Self::Values { name, label, query, all } => json!({
+            Self::LabelValues { name, label, query, all } => json!({
                 "type": "query",
                 "name": name,
                 "label": label,
                 "datasource": {"type": "prometheus", "uid": "${datasource}"},
-                "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+                "query": {
+                    "qryType": 1,
+                    "query": query,
+                    "refId": "PrometheusVariableQueryEditor-VariableQuery",
+                },
                 "regex": "",
-                // With the time range: what is not there any more is not offered.
+                // On every change of the time range.
                 "refresh": 2,
                 "sort": 1,
                 "hide": 0,

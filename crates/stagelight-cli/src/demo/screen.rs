@@ -8,7 +8,7 @@ use std::{
 };
 
 use stagelight_core::{Engine, Nanos, Snapshot, Ticks};
-use stagelight_live::{breakdown::Breakdown, since};
+use stagelight_live::breakdown::Breakdown;
 
 /// Time between two drawings.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -108,9 +108,9 @@ impl View {
         let mut table = String::new();
         if let Some((then, earlier)) = self.history.front() {
             measured = self.engine.clock().between(*then, now);
-            let recent = since(&snapshot, earlier);
+            let recent = snapshot.since(earlier);
             let group_of = |stage: &str| self.engine.group_of(stage);
-            table = Breakdown::of(&recent, measured.into(), group_of).to_table();
+            table = Breakdown::from_snapshot(&recent, measured.into(), group_of).to_table();
         }
         self.history.push_back((now, snapshot));
         if WINDOW < self.history.len() {

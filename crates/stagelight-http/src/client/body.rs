@@ -1,55 +1,46 @@
-//! The body of a response, watched to its last byte.
+//! A call from its response head to the last byte of the body: the stage `stream_processing`.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
+use http_body::Body;
+use tracing::Span;
+
+use super::record::CallRecord;
+use crate::{
+    end::EndGuard,
+    stream_timer::{BackendStreamTimer, StreamTimer},
+    tracked_body::{Content, TrackedBody, body_length},
 };
 
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+/// A call after its response head: the stage `stream_processing`.
+///
+/// Created by [`ClientRequest::response_head`](super::ClientRequest::response_head). Dropping it
+/// ends the call.
+#[derive(Debug)]
+#[must_use = "dropping it ends the call"]
+pub struct ClientResponse {
+    guard: EndGuard<Box<CallRecord>>,
+    timer: Option<StreamTimer>,
+}
 
-use super::ending::Stream;
-use crate::{open::Open, watched::Watched};
+// === impl ClientResponse ===
 
-pin_project! {
-    /// A response's body, measured as the stage `stream_processing`; ends its call.
+impl ClientResponse {
+    pub(crate) fn new(span: Span, record: Option<Box<CallRecord>>) -> Self {
+        let timer = record.as_ref().and_then(|it| it.start_stream());
+        Self { guard: EndGuard { span, on_end: record, bytes: 0 }, timer }
+    }
+
+    /// Measures `body` to its last byte, error or drop, which ends the call.
     ///
-    /// Polls the inner body within the stage's span, and forwards its size hint and its end.
-    #[derive(Debug)]
-    pub struct MeasuredBody<B> {
-        #[pin]
-        inner: Watched<B, Stream>,
-    }
-}
-
-// === impl MeasuredBody ===
-
-impl<B: Body> MeasuredBody<B> {
-    pub(crate) fn new(body: B, open: Open<Stream>) -> Self {
-        Self { inner: Watched::new(body, None, Some(open)) }
-    }
-}
-
-impl<B> Body for MeasuredBody<B>
-where
-    B: Body,
-    B::Error: 'static,
-{
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+    /// A body with an exact size hint ends with its last byte, because it may not be polled again.
+    /// A body of unknown length is also measured as a stream: `streaming.backend.*`.
+    pub fn body<B: Body>(mut self, body: B) -> TrackedBody<B> {
+        let EndGuard { span, on_end, .. } = &mut self.guard;
+        if body_length(&body, None).is_none()
+            && let Some(record) = on_end
+        {
+            let timer = self.timer.take();
+            record.stream = timer.and_then(|it| BackendStreamTimer::for_span(it, span));
+        }
+        TrackedBody::new(Content::Inner { body }, None, Some(self.guard.map(|it| it as _)))
     }
 }

@@ -1,4 +1,4 @@
-//! The response to a call, on its way.
+//! The response future of a client: up to the response head.
 
 use std::{
     fmt,
@@ -11,26 +11,26 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{body::MeasuredBody, exchange::Exchange};
-use crate::failure::Failure;
+use super::request::ClientRequest;
+use crate::tracked_body::TrackedBody;
 
 pin_project! {
     /// The future of an [`HttpClientService`](super::HttpClientService).
     ///
-    /// Polls the client within the span of `backend_fetch`. Dropping it ends the call.
+    /// Polls the client inside the span of `backend_fetch`. Dropping it ends the call.
     pub struct ClientResponseFuture<F> {
         // An `Option` only so that it can be dropped inside the span.
         #[pin]
         inner: Option<F>,
-        // `None` once the response is handed over.
-        exchange: Option<Exchange>,
+        // `None` once the response is returned.
+        request: Option<ClientRequest>,
     }
 
     impl<F> PinnedDrop for ClientResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(exchange) = this.exchange {
-                exchange.span().in_scope(|| this.inner.set(None));
+            if let Some(request) = this.request {
+                request.span().in_scope(|| this.inner.set(None));
             }
         }
     }
@@ -39,8 +39,8 @@ pin_project! {
 // === impl ClientResponseFuture ===
 
 impl<F> ClientResponseFuture<F> {
-    pub(crate) fn new(inner: F, exchange: Exchange) -> Self {
-        Self { inner: Some(inner), exchange: Some(exchange) }
+    pub(crate) const fn new(inner: F, request: ClientRequest) -> Self {
+        Self { inner: Some(inner), request: Some(request) }
     }
 }
 
@@ -50,28 +50,28 @@ where
     B: Body,
     E: 'static,
 {
-    type Output = Result<Response<MeasuredBody<B>>, E>;
+    type Output = Result<Response<TrackedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (Some(inner), Some(exchange)) =
-            (this.inner.as_mut().as_pin_mut(), this.exchange.as_mut())
+        let (Some(inner), Some(request)) =
+            (this.inner.as_mut().as_pin_mut(), this.request.as_mut())
         else {
             return Poll::Pending;
         };
-        let result = ready!(exchange.span().in_scope(|| inner.poll(cx)));
-        // A client may hold clones of the span; they must not outlive the fetch.
-        exchange.span().in_scope(|| this.inner.set(None));
-        let Some(exchange) = this.exchange.take() else { return Poll::Pending };
+        let result = ready!(request.span().in_scope(|| inner.poll(cx)));
+        // The client may hold clones of the span, which must not outlive the fetch.
+        request.span().in_scope(|| this.inner.set(None));
+        let Some(request) = this.request.take() else { return Poll::Pending };
 
         Poll::Ready(match result {
             Ok(response) => {
                 let (parts, body) = response.into_parts();
-                let body = exchange.head(parts.status, parts.version).body(body);
+                let body = request.response_head(parts.status, parts.version).body(body);
                 Ok(Response::from_parts(parts, body))
             }
             Err(error) => {
-                exchange.fail_with(Failure::of_sending(&error));
+                request.fail_with(&error);
                 Err(error)
             }
         })
@@ -81,7 +81,7 @@ where
 impl<F> fmt::Debug for ClientResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientResponseFuture")
-            .field("exchange", &self.exchange)
+            .field("request", &self.request)
             .finish_non_exhaustive()
     }
 }

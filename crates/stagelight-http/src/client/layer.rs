@@ -1,43 +1,49 @@
-//! The layer that measures any tower client.
+//! The layer of a tower client.
 
-use std::task::{Context, Poll};
-
-use http::Request;
-use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::{body::MeasuredBody, call::Call, future::ClientResponseFuture};
+use super::{backend::Backend, service::HttpClientService};
 
-/// Measures every request of a tower client as a [`Call`].
+/// Measures every request of a tower client as a call to a [`Backend`].
 ///
-/// A request that has a [`Call`] of its own in its extensions is measured as that one, for clients that serve
-/// many models.
+/// A request with a [`Backend`] in its extensions is measured as a call to that one, for clients
+/// that serve several models.
 ///
 /// ```
-/// use stagelight_http::client::{Call, HttpClientLayer};
+/// use http::Request;
+/// use stagelight_http::client::{Backend, HttpClientLayer};
 ///
-/// let layer = HttpClientLayer::new(Call::backend("example", "small"));
+/// let layer = HttpClientLayer::new(Backend::new("openai").model("gpt-4o"));
+///
+/// let mut request = Request::new(());
+/// request.extensions_mut().insert(Backend::new("openai").model("gpt-4o-mini"));
 /// ```
+///
+/// # Cancellation
+///
+/// Dropping the response future, or the response body before its last byte, ends the call without
+/// an error.
+///
+/// # Errors
+///
+/// The errors of the client and of the body are recorded and returned unchanged. The layer adds
+/// none.
+///
+/// # Cost
+///
+/// Per request: the cost of a [`Backend`] call.
 #[derive(Clone, Debug)]
 pub struct HttpClientLayer {
-    call: Call,
-}
-
-/// A client whose requests are measured; made by [`HttpClientLayer`].
-#[derive(Clone, Debug)]
-pub struct HttpClientService<S> {
-    inner: S,
-    call: Call,
+    backend: Backend,
 }
 
 // === impl HttpClientLayer ===
 
 impl HttpClientLayer {
-    /// Makes a layer that measures requests as `call`.
+    /// Creates a layer that measures requests as calls to `backend`.
     #[must_use]
-    pub const fn new(call: Call) -> Self {
-        Self { call }
+    pub const fn new(backend: Backend) -> Self {
+        Self { backend }
     }
 }
 
@@ -45,33 +51,6 @@ impl<S> Layer<S> for HttpClientLayer {
     type Service = HttpClientService<S>;
 
     fn layer(&self, inner: S) -> HttpClientService<S> {
-        HttpClientService { inner, call: self.call.clone() }
-    }
-}
-
-// === impl HttpClientService ===
-
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for HttpClientService<S>
-where
-    S: Service<Request<ReqBody>, Response = http::Response<ResBody>>,
-    S::Error: 'static,
-    ResBody: Body,
-{
-    type Response = http::Response<MeasuredBody<ResBody>>;
-    type Error = S::Error;
-    type Future = ClientResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let own = request.extensions_mut().remove::<Call>();
-        let call = own.as_ref().unwrap_or(&self.call);
-        let mut headers = std::mem::take(request.headers_mut());
-        let exchange = call.begin(&mut headers, request.method(), request.uri());
-        *request.headers_mut() = headers;
-        let future = exchange.span().in_scope(|| self.inner.call(request));
-        ClientResponseFuture::new(future, exchange)
+        HttpClientService::new(inner, self.backend.clone())
     }
 }

@@ -1,75 +1,91 @@
-//! A stream that is a stage.
+//! A stream as a stage.
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use stagelight_core::Engine;
 
-use super::{Content, StageEnding, StageSpan};
+use super::stage_span::{Content, StageEnd, StageSpan};
 use crate::{
-    end::End,
+    end::{EndGuard, EndReason, Polled},
     failure::Failure,
-    open::{self, Ending, Open},
 };
 
-/// Makes streams into stages.
+/// Measures streams as stages.
 ///
-/// For a type that is both a stream and a body, import only the trait that is meant.
+/// For a type that is also a body, import only the trait you mean.
 pub trait StageStreamExt: Stream + Sized {
-    /// Measures this stream as a stage: to its end or its drop.
+    /// Measures this stream as a stage, to its end or drop.
     ///
-    /// The stage is a span, or a name; see [`StageSpan`]. The stream is polled, and dropped, within the span. An item that is
-    /// an error is an item like any other here; see [`try_in_stage`](Self::try_in_stage).
-    ///
-    /// In the stage `stream_processing`, its items are measured as a backend's chunks: `streaming.backend.*`, but for sizes and
-    /// the times to the first byte and chunk, which nobody knows here.
+    /// The stream is polled and dropped inside the stage's span. In the stage `stream_processing`,
+    /// its items are measured as the chunks of a backend: `streaming.backend.*`, without sizes and
+    /// the times to the first byte and chunk, which are not known here.
     ///
     /// ```
     /// use stagelight_http::StageStreamExt;
     ///
     /// let numbers = futures_util::stream::iter([1, 2, 3]).in_stage("count");
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the stream before its end ends the stage without an error.
+    ///
+    /// # Errors
+    ///
+    /// Error items are not errors of the stage; see [`try_in_stage`](Self::try_in_stage).
+    /// A panic is, with the `error.type` `panic`, and is re-raised.
+    ///
+    /// # Cost
+    ///
+    /// One span. Per item: entering the span, and in `stream_processing` two clock reads.
     fn in_stage(self, stage: impl Into<StageSpan>) -> StageStream<Self> {
         StageStream::new(self, stage.into(), |_| None)
     }
 
-    /// Measures this stream as a stage: to its first error, its end or its drop.
+    /// Measures this stream as a stage, to its first error, end or drop.
     ///
-    /// An error counts as the stage's, with `error.type` `timeout` if a time limit is behind it and `stream` otherwise. Items
-    /// after an error pass through, but are no longer measured.
+    /// Like [`in_stage`](Self::in_stage), and an `Err` is an error of the stage, with the
+    /// `error.type` `timeout` if a time limit caused it, else `stream`. Items after an error are
+    /// passed on, but not measured.
+    ///
+    /// ```
+    /// use stagelight_http::StageStreamExt;
+    ///
+    /// let rows = [Ok(1), Err(std::io::ErrorKind::TimedOut)];
+    /// let rows = futures_util::stream::iter(rows).try_in_stage("read_rows");
+    /// ```
     fn try_in_stage<T, E>(self, stage: impl Into<StageSpan>) -> StageStream<Self>
     where
         Self: Stream<Item = Result<T, E>>,
         E: 'static,
     {
         StageStream::new(self, stage.into(), |item| {
-            item.as_ref().err().map(|error| Failure::of(error, Failure::Stream))
+            item.as_ref().err().map(|error| Failure::classify(error, Failure::Stream))
         })
     }
 }
 
 pin_project! {
-    /// A stream that is a stage; made by [`StageStreamExt`].
+    /// A stream measured as a stage, created by [`StageStreamExt`].
     pub struct StageStream<S: Stream> {
         // An `Option` only so that it can be dropped inside the span.
         #[pin]
         stream: Option<S>,
         failure: fn(&S::Item) -> Option<Failure>,
-        // `None` once it has ended, so that the span is let go.
-        open: Option<Open<StageEnding>>,
+        // `None` once the end is recorded, so that the span closes.
+        guard: Option<EndGuard<StageEnd>>,
     }
 
     impl<S: Stream> PinnedDrop for StageStream<S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(open) = this.open {
-                open.span.in_scope(|| this.stream.set(None));
+            if let Some(guard) = this.guard {
+                guard.span.in_scope(|| this.stream.set(None));
             }
         }
     }
@@ -83,17 +99,8 @@ impl<S: Stream> StageStreamExt for S {}
 
 impl<S: Stream> StageStream<S> {
     fn new(stream: S, stage: StageSpan, failure: fn(&S::Item) -> Option<Failure>) -> Self {
-        let open = StageEnding::open(stage, Content::Items);
-        Self { stream: Some(stream), failure, open: Some(open) }
-    }
-
-    /// Measures it with this engine instead of the process'; see [`StageStreamExt::in_stage`].
-    ///
-    /// To be called before the stream is polled.
-    #[must_use]
-    pub fn with_engine(mut self, engine: &Engine) -> Self {
-        self.open.iter_mut().for_each(|it| StageEnding::measure_with(it, engine));
-        self
+        let guard = stage.start(Content::Items);
+        Self { stream: Some(stream), failure, guard: Some(guard) }
     }
 }
 
@@ -103,32 +110,15 @@ impl<S: Stream> Stream for StageStream<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
         let Some(stream) = this.stream.as_pin_mut() else { return Poll::Ready(None) };
-        let Some(open) = this.open.as_mut() else { return stream.poll_next(cx) };
-
-        let Open { span, ending, bytes } = open;
-        let (polled, end) = span.in_scope(|| {
-            let mut flow = ending.as_mut().and_then(Ending::flow);
-            flow.iter_mut().for_each(|it| it.ask());
-            let polled = catch_unwind(AssertUnwindSafe(|| stream.poll_next(cx)));
-            let end = match &polled {
-                Ok(Poll::Pending) => None,
-                Ok(Poll::Ready(None)) => Some(End::Complete),
-                Ok(Poll::Ready(Some(item))) => (this.failure)(item).map(End::Failed),
-                Err(_) => Some(End::Failed(Failure::Panic)),
+        EndGuard::poll(this.guard, |_| {
+            let value = stream.poll_next(cx);
+            let end = match &value {
+                Poll::Ready(Some(item)) => (this.failure)(item).map(EndReason::Failed),
+                Poll::Ready(None) => Some(EndReason::Complete),
+                Poll::Pending => None,
             };
-            if let Ok(Poll::Ready(item)) = &polled {
-                flow.iter_mut().for_each(|it| it.answer(item.is_some() && end.is_none()));
-            }
-            if let Some(end) = end {
-                open::end(ending, span, *bytes, end);
-            }
-            (polled, end)
-        });
-
-        if end.is_some() {
-            *this.open = None;
-        }
-        polled.unwrap_or_else(|payload| resume_unwind(payload))
+            Polled { value, is_chunk: end.is_none(), end }
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

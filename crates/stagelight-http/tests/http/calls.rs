@@ -1,75 +1,46 @@
-//! Calls to backends: two stages, one metric, the caller's trace; on scripted bodies.
+//! Calls to backends with scripted bodies: their stages, metric and trace context.
 
-use std::{
-    future::{pending, poll_fn},
-    io,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::poll as poll_once;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
-use stagelight_core::{Propagator, catalog, catalog::Label};
-use stagelight_http::client::{Answer, Call, Exchange, HttpClientLayer};
+use stagelight_core::{catalog, catalog::Label};
+use stagelight_http::client::{Backend, ClientRequest, ClientResponse, HttpClientLayer};
 use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::Span;
 
-use crate::support::{Bench, poll};
+use crate::support::{Dropped, Fixture, SpanNames, poll};
 
-/// Writes the name of the span that it is given.
-#[derive(Debug)]
-struct Names;
-
-impl Propagator for Names {
-    fn adopt(&self, _: &Span, _: &dyn Fn(&str) -> Option<String>) {}
-
-    fn inject(&self, span: &Span, set: &mut dyn FnMut(&str, String)) {
-        set("traceparent", span.metadata().unwrap().name().to_owned());
-    }
-}
-
-/// Runs `work` within a request.
-fn in_request<R>(bench: &Bench, work: impl FnOnce() -> R) -> R {
-    let mut request = bench.engine.start_request("/x");
-    let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
-    let result = span.in_scope(work);
-    request.end(stagelight_core::Outcome::Ok);
-    result
-}
-
-fn begin(bench: &Bench) -> Exchange {
+fn start(fixture: &Fixture) -> ClientRequest {
     let uri = Uri::from_static("https://user:pass@api.example.com/v1/chat?key=secret");
-    let call = Call::backend("openai", "small").with_engine(&bench.engine);
-    call.begin(&mut HeaderMap::new(), &Method::POST, &uri)
+    fixture.backend().start(&mut HeaderMap::new(), &Method::POST, &uri)
 }
 
-/// A call whose head arrives after 4 ms.
-fn answered(bench: &Bench, status: StatusCode) -> Answer {
-    let exchange = begin(bench);
-    bench.time.advance(Duration::from_millis(4));
-    exchange.head(status, Version::HTTP_2)
+/// A call with a response head after 4 ms.
+fn responded(fixture: &Fixture, status: StatusCode) -> ClientResponse {
+    let request = start(fixture);
+    fixture.time.advance(Duration::from_millis(4));
+    request.response_head(status, Version::HTTP_2)
 }
 
 #[track_caller]
-fn check(body: impl FnOnce(&Bench) -> ScriptedBody, polls: usize, stages: [&str; 2], call: &str) {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        let body = body(&bench).map_err(BoxError::from);
-        poll(answered(&bench, StatusCode::OK).body(body), polls, bench.pass(5));
+fn check(body: impl FnOnce(&Fixture) -> ScriptedBody, polls: usize, stages: [&str; 2], call: &str) {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let body = body(&fixture).map_err(BoxError::from);
+        poll(responded(&fixture, StatusCode::OK).body(body), polls, fixture.pass(5));
     });
-    assert_eq!(bench.stages(), stages);
-    assert_eq!(bench.calls(), [call]);
+    assert_eq!(fixture.stages(), stages);
+    assert_eq!(fixture.calls(), [call]);
 }
 
 #[test]
 fn a_call_is_two_stages_and_ends_with_the_last_byte() {
     check(
-        |bench| ScriptedBody::new().data("ab").pending().run(bench.pass(6)).data("c"),
+        |fixture| ScriptedBody::new().data("ab").pending().run(fixture.pass(6)).data("c"),
         3,
         ["backend_fetch - 4ms 4ms", "stream_processing - 6ms 6ms"],
         "POST api.example.com 443 200 - 10ms",
@@ -77,9 +48,9 @@ fn a_call_is_two_stages_and_ends_with_the_last_byte() {
 }
 
 #[test]
-fn a_body_that_hides_its_end_ends_when_nothing_more_comes() {
+fn a_body_of_unknown_length_ends_with_none() {
     check(
-        |bench| ScriptedBody::new().data("ab").run(bench.pass(6)).hiding_its_end(),
+        |fixture| ScriptedBody::new().data("ab").run(fixture.pass(6)).hiding_its_end(),
         9,
         ["backend_fetch - 4ms 4ms", "stream_processing - 6ms 6ms"],
         "POST api.example.com 443 200 - 10ms",
@@ -97,7 +68,7 @@ fn an_empty_body_ends_with_the_head() {
 }
 
 #[test]
-fn a_body_that_is_not_read_to_its_end_is_recorded_without_an_error() {
+fn a_body_dropped_early_is_not_an_error() {
     check(
         |_| ScriptedBody::new().data("ab").data("c"),
         1,
@@ -107,7 +78,7 @@ fn a_body_that_is_not_read_to_its_end_is_recorded_without_an_error() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_an_error_of_the_stream() {
+fn a_body_error_is_an_error_of_the_stream() {
     check(
         |_| ScriptedBody::new().data("ab").error("reset"),
         9,
@@ -126,54 +97,54 @@ fn a_body_that_breaks_off_is_an_error_of_the_stream() {
 fn an_error_status_is_an_error_of_the_fetch() {
     for (status, code) in [(StatusCode::TOO_MANY_REQUESTS, "429"), (StatusCode::BAD_GATEWAY, "502")]
     {
-        let bench = Bench::new();
-        in_request(&bench, || {
-            poll(answered(&bench, status).body(ScriptedBody::new().data("a")), 1, || ());
+        let fixture = Fixture::new();
+        fixture.in_request(|| {
+            poll(responded(&fixture, status).body(ScriptedBody::new().data("a")), 1, || ());
         });
         let stages =
             [format!("backend_fetch {code} 4ms 4ms"), "stream_processing - 0ms 0ms".into()];
-        assert_eq!(bench.stages(), stages);
-        assert_eq!(bench.calls(), [format!("POST api.example.com 443 {code} {code} 4ms")]);
-        assert_eq!(bench.spans.the("backend_fetch").field("otel.status_code"), "ERROR");
+        assert_eq!(fixture.stages(), stages);
+        assert_eq!(fixture.calls(), [format!("POST api.example.com 443 {code} {code} 4ms")]);
+        assert_eq!(fixture.spans.the("backend_fetch").field("otel.status_code"), "ERROR");
     }
 }
 
 #[test]
-fn a_call_that_is_dropped_before_the_head_is_recorded_without_an_error() {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        let exchange = begin(&bench);
-        bench.time.advance(Duration::from_millis(4));
-        drop(exchange);
+fn a_call_dropped_before_the_head_is_not_an_error() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let request = start(&fixture);
+        fixture.time.advance(Duration::from_millis(4));
+        drop(request);
     });
-    assert_eq!(bench.stages(), ["backend_fetch - 4ms 4ms"]);
-    assert_eq!(bench.calls(), ["POST api.example.com 443 - - 4ms"]);
+    assert_eq!(fixture.stages(), ["backend_fetch - 4ms 4ms"]);
+    assert_eq!(fixture.calls(), ["POST api.example.com 443 - - 4ms"]);
 }
 
 #[test]
-fn an_answer_that_is_dropped_ends_both() {
-    let bench = Bench::new();
-    in_request(&bench, || drop(answered(&bench, StatusCode::OK)));
-    assert_eq!(bench.stages(), ["backend_fetch - 4ms 4ms", "stream_processing - 0ms 0ms"]);
-    assert_eq!(bench.calls(), ["POST api.example.com 443 200 - 4ms"]);
+fn a_dropped_response_ends_the_call() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| drop(responded(&fixture, StatusCode::OK)));
+    assert_eq!(fixture.stages(), ["backend_fetch - 4ms 4ms", "stream_processing - 0ms 0ms"]);
+    assert_eq!(fixture.calls(), ["POST api.example.com 443 200 - 4ms"]);
 }
 
 #[test]
-fn a_call_may_fail_for_a_reason_of_the_callers_own() {
-    let bench = Bench::new();
-    in_request(&bench, || begin(&bench).fail("circuit_open"));
-    assert_eq!(bench.stages(), ["backend_fetch circuit_open 0ms 0ms"]);
-    assert_eq!(bench.calls(), ["POST api.example.com 443 - circuit_open 0ms"]);
+fn a_call_can_fail_with_a_custom_error_type() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| start(&fixture).fail("circuit_open"));
+    assert_eq!(fixture.stages(), ["backend_fetch circuit_open 0ms 0ms"]);
+    assert_eq!(fixture.calls(), ["POST api.example.com 443 - circuit_open 0ms"]);
 }
 
 #[test]
 fn both_stages_carry_provider_and_model() {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        let body = ScriptedBody::new().run(bench.pass(6)).data("c");
-        poll(answered(&bench, StatusCode::OK).body(body), 1, || ());
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let body = ScriptedBody::new().run(fixture.pass(6)).data("c");
+        poll(responded(&fixture, StatusCode::OK).body(body), 1, || ());
     });
-    let backends = bench.series(&catalog::BACKEND);
+    let backends = fixture.series(&catalog::BACKEND);
     assert_eq!(backends.len(), 1);
     assert_eq!(backends[0].value(Label::Provider), "openai");
     assert_eq!(backends[0].value(Label::Model), "small");
@@ -182,13 +153,13 @@ fn both_stages_carry_provider_and_model() {
 }
 
 #[test]
-fn the_spans_are_siblings_and_tell_no_secrets() {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        let body = ScriptedBody::new().pending().run(bench.pass(6)).data("c");
-        poll(answered(&bench, StatusCode::OK).body(body), 2, || ());
+fn the_spans_are_siblings_and_hold_no_secrets() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let body = ScriptedBody::new().pending().run(fixture.pass(6)).data("c");
+        poll(responded(&fixture, StatusCode::OK).body(body), 2, || ());
     });
-    let fetch = bench.spans.the("backend_fetch");
+    let fetch = fixture.spans.the("backend_fetch");
     let fields = fetch.fields.iter().map(|(name, value)| format!("{name}={value}"));
     assert_eq!(
         fields.collect::<Vec<_>>(),
@@ -205,9 +176,9 @@ fn the_spans_are_siblings_and_tell_no_secrets() {
             "url.full=https://api.example.com/v1/chat",
         ]
     );
-    let stream = bench.spans.the("stream_processing");
+    let stream = fixture.spans.the("stream_processing");
     assert_eq!(stream.length, Duration::from_millis(6));
-    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
+    assert_eq!(stream.beside, ["http.request"], "the fetch ends before the stream begins");
     for span in [fetch, stream] {
         assert_eq!(span.parent.as_deref(), Some("http.request"));
         assert!(span.is_closed);
@@ -215,37 +186,37 @@ fn the_spans_are_siblings_and_tell_no_secrets() {
 }
 
 #[test]
-fn the_stream_belongs_where_the_call_began() {
-    let bench = Bench::new();
-    let exchange = in_request(&bench, || begin(&bench));
-    drop(exchange.head(StatusCode::OK, Version::HTTP_11));
-    let stream = bench.spans.the("stream_processing");
+fn the_stream_has_the_parent_of_the_call() {
+    let fixture = Fixture::new();
+    let request = fixture.in_request(|| start(&fixture));
+    drop(request.response_head(StatusCode::OK, Version::HTTP_11));
+    let stream = fixture.spans.the("stream_processing");
     assert_eq!(stream.parent.as_deref(), Some("http.request"));
 }
 
 #[test]
-fn the_request_carries_the_context_of_its_fetch() {
-    let bench = Bench::new();
-    assert!(bench.engine.set_propagator(Arc::new(Names)));
+fn the_request_carries_the_trace_context_of_the_fetch() {
+    let fixture = Fixture::new();
+    assert!(fixture.engine.set_propagator(Arc::new(SpanNames)));
     let mut headers = HeaderMap::new();
-    let call = Call::backend("openai", "small").with_engine(&bench.engine);
-    drop(call.begin(&mut headers, &Method::GET, &Uri::from_static("http://localhost:1/")));
+    let uri = Uri::from_static("http://localhost:1/");
+    drop(fixture.backend().start(&mut headers, &Method::GET, &uri));
     assert_eq!(headers["traceparent"], "backend_fetch");
 }
 
 #[test]
-fn a_call_without_an_engine_still_has_its_spans() {
-    let bench = Bench::new();
+fn a_call_without_an_engine_has_spans() {
+    let fixture = Fixture::new();
     let mut headers = HeaderMap::new();
     let uri = Uri::from_static("http://localhost:1/");
-    drop(Call::backend("openai", "small").begin(&mut headers, &Method::GET, &uri));
+    drop(Backend::new("openai").model("small").start(&mut headers, &Method::GET, &uri));
     assert!(headers.is_empty());
-    assert!(bench.calls().is_empty());
-    assert!(bench.spans.the("backend_fetch").is_closed);
+    assert!(fixture.calls().is_empty());
+    assert!(fixture.spans.the("backend_fetch").is_closed);
 }
 
-fn layer(bench: &Bench) -> HttpClientLayer {
-    HttpClientLayer::new(Call::backend("openai", "small").with_engine(&bench.engine))
+fn layer(fixture: &Fixture) -> HttpClientLayer {
+    HttpClientLayer::new(fixture.backend())
 }
 
 fn to_backend() -> Request<ScriptedBody> {
@@ -256,10 +227,10 @@ fn to_backend() -> Request<ScriptedBody> {
 
 #[tokio::test]
 async fn the_layer_measures_a_tower_client() {
-    let bench = Bench::new();
-    assert!(bench.engine.set_propagator(Arc::new(Names)));
-    let mut wait = Some(bench.pass(4));
-    let body = ScriptedBody::new().run(bench.pass(6)).data("ab");
+    let fixture = Fixture::new();
+    assert!(fixture.engine.set_propagator(Arc::new(SpanNames)));
+    let mut wait = Some(fixture.pass(4));
+    let body = ScriptedBody::new().run(fixture.pass(6)).data("ab");
     let mut response = Some(Response::new(body));
     let client = tower::service_fn(move |request: Request<ScriptedBody>| {
         assert_eq!(request.headers()["traceparent"], "backend_fetch");
@@ -271,51 +242,59 @@ async fn the_layer_measures_a_tower_client() {
             Poll::Ready(Ok::<_, BoxError>(response.take().unwrap()))
         })
     });
-    let response = layer(&bench).layer(client).oneshot(to_backend()).await.unwrap();
-    assert!(bench.spans.the("backend_fetch").is_closed, "it ended with the head");
+    let response = layer(&fixture).layer(client).oneshot(to_backend()).await.unwrap();
+    assert!(fixture.spans.the("backend_fetch").is_closed, "it ended with the head");
     poll(response.into_body(), 1, || ());
-    assert_eq!(bench.calls(), ["GET localhost 8080 200 - 10ms"]);
-    assert!(bench.spans.the("stream_processing").beside.is_empty());
+    assert_eq!(fixture.calls(), ["GET localhost 8080 200 - 10ms"]);
+    assert!(fixture.spans.the("stream_processing").beside.is_empty());
 }
 
 #[tokio::test]
-async fn a_request_may_bring_a_call_of_its_own() {
-    let bench = Bench::new();
+async fn a_request_can_name_its_own_backend() {
+    let fixture = Fixture::new();
     let client = tower::service_fn(|_| {
         std::future::ready(Ok::<_, BoxError>(Response::new(ScriptedBody::new())))
     });
     let mut request = to_backend();
-    request.extensions_mut().insert(Call::backend("other", "large").with_engine(&bench.engine));
-    drop(layer(&bench).layer(client).oneshot(request).await.unwrap());
-    assert_eq!(bench.spans.the("backend_fetch").field("provider"), "other");
-    assert_eq!(bench.spans.the("stream_processing").field("model"), "large");
+    request.extensions_mut().insert(Backend::new("other").model("large").engine(&fixture.engine));
+    drop(layer(&fixture).layer(client).oneshot(request).await.unwrap());
+    assert_eq!(fixture.spans.the("backend_fetch").field("provider"), "other");
+    assert_eq!(fixture.spans.the("stream_processing").field("model"), "large");
 }
 
 #[tokio::test]
-async fn the_layer_tells_failures_apart() {
+async fn the_layer_classifies_failures() {
     for (kind, expected) in [
         (io::ErrorKind::ConnectionRefused, "GET localhost 8080 - connect 0ms"),
         (io::ErrorKind::TimedOut, "GET localhost 8080 - timeout 0ms"),
         (io::ErrorKind::BrokenPipe, "GET localhost 8080 - request 0ms"),
     ] {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let client = tower::service_fn(move |_| {
             std::future::ready(Err::<Response<ScriptedBody>, _>(io::Error::from(kind)))
         });
-        let error = layer(&bench).layer(client).oneshot(to_backend()).await.unwrap_err();
+        let error = layer(&fixture).layer(client).oneshot(to_backend()).await.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(bench.calls(), [expected]);
+        assert_eq!(fixture.calls(), [expected]);
     }
 }
 
 #[tokio::test]
-async fn the_layer_ends_a_call_that_nobody_waits_for() {
-    let bench = Bench::new();
-    let client = tower::service_fn(|_| pending::<Result<Response<ScriptedBody>, BoxError>>());
+async fn dropping_the_response_future_ends_the_call() {
+    let fixture = Fixture::new();
+    let mut held = Some(Dropped(fixture.time.clone()));
+    let client = tower::service_fn(move |_| {
+        let held = held.take();
+        poll_fn(move |_| {
+            let _held = &held;
+            Poll::<Result<Response<ScriptedBody>, BoxError>>::Pending
+        })
+    });
     {
-        let mut response = pin!(layer(&bench).layer(client).oneshot(to_backend()));
+        let mut response = pin!(layer(&fixture).layer(client).oneshot(to_backend()));
         assert!(poll_once!(response.as_mut()).is_pending());
-        bench.time.advance(Duration::from_millis(7));
+        fixture.time.advance(Duration::from_millis(7));
     }
-    assert_eq!(bench.calls(), ["GET localhost 8080 - - 7ms"]);
+    assert_eq!(fixture.calls(), ["GET localhost 8080 - - 8ms"]);
+    assert_eq!(fixture.spans.the("dropped").parent.as_deref(), Some("backend_fetch"));
 }

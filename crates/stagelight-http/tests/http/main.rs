@@ -1,4 +1,4 @@
-//! What is measured of HTTP exchanges: on scripted bodies and a clock that stands still, and over real sockets.
+//! Tests of the layers: with scripted bodies and a manual clock, and over real sockets.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod support;

@@ -9,36 +9,23 @@ use axum::{
     routing::get,
 };
 use futures_util::{StreamExt as _, stream};
-use stagelight_core::{
-    Propagator,
-    catalog::{self, Label},
-};
-use stagelight_http::{HttpLayer, client::Call};
+use stagelight_core::catalog::{self, Label};
+use stagelight_http::HttpLayer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
-use tracing::Span;
 
-use crate::{sockets::serve, support::Bench};
+use crate::{
+    sockets::serve,
+    support::{Fixture, SpanNames},
+};
 
-/// Writes the name of the span that it is given.
+/// Fails, after writing an event.
 #[derive(Debug)]
-struct Names;
+struct FailingResolver;
 
-impl Propagator for Names {
-    fn adopt(&self, _: &Span, _: &dyn Fn(&str) -> Option<String>) {}
-
-    fn inject(&self, span: &Span, set: &mut dyn FnMut(&str, String)) {
-        set("traceparent", span.metadata().unwrap().name().to_owned());
-    }
-}
-
-/// Knows no name, and says when it was asked.
-#[derive(Debug)]
-struct NoNames;
-
-impl reqwest::dns::Resolve for NoNames {
+impl reqwest::dns::Resolve for FailingResolver {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         tracing::info!(target: "resolving", "seen");
         Box::pin(std::future::ready(Err("no such name".into())))
@@ -82,13 +69,9 @@ fn upstream() -> Router {
         )
 }
 
-fn call(bench: &Bench) -> Call {
-    Call::backend("openai", "small").with_engine(&bench.engine)
-}
-
-/// Returns the calls that ended as `status error.type`.
-fn ended(bench: &Bench) -> Vec<String> {
-    let calls = bench.series(&catalog::HTTP_CLIENT);
+/// Returns the ended calls as `status error.type`.
+fn ended(fixture: &Fixture) -> Vec<String> {
+    let calls = fixture.series(&catalog::HTTP_CLIENT);
     let written = calls.iter().map(|it| {
         let [status, error] = [Label::HttpResponseStatusCode, Label::ErrorType]
             .map(|label| if it.value(label).is_empty() { "-" } else { it.value(label) });
@@ -97,26 +80,26 @@ fn ended(bench: &Bench) -> Vec<String> {
     written.collect()
 }
 
-/// Answers one request with these bytes, and hangs up.
-async fn serve_bytes(answer: &'static str) -> SocketAddr {
+/// Responds to one request with these bytes, and closes the connection.
+async fn serve_bytes(response: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut request = [0; 1024];
         assert!(socket.read(&mut request).await.unwrap() > 0);
-        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket.write_all(response.as_bytes()).await.unwrap();
     });
     address
 }
 
 #[tokio::test]
-async fn the_response_is_what_reqwest_would_have_returned() {
-    let bench = Bench::in_real_time();
+async fn the_response_is_the_same_as_from_reqwest() {
+    let fixture = Fixture::in_real_time();
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
     let url = format!("http://{address}/text?key=1");
-    let response = call(&bench).send(client.get(&url)).await.unwrap();
+    let response = fixture.backend().send(client.get(&url)).await.unwrap();
 
     assert_eq!(response.status(), 200);
     assert_eq!(response.url().as_str(), url);
@@ -124,125 +107,128 @@ async fn the_response_is_what_reqwest_would_have_returned() {
     assert_eq!(response.content_length(), Some(5));
     assert_eq!(response.remote_addr(), Some(address));
     assert_eq!(response.text().await.unwrap(), "hello");
-    assert_eq!(ended(&bench), ["200 -"]);
+    assert_eq!(ended(&fixture), ["200 -"]);
 }
 
 #[tokio::test]
-async fn fetch_and_stream_take_their_own_time() {
-    let bench = Bench::in_real_time();
+async fn fetch_and_stream_do_not_overlap() {
+    let fixture = Fixture::in_real_time();
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
-    let call = call(&bench);
+    let backend = fixture.backend();
     let gateway = Router::new().route(
         "/",
         get(move || async move {
-            let response = call.send(client.get(format!("http://{address}/slow"))).await.unwrap();
+            let response =
+                backend.send(client.get(format!("http://{address}/slow"))).await.unwrap();
             Body::from_stream(response.bytes_stream())
         }),
     );
-    let gateway = serve(gateway.layer(HttpLayer::new(&bench.engine))).await;
+    let gateway = serve(gateway.layer(HttpLayer::new(&fixture.engine))).await;
 
     let text = reqwest::get(format!("http://{gateway}/")).await.unwrap().text().await.unwrap();
     assert_eq!(text, "datadatadata");
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let backends = bench.series(&catalog::BACKEND);
+    let backends = fixture.series(&catalog::BACKEND);
     assert_eq!(backends[0].value(Label::Endpoint), "/");
     let [fetch, stream] = [0, 1].map(|it| backends[0].histogram(it).unwrap().recorded_sum());
     assert!(fetch >= 30_000_000, "{fetch}");
     assert!(stream >= 60_000_000, "{stream}");
 
-    // Every instant is in one place: the shares add up to the request.
-    let stages = bench.series(&catalog::STAGE);
+    // The shares add up to the request.
+    let stages = fixture.series(&catalog::STAGE);
     let shares: u64 = stages.iter().map(|it| it.histogram(1).unwrap().recorded_sum()).sum();
-    assert_eq!(u128::from(shares), bench.requests().1.as_nanos());
+    assert_eq!(u128::from(shares), fixture.requests().1.as_nanos());
     for name in ["backend_fetch", "stream_processing"] {
-        assert_eq!(bench.spans.the(name).parent.as_deref(), Some("http.request"));
+        assert_eq!(fixture.spans.the(name).parent.as_deref(), Some("http.request"));
     }
-    let stream = bench.spans.the("stream_processing");
+    let stream = fixture.spans.the("stream_processing");
     assert!(stream.length >= Duration::from_millis(60));
-    assert_eq!(stream.beside, ["http.request"], "the fetch is over before the stream begins");
+    assert_eq!(stream.beside, ["http.request"], "the fetch ends before the stream begins");
 }
 
 #[tokio::test]
-async fn the_backend_gets_the_context_of_the_fetch() {
-    let bench = Bench::in_real_time();
-    assert!(bench.engine.set_propagator(Arc::new(Names)));
+async fn the_backend_receives_the_trace_context_of_the_fetch() {
+    let fixture = Fixture::in_real_time();
+    assert!(fixture.engine.set_propagator(Arc::new(SpanNames)));
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
     let request = client.get(format!("http://{address}/headers"));
-    let response = call(&bench).send(request).await.unwrap();
+    let response = fixture.backend().send(request).await.unwrap();
     assert_eq!(response.text().await.unwrap(), "backend_fetch");
 }
 
 #[tokio::test]
 async fn the_request_is_sent_inside_the_fetch() {
-    let bench = Bench::in_real_time();
-    let client = reqwest::Client::builder().dns_resolver(NoNames).build().unwrap();
-    let error = call(&bench).send(client.get("http://backend.invalid/")).await.unwrap_err();
+    let fixture = Fixture::in_real_time();
+    let client = reqwest::Client::builder().dns_resolver(FailingResolver).build().unwrap();
+    let error = fixture.backend().send(client.get("http://backend.invalid/")).await.unwrap_err();
     assert!(error.is_connect());
-    assert_eq!(bench.spans.the("resolving").parent.as_deref(), Some("backend_fetch"));
+    assert_eq!(fixture.spans.the("resolving").parent.as_deref(), Some("backend_fetch"));
 }
 
 #[tokio::test]
 async fn an_error_status_is_returned_and_counted() {
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let address = serve(upstream()).await;
     let client = reqwest::Client::new();
-    let response = call(&bench).send(client.get(format!("http://{address}/busy"))).await.unwrap();
+    let response =
+        fixture.backend().send(client.get(format!("http://{address}/busy"))).await.unwrap();
     assert_eq!(response.status(), 429);
     drop(response);
-    assert_eq!(ended(&bench), ["429 429"]);
-    assert_eq!(bench.spans.the("backend_fetch").field("error.type"), "429");
+    assert_eq!(ended(&fixture), ["429 429"]);
+    assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "429");
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn failures_are_classified() {
     let address = serve(upstream()).await;
     let limit = Duration::from_millis(50);
     let client = reqwest::Client::builder().timeout(limit).build().unwrap();
 
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let request = client.get(format!("http://{address}/never"));
-    assert!(call(&bench).send(request).await.unwrap_err().is_timeout());
-    assert_eq!(ended(&bench), ["- timeout"]);
-    assert_eq!(bench.spans.the("backend_fetch").field("error.type"), "timeout");
+    assert!(fixture.backend().send(request).await.unwrap_err().is_timeout());
+    assert_eq!(ended(&fixture), ["- timeout"]);
+    assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "timeout");
 
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let request = client.get(format!("http://{closed}/"));
-    assert!(call(&bench).send(request).await.unwrap_err().is_connect());
-    assert_eq!(ended(&bench), ["- connect"]);
+    assert!(fixture.backend().send(request).await.unwrap_err().is_connect());
+    assert_eq!(ended(&fixture), ["- connect"]);
 
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let address = serve_bytes("this is not HTTP\r\n\r\n").await;
-    assert!(call(&bench).send(client.get(format!("http://{address}/"))).await.is_err());
-    assert_eq!(ended(&bench), ["- request"]);
+    assert!(fixture.backend().send(client.get(format!("http://{address}/"))).await.is_err());
+    assert_eq!(ended(&fixture), ["- request"]);
 }
 
 #[tokio::test]
-async fn a_body_that_stops_or_breaks_is_an_error_of_the_stream() {
+async fn a_timed_out_or_broken_body_is_an_error_of_the_stream() {
     let address = serve(upstream()).await;
     let limit = Duration::from_millis(50);
     let client = reqwest::Client::builder().timeout(limit).build().unwrap();
 
-    let bench = Bench::in_real_time();
-    let response = call(&bench).send(client.get(format!("http://{address}/stuck"))).await.unwrap();
-    assert!(response.bytes().await.unwrap_err().is_timeout(), "it is still seen as one");
-    assert_eq!(ended(&bench), ["200 timeout"]);
-    assert_eq!(bench.spans.the("stream_processing").field("error.type"), "timeout");
+    let fixture = Fixture::in_real_time();
+    let response =
+        fixture.backend().send(client.get(format!("http://{address}/stuck"))).await.unwrap();
+    assert!(response.bytes().await.unwrap_err().is_timeout(), "the error is unchanged");
+    assert_eq!(ended(&fixture), ["200 timeout"]);
+    assert_eq!(fixture.spans.the("stream_processing").field("error.type"), "timeout");
 
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let address = serve_bytes("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
-    let response = call(&bench).send(client.get(format!("http://{address}/"))).await.unwrap();
+    let response = fixture.backend().send(client.get(format!("http://{address}/"))).await.unwrap();
     assert!(response.bytes().await.is_err());
-    assert_eq!(ended(&bench), ["200 body"]);
+    assert_eq!(ended(&fixture), ["200 body"]);
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_built_is_not_a_call() {
-    let bench = Bench::in_real_time();
+async fn a_request_that_cannot_be_built_is_not_measured() {
+    let fixture = Fixture::in_real_time();
     let request = reqwest::Client::new().get("not a url");
-    assert!(call(&bench).send(request).await.unwrap_err().is_builder());
-    assert!(ended(&bench).is_empty());
+    assert!(fixture.backend().send(request).await.unwrap_err().is_builder());
+    assert!(ended(&fixture).is_empty());
 }

@@ -1,4 +1,4 @@
-//! Who held a stream up, over real sockets: what send buffers show of a slow reader, and what they hide.
+//! Slow readers over real sockets, and how much of them socket buffers hide.
 
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use stagelight_core::{
     Outcome,
     catalog::{self, Family},
 };
-use stagelight_http::{HttpLayer, client::Call};
+use stagelight_http::HttpLayer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -28,23 +28,23 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use crate::support::Bench;
+use crate::support::Fixture;
 
-/// How long a reader rests before it reads on.
+/// The pause of a reader.
 const REST: Duration = Duration::from_millis(300);
-/// The smallest socket buffers that one would ask for; Linux takes twice as much.
+/// A small socket buffer, in bytes. Linux doubles it.
 const SMALL: u32 = 8 * 1024;
 
-/// What a stream waited for.
+/// The waits of a stream.
 struct Waits {
     upstream: Duration,
     client: Duration,
 }
 
-/// Returns what the streams of a family waited for in all.
-fn waits(bench: &Bench, family: &'static Family) -> Waits {
+/// Returns the sum of the waits of all streams of a family.
+fn waits(fixture: &Fixture, family: &'static Family) -> Waits {
     let wait = |position| {
-        let series = bench.series(family);
+        let series = fixture.series(family);
         let nanos = series.iter().map(|it| it.histogram(position).unwrap().recorded_sum());
         Duration::from_nanos(nanos.sum())
     };
@@ -54,9 +54,9 @@ fn waits(bench: &Bench, family: &'static Family) -> Waits {
     }
 }
 
-/// Serves streams on sockets with a send buffer of this size, or the system's.
+/// Serves streams on sockets with this send buffer, or the default.
 async fn serve(
-    bench: &Bench,
+    fixture: &Fixture,
     send_buffer: Option<u32>,
     body: impl Fn() -> Body + Clone + Send + Sync + 'static,
 ) -> SocketAddr {
@@ -68,13 +68,13 @@ async fn serve(
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let listener = socket.listen(16).unwrap();
     let address = listener.local_addr().unwrap();
-    let app = router.layer(HttpLayer::new(&bench.engine));
+    let app = router.layer(HttpLayer::new(&fixture.engine));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address
 }
 
-/// Asks for the stream, with a receive buffer of this size or the system's, and reads nothing yet.
-async fn ask(address: SocketAddr, receive_buffer: Option<u32>) -> TcpStream {
+/// Requests the stream with this receive buffer, or the default. Reads nothing.
+async fn request(address: SocketAddr, receive_buffer: Option<u32>) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     if let Some(size) = receive_buffer {
         socket.set_recv_buffer_size(size).unwrap();
@@ -86,12 +86,12 @@ async fn ask(address: SocketAddr, receive_buffer: Option<u32>) -> TcpStream {
 }
 
 async fn read_to_end(mut socket: TcpStream) {
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).await.unwrap();
-    assert!(answer.ends_with(b"0\r\n\r\n"), "the stream is whole");
+    let mut response = Vec::new();
+    socket.read_to_end(&mut response).await.unwrap();
+    assert!(response.ends_with(b"0\r\n\r\n"), "the stream is complete");
 }
 
-/// Chunks that are all ready at once.
+/// Chunks that are ready at once.
 fn ready(chunk: &'static [u8], count: usize) -> Body {
     let chunks = stream::iter(0..count);
     let chunks = chunks.map(move |_| Ok::<_, Infallible>(Bytes::from_static(chunk)));
@@ -107,73 +107,73 @@ fn slow(count: usize) -> Body {
 }
 
 #[tokio::test]
-async fn a_reader_that_rests_is_seen_behind_small_buffers() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, Some(SMALL), || ready(&[b'x'; 16 * 1024], 256)).await;
-    let socket = ask(address, Some(SMALL)).await;
+async fn a_pausing_reader_is_a_client_wait_with_small_buffers() {
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, Some(SMALL), || ready(&[b'x'; 16 * 1024], 256)).await;
+    let socket = request(address, Some(SMALL)).await;
     sleep(REST).await;
     read_to_end(socket).await;
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(REST * 9 / 10 <= client, "{client:?}");
     assert!(upstream < client / 2, "upstream {upstream:?}, client {client:?}");
 }
 
 #[tokio::test]
-async fn a_reader_is_not_blamed_for_a_slow_upstream() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || slow(10)).await;
-    read_to_end(ask(address, None).await).await;
-    bench.ended(1).await;
+async fn a_slow_upstream_is_not_a_client_wait() {
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || slow(10)).await;
+    read_to_end(request(address, None).await).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(Duration::from_millis(200) <= upstream, "{upstream:?}");
     assert!(client < upstream / 2, "upstream {upstream:?}, client {client:?}");
 }
 
 #[tokio::test]
-async fn both_are_told_apart_over_one_socket() {
-    let bench = Bench::in_real_time();
+async fn upstream_and_client_waits_are_separate() {
+    let fixture = Fixture::in_real_time();
     let body = || {
         let (first, then) = (slow(10), ready(&[b'x'; 16 * 1024], 256));
         Body::from_stream(first.into_data_stream().chain(then.into_data_stream()))
     };
-    let address = serve(&bench, Some(SMALL), body).await;
-    let socket = ask(address, Some(SMALL)).await;
+    let address = serve(&fixture, Some(SMALL), body).await;
+    let socket = request(address, Some(SMALL)).await;
     sleep(Duration::from_millis(200) + REST).await;
     read_to_end(socket).await;
-    bench.ended(1).await;
+    fixture.ended(1).await;
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_RESPONSE);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_RESPONSE);
     assert!(Duration::from_millis(200) <= upstream, "{upstream:?}");
-    // The ten sleeps may take longer than they were asked to, and the reader's rest is shorter by as much.
+    // The ten sleeps may take longer, which shortens the client wait.
     let rest = Duration::from_millis(500).saturating_sub(upstream);
     assert!(rest * 8 / 10 <= client, "upstream {upstream:?}, client {client:?}");
 }
 
 #[tokio::test]
-async fn a_stream_that_fits_the_buffers_hides_its_reader() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || ready(&[b'x'; 256], 256)).await;
-    let socket = ask(address, None).await;
-    bench.ended(1).await;
-    let Waits { client, .. } = waits(&bench, &catalog::STREAM_RESPONSE);
+async fn a_stream_that_fits_the_buffers_hides_a_slow_reader() {
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || ready(&[b'x'; 256], 256)).await;
+    let socket = request(address, None).await;
+    fixture.ended(1).await;
+    let Waits { client, .. } = waits(&fixture, &catalog::STREAM_RESPONSE);
     sleep(REST).await;
     read_to_end(socket).await;
-    assert!(client < REST / 2, "it was over before anybody read it, after {client:?}");
+    assert!(client < REST / 2, "it ended before it was read, after {client:?}");
 }
 
 #[tokio::test]
-async fn a_reader_of_a_backend_that_rests_between_chunks_is_seen() {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, None, || slow(5)).await;
-    let call = Call::backend("openai", "small").with_engine(&bench.engine);
-    let mut request = bench.engine.start_request("/x");
+async fn a_pausing_reader_of_a_backend_is_a_client_wait() {
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, None, || slow(5)).await;
+    let backend = fixture.backend();
+    let mut request = fixture.engine.start_request("/x");
     let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
     let reads = async {
         let asked = reqwest::Client::new().get(format!("http://{address}/"));
-        let mut response = call.send(asked).await.unwrap();
+        let mut response = backend.send(asked).await.unwrap();
         assert!(response.chunk().await.unwrap().is_some());
         sleep(REST).await;
         while response.chunk().await.unwrap().is_some() {}
@@ -181,21 +181,23 @@ async fn a_reader_of_a_backend_that_rests_between_chunks_is_seen() {
     reads.instrument(span).await;
     request.end(Outcome::Ok);
 
-    let Waits { upstream, client } = waits(&bench, &catalog::STREAM_BACKEND);
+    let Waits { upstream, client } = waits(&fixture, &catalog::STREAM_BACKEND);
     assert!(REST <= client, "{client:?}");
     assert!(Duration::from_millis(15) <= upstream, "{upstream:?}");
     assert!(upstream < client, "upstream {upstream:?}, client {client:?}");
 }
 
-/// Reads a stream of 8 MiB steadily, 64 KiB every 10 ms. Returns how long that took, and for how long it was seen to hold the stream up.
+/// Reads a stream of 8 MiB steadily, 64 KiB every 10 ms.
+///
+/// Returns the time this took and the measured client wait.
 async fn read_steadily(
     send_buffer: Option<u32>,
     receive_buffer: Option<u32>,
 ) -> (Duration, Duration) {
-    let bench = Bench::in_real_time();
-    let address = serve(&bench, send_buffer, || ready(&[b'x'; 16 * 1024], 512)).await;
-    let began = bench.engine.clock().now();
-    let mut socket = ask(address, receive_buffer).await;
+    let fixture = Fixture::in_real_time();
+    let address = serve(&fixture, send_buffer, || ready(&[b'x'; 16 * 1024], 512)).await;
+    let began = fixture.engine.clock().now();
+    let mut socket = request(address, receive_buffer).await;
     let mut read = vec![0; 64 * 1024];
     let mut length = 1;
     while 0 < length {
@@ -209,29 +211,29 @@ async fn read_steadily(
             length += more;
         }
     }
-    let took = bench.engine.clock().since(began).into();
-    bench.ended(1).await;
-    (took, waits(&bench, &catalog::STREAM_RESPONSE).client)
+    let took = fixture.engine.clock().since(began).into();
+    fixture.ended(1).await;
+    (took, waits(&fixture, &catalog::STREAM_RESPONSE).client)
 }
 
 #[tokio::test]
-async fn a_steady_slow_reader_is_seen_but_for_what_buffers_hide() {
+async fn buffers_hide_part_of_a_steady_slow_reader() {
     let (took, seen) = read_steadily(None, None).await;
     let hidden_by_default = took.saturating_sub(seen);
-    println!("default buffers: read in {took:?}, seen to hold it up for {seen:?}");
+    println!("default buffers: read in {took:?}, client wait {seen:?}");
     let (took, seen) = read_steadily(Some(SMALL), Some(SMALL)).await;
-    println!("small buffers: read in {took:?}, seen to hold it up for {seen:?}");
+    println!("small buffers: read in {took:?}, client wait {seen:?}");
     assert!(took * 3 / 4 < seen && seen < took, "{seen:?} of {took:?}");
     assert!(took.saturating_sub(seen) < hidden_by_default, "{hidden_by_default:?} by default");
 }
 
-/// Returns how many bytes a stream hands over to a reader that reads nothing, until it is not asked for more.
+/// Returns the bytes handed over to a reader that reads nothing, until polling stops.
 async fn hidden(
     chunk: &'static [u8],
     send_buffer: Option<u32>,
     receive_buffer: Option<u32>,
 ) -> u64 {
-    let bench = Bench::in_real_time();
+    let fixture = Fixture::in_real_time();
     let handed_over = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&handed_over);
     let body = move || {
@@ -241,8 +243,8 @@ async fn hidden(
             Ok::<_, Infallible>(Bytes::from_static(chunk))
         }))
     };
-    let address = serve(&bench, send_buffer, body).await;
-    let _unread = ask(address, receive_buffer).await;
+    let address = serve(&fixture, send_buffer, body).await;
+    let _unread = request(address, receive_buffer).await;
     let mut before = 0;
     loop {
         sleep(REST).await;
@@ -254,10 +256,10 @@ async fn hidden(
     }
 }
 
-/// Prints the table that the crate's documentation has, with `--nocapture`.
+/// Prints the table of the crate docs, with `--nocapture`.
 #[tokio::test]
 async fn small_buffers_hide_less_of_a_slow_reader() {
-    println!("chunks of | the system's buffers | a small send buffer | both small");
+    println!("chunks of | default buffers | small send buffer | both small");
     for (name, chunk) in [("256 B", &[b'x'; 256][..]), ("16 KiB", &[b'x'; 16 * 1024])] {
         let system = hidden(chunk, None, None).await;
         let small = hidden(chunk, Some(SMALL), None).await;

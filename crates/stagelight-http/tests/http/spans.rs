@@ -1,4 +1,4 @@
-//! The request's span: its fields, its parent, and what runs inside it.
+//! The request's span: its fields, its parent, and the code that runs inside it.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -10,9 +10,9 @@ use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 use tracing::{Span, field::Empty};
 
-use crate::support::{Bench, answer, get, poll};
+use crate::support::{Fixture, get, poll, respond};
 
-/// Writes down which headers it is shown.
+/// Writes an event with the trace headers.
 #[derive(Debug)]
 struct Headers;
 
@@ -27,8 +27,8 @@ impl Propagator for Headers {
 }
 
 #[tokio::test]
-async fn the_span_says_what_the_conventions_ask() {
-    let bench = Bench::new();
+async fn the_span_has_the_fields_of_the_conventions() {
+    let fixture = Fixture::new();
     let mut request = get();
     *request.uri_mut() = "/users/7?token=secret".parse().unwrap();
     request.headers_mut().insert("host", HeaderValue::from_static("api.example.com:8080"));
@@ -36,9 +36,9 @@ async fn the_span_says_what_the_conventions_ask() {
     request.headers_mut().insert("x-request-id", HeaderValue::from_static("abc-1"));
     let mut response = Response::new(ScriptedBody::new());
     *response.status_mut() = StatusCode::BAD_GATEWAY;
-    drop(answer(bench.layer(), request, response).await);
+    drop(respond(fixture.layer(), request, response).await);
 
-    let span = bench.spans.the("http.request");
+    let span = fixture.spans.the("http.request");
     let fields = span.fields.iter().map(|(name, value)| format!("{name}={value}"));
     assert_eq!(
         fields.collect::<Vec<_>>(),
@@ -65,14 +65,14 @@ async fn the_span_says_what_the_conventions_ask() {
 }
 
 #[tokio::test]
-async fn success_and_the_clients_errors_leave_the_spans_status_unset() {
+async fn success_and_client_errors_leave_the_span_status_unset() {
     for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
-        let bench = Bench::new();
+        let fixture = Fixture::new();
         let mut response = Response::new(ScriptedBody::new());
         *response.status_mut() = status;
-        drop(answer(bench.layer(), get(), response).await);
+        drop(respond(fixture.layer(), get(), response).await);
 
-        let span = bench.spans.the("http.request");
+        let span = fixture.spans.the("http.request");
         assert_eq!(span.field("outcome"), "ok");
         assert!(!span.fields.contains_key("otel.status_code"), "{status}");
         assert!(!span.fields.contains_key("error.type"), "{status}");
@@ -80,10 +80,10 @@ async fn success_and_the_clients_errors_leave_the_spans_status_unset() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_is_no_error() {
-    let bench = Bench::new();
-    drop(answer(bench.layer(), get(), Response::new(ScriptedBody::new().data("a"))).await);
-    let span = bench.spans.the("http.request");
+async fn a_cancelled_request_is_not_an_error() {
+    let fixture = Fixture::new();
+    drop(respond(fixture.layer(), get(), Response::new(ScriptedBody::new().data("a"))).await);
+    let span = fixture.spans.the("http.request");
     assert_eq!(span.field("outcome"), "cancelled");
     assert!(!span.fields.contains_key("otel.status_code"));
     assert!(span.is_closed);
@@ -91,7 +91,7 @@ async fn a_cancelled_request_is_no_error() {
 
 #[tokio::test]
 async fn handler_and_body_run_inside_the_span() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let handler = tower::service_fn(|_: Request<RequestBody<ScriptedBody>>| {
         tracing::info!(target: "in call", "seen");
         async {
@@ -101,33 +101,33 @@ async fn handler_and_body_run_inside_the_span() {
             Ok::<_, Infallible>(Response::new(body))
         }
     });
-    let response = bench.layer().layer(handler).oneshot(get()).await.unwrap();
+    let response = fixture.layer().layer(handler).oneshot(get()).await.unwrap();
     poll(response.into_body(), 1, || ());
     for place in ["in call", "in future", "in body"] {
-        assert_eq!(bench.spans.the(place).parent.as_deref(), Some("http.request"), "{place}");
+        assert_eq!(fixture.spans.the(place).parent.as_deref(), Some("http.request"), "{place}");
     }
 }
 
 #[tokio::test]
-async fn the_span_is_let_go_at_the_last_byte_not_with_the_body() {
-    let bench = Bench::new();
+async fn the_span_closes_at_the_last_byte() {
+    let fixture = Fixture::new();
     let body = ScriptedBody::new().data("a");
-    let response = answer(bench.layer(), get(), Response::new(body)).await;
-    poll(response.into_body(), 1, || assert!(bench.spans.the("http.request").is_closed));
+    let response = respond(fixture.layer(), get(), Response::new(body)).await;
+    poll(response.into_body(), 1, || assert!(fixture.spans.the("http.request").is_closed));
 }
 
 #[tokio::test]
-async fn the_callers_trace_is_adopted_before_the_span_is_entered() {
-    let bench = Bench::new();
-    assert!(bench.engine.set_propagator(Arc::new(Headers)));
+async fn the_remote_trace_is_adopted_before_the_span_is_entered() {
+    let fixture = Fixture::new();
+    assert!(fixture.engine.set_propagator(Arc::new(Headers)));
     let mut request = get();
     let headers = request.headers_mut();
     headers.insert("traceparent", HeaderValue::from_static("00-1-2-01"));
     headers.insert("tracestate", HeaderValue::from_static("a=1"));
     headers.append("tracestate", HeaderValue::from_static("b=2"));
-    drop(answer(bench.layer(), request, Response::new(ScriptedBody::new())).await);
+    drop(respond(fixture.layer(), request, Response::new(ScriptedBody::new())).await);
 
-    let adopted = bench.spans.the("adopted");
+    let adopted = fixture.spans.the("adopted");
     assert_eq!(adopted.parent, None);
     assert_eq!(adopted.field("span"), "http.request");
     assert_eq!(adopted.field("caller"), "00-1-2-01");
@@ -135,16 +135,16 @@ async fn the_callers_trace_is_adopted_before_the_span_is_entered() {
 }
 
 #[tokio::test]
-async fn stages_of_the_handler_are_the_requests() {
-    let bench = Bench::new();
-    let pass = bench.pass(4);
+async fn stages_of_the_handler_belong_to_the_request() {
+    let fixture = Fixture::new();
+    let pass = fixture.pass(4);
     let mut pass = Some(pass);
     let handler = tower::service_fn(move |_| {
         let stage = tracing::info_span!("parse", stage = "request_parsing", error.type = Empty);
         stage.in_scope(|| pass.take().unwrap()());
         std::future::ready(Ok::<_, Infallible>(Response::new(ScriptedBody::new())))
     });
-    drop(bench.layer().layer(handler).oneshot(get()).await.unwrap());
-    assert_eq!(bench.the_request(), "ok 200 - 4ms 0B");
-    assert_eq!(bench.stages(), ["request_parsing - 4ms 4ms"]);
+    drop(fixture.layer().layer(handler).oneshot(get()).await.unwrap());
+    assert_eq!(fixture.the_request(), "ok 200 - 4ms 0B");
+    assert_eq!(fixture.stages(), ["request_parsing - 4ms 4ms"]);
 }

@@ -1,4 +1,4 @@
-//! Who held a stream up: scripted bodies and clients, and a clock that stands still.
+//! Waits of streams, with scripted bodies and clients and a manual clock.
 
 use std::{
     io,
@@ -14,73 +14,73 @@ use http::{HeaderMap, Method, Response, StatusCode, Uri, Version, header::CONTEN
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use stagelight_core::{
-    Outcome, Point, Series,
+    Point, Series,
     catalog::{self, Family, Label},
 };
 use stagelight_http::{
-    ResponseBody, StageBodyExt, StageStreamExt, client::Answer, client::Call, stage_span,
+    StageBodyExt, StageSpan, StageStreamExt, TrackedBody, client::ClientResponse, stage_span,
 };
 use stagelight_testing::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 
-use crate::support::{Bench, get};
+use crate::support::{Fixture, get};
 
-/// What a client does.
+/// A step of a client.
 enum Step {
-    /// Asks once, whether something is ready or not.
-    Ask,
-    /// Asks for nothing for so many milliseconds.
-    Rest(u64),
+    /// Polls once.
+    Poll,
+    /// Does not poll for this number of milliseconds.
+    Wait(u64),
 }
 
-use Step::{Ask, Rest};
+use Step::{Poll, Wait};
 
 /// Plays a client's script on a body, and drops it.
-fn play<B: Body>(bench: &Bench, body: B, script: impl IntoIterator<Item = Step>) {
+fn play<B: Body>(fixture: &Fixture, body: B, script: impl IntoIterator<Item = Step>) {
     let mut body = pin!(body);
     let mut cx = Context::from_waker(Waker::noop());
     for step in script {
         match step {
-            Ask => drop(body.as_mut().poll_frame(&mut cx)),
-            Rest(millis) => bench.time.advance(Duration::from_millis(millis)),
+            Poll => drop(body.as_mut().poll_frame(&mut cx)),
+            Wait(millis) => fixture.time.advance(Duration::from_millis(millis)),
         }
     }
 }
 
-/// Serves a request that is answered after 7 ms.
-async fn respond<B>(bench: &Bench, response: Response<B>) -> Response<ResponseBody<B>>
+/// Serves a request with a response after 7 ms.
+async fn respond<B>(fixture: &Fixture, response: Response<B>) -> Response<TrackedBody<B>>
 where
     B: Body<Data = Bytes, Error: 'static>,
 {
-    let mut response = Some((response, bench.pass(7)));
+    let mut response = Some((response, fixture.pass(7)));
     let handler = tower::service_fn(move |_| {
         let (response, pass) = response.take().expect("one request");
         pass();
         std::future::ready(Ok::<_, BoxError>(response))
     });
-    bench.layer().layer(handler).oneshot(get()).await.expect("the handler does not fail")
+    fixture.layer().layer(handler).oneshot(get()).await.expect("the handler does not fail")
 }
 
-/// Serves a stream with this script to a client with that one.
+/// Checks the measured stream of these two scripts.
 #[track_caller]
-fn served(
-    upstream: impl FnOnce(&Bench) -> ScriptedBody,
+fn check(
+    upstream: impl FnOnce(&Fixture) -> ScriptedBody,
     client: impl IntoIterator<Item = Step>,
     expected: &str,
 ) {
-    let bench = Bench::new();
-    let script = upstream(&bench).hiding_its_end().map_err(BoxError::from);
-    let response = respond(&bench, Response::new(script)).now_or_never();
-    play(&bench, response.expect("the handler is ready").into_body(), client);
-    assert_eq!(the_stream(&bench, &catalog::STREAM_RESPONSE), expected);
+    let fixture = Fixture::new();
+    let script = upstream(&fixture).hiding_its_end().map_err(BoxError::from);
+    let response = respond(&fixture, Response::new(script)).now_or_never();
+    play(&fixture, response.expect("the handler is ready").into_body(), client);
+    assert_eq!(the_stream(&fixture, &catalog::STREAM_RESPONSE), expected);
 }
 
-/// Returns the only stream of a family, in milliseconds, with `-` for what was not recorded.
+/// Returns the only stream of a family in milliseconds, with `-` for missing values.
 #[track_caller]
-fn the_stream(bench: &Bench, family: &'static Family) -> String {
-    let all = bench.series(family);
-    let [series] = &all[..] else { panic!("not one series of streams: {all:#?}") };
+fn the_stream(fixture: &Fixture, family: &'static Family) -> String {
+    let all = fixture.series(family);
+    let [series] = &all[..] else { panic!("expected one series: {all:#?}") };
     let number = |position| known(series, position).map_or("-".to_owned(), |it| it.to_string());
     let millis = |position| {
         let nanos = known(series, position);
@@ -106,7 +106,7 @@ fn the_stream(bench: &Bench, family: &'static Family) -> String {
     )
 }
 
-/// Returns the value at a position if there is one.
+/// Returns the value at a position, if recorded.
 #[track_caller]
 fn known(series: &Series, position: usize) -> Option<u64> {
     let histogram = series.histogram(position).expect("it is a histogram");
@@ -115,133 +115,132 @@ fn known(series: &Series, position: usize) -> Option<u64> {
 }
 
 #[test]
-fn a_slow_upstream_is_told_from_pending_polls() {
-    served(
+fn pending_polls_are_upstream_waits() {
+    check(
         |_| ScriptedBody::new().pending().data("ab").pending().pending().data("c"),
-        [Ask, Rest(10), Ask, Ask, Rest(30), Ask, Rest(5), Ask, Ask],
+        [Poll, Wait(10), Poll, Poll, Wait(30), Poll, Wait(5), Poll, Poll],
         "2 chunks 3 bytes, first 7 17, gaps 35 35, upstream 45 client 0",
     );
 }
 
 #[test]
-fn a_slow_client_is_told_from_missing_polls() {
-    served(
+fn missing_polls_are_client_waits() {
+    check(
         |_| ScriptedBody::new().data("ab").data("c").data("d"),
-        [Rest(2), Ask, Rest(10), Ask, Rest(30), Ask, Ask],
+        [Wait(2), Poll, Wait(10), Poll, Wait(30), Poll, Poll],
         "3 chunks 4 bytes, first 7 9, gaps 30 20, upstream 0 client 42",
     );
 }
 
 #[test]
-fn both_are_told_apart_in_one_stream() {
-    served(
+fn upstream_and_client_waits_are_separate() {
+    check(
         |_| ScriptedBody::new().pending().data("ab").data("c").pending().data("d"),
-        // Asks and waits 20, gets one and rests 3, gets one and rests 4, asks and waits 50, gets one and rests 6.
-        [Ask, Rest(20), Ask, Rest(3), Ask, Rest(4), Ask, Rest(50), Ask, Rest(6), Ask],
+        [Poll, Wait(20), Poll, Wait(3), Poll, Wait(4), Poll, Wait(50), Poll, Wait(6), Poll],
         "3 chunks 4 bytes, first 7 27, gaps 54 28.5, upstream 70 client 13",
     );
 }
 
 #[test]
-fn work_on_a_chunk_within_the_poll_is_upstreams() {
-    served(
-        |bench| ScriptedBody::new().run(bench.pass(8)).data("ab").run(bench.pass(1)),
-        [Ask, Rest(2), Ask],
+fn time_inside_a_poll_is_an_upstream_wait() {
+    check(
+        |fixture| ScriptedBody::new().run(fixture.pass(8)).data("ab").run(fixture.pass(1)),
+        [Poll, Wait(2), Poll],
         "1 chunks 2 bytes, first 7 15, gaps - -, upstream 9 client 2",
     );
 }
 
 #[test]
-fn trailers_and_empty_frames_are_no_chunks() {
-    served(
+fn trailers_and_empty_frames_are_not_chunks() {
+    check(
         |_| ScriptedBody::new().data("").data("ab").trailers([("x-sum", "1")]),
-        [Ask, Rest(2), Ask, Rest(3), Ask],
+        [Poll, Wait(2), Poll, Wait(3), Poll],
         "1 chunks 2 bytes, first 7 9, gaps - -, upstream 0 client 5",
     );
 }
 
 #[test]
-fn a_stream_without_a_chunk_has_no_first_one() {
-    served(
+fn a_stream_without_chunks_has_no_first_chunk() {
+    check(
         |_| ScriptedBody::new().pending(),
-        [Ask, Rest(4), Ask],
+        [Poll, Wait(4), Poll],
         "0 chunks 0 bytes, first 7 -, gaps - -, upstream 4 client 0",
     );
 }
 
 #[test]
-fn a_client_that_leaves_while_it_waits_has_waited_for_upstream() {
-    served(
+fn a_drop_after_pending_ends_an_upstream_wait() {
+    check(
         |_| ScriptedBody::new().data("ab").pending(),
-        [Ask, Rest(2), Ask, Rest(40)],
+        [Poll, Wait(2), Poll, Wait(40)],
         "1 chunks 2 bytes, first 7 7, gaps - -, upstream 40 client 2, cancelled",
     );
 }
 
 #[test]
-fn a_client_that_leaves_without_asking_has_kept_upstream_waiting() {
-    served(
+fn a_drop_after_a_chunk_ends_a_client_wait() {
+    check(
         |_| ScriptedBody::new().data("ab").data("c"),
-        [Ask, Rest(40)],
+        [Poll, Wait(40)],
         "1 chunks 2 bytes, first 7 7, gaps - -, upstream 0 client 40, cancelled",
     );
 }
 
 #[test]
-fn a_time_limit_is_told_from_other_errors() {
-    served(
+fn only_timeouts_count_as_timed_out() {
+    check(
         |_| ScriptedBody::new().pending().error_caused_by("late", io::ErrorKind::TimedOut),
-        [Ask, Rest(9), Ask],
+        [Poll, Wait(9), Poll],
         "0 chunks 0 bytes, first 7 -, gaps - -, upstream 9 client 0, timed out",
     );
-    served(
+    check(
         |_| ScriptedBody::new().pending().error("reset"),
-        [Ask, Rest(9), Ask],
+        [Poll, Wait(9), Poll],
         "0 chunks 0 bytes, first 7 -, gaps - -, upstream 9 client 0",
     );
 }
 
 #[test]
-fn a_panic_ends_a_stream_too() {
-    let bench = Bench::new();
-    let script = ScriptedBody::new().data("ab").run(bench.pass(3)).panic("oh no");
-    let response = respond(&bench, Response::new(script.hiding_its_end()));
+fn a_panic_ends_a_stream() {
+    let fixture = Fixture::new();
+    let script = ScriptedBody::new().data("ab").run(fixture.pass(3)).panic("oh no");
+    let response = respond(&fixture, Response::new(script.hiding_its_end()));
     let body = response.now_or_never().unwrap().into_body();
-    let played = catch_unwind(AssertUnwindSafe(|| play(&bench, body, [Ask, Ask])));
+    let played = catch_unwind(AssertUnwindSafe(|| play(&fixture, body, [Poll, Poll])));
     assert!(played.is_err());
     assert_eq!(
-        the_stream(&bench, &catalog::STREAM_RESPONSE),
+        the_stream(&fixture, &catalog::STREAM_RESPONSE),
         "1 chunks 2 bytes, first 7 7, gaps - -, upstream 3 client 0"
     );
 }
 
 #[test]
 fn streams_of_one_endpoint_add_up() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for wait in [10, 20] {
         let script = ScriptedBody::new().pending().data("ab").hiding_its_end();
-        let response = respond(&bench, Response::new(script));
+        let response = respond(&fixture, Response::new(script));
         let body = response.now_or_never().unwrap().into_body();
-        play(&bench, body, [Ask, Rest(wait), Ask, Ask]);
+        play(&fixture, body, [Poll, Wait(wait), Poll, Poll]);
     }
-    let streams = bench.series(&catalog::STREAM_RESPONSE);
+    let streams = fixture.series(&catalog::STREAM_RESPONSE);
     assert_eq!(streams.len(), 1);
     assert_eq!(streams[0].value(Label::Endpoint), "/x");
     let upstream = streams[0].histogram(catalog::STREAM_WAIT_UPSTREAM).unwrap();
     assert_eq!((upstream.count(), upstream.recorded_sum()), (2, 30_000_000));
 }
 
-/// Returns whether a response is measured as a stream.
+/// Returns `true` if a response is measured as a stream.
 fn is_stream(content_type: &'static str, body: ScriptedBody) -> bool {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let response = Response::builder().header(CONTENT_TYPE, content_type).body(body).unwrap();
-    let response = respond(&bench, response).now_or_never().unwrap();
-    play(&bench, response.into_body(), [Ask, Ask]);
-    !bench.series(&catalog::STREAM_RESPONSE).is_empty()
+    let response = respond(&fixture, response).now_or_never().unwrap();
+    play(&fixture, response.into_body(), [Poll, Poll]);
+    !fixture.series(&catalog::STREAM_RESPONSE).is_empty()
 }
 
 #[test]
-fn an_answer_in_one_piece_is_no_stream() {
+fn unknown_length_or_event_stream_make_a_stream() {
     let unknown = || ScriptedBody::new().data("ab").hiding_its_end();
     let known = || ScriptedBody::new().data("ab");
     assert!(!is_stream("application/json", known()));
@@ -252,122 +251,114 @@ fn an_answer_in_one_piece_is_no_stream() {
 }
 
 #[test]
-fn a_content_length_makes_an_answer_whole() {
-    let bench = Bench::new();
+fn a_response_with_a_content_length_is_not_a_stream() {
+    let fixture = Fixture::new();
     let body = ScriptedBody::new().data("ab").hiding_its_end();
     let response = Response::builder().header("content-length", "2").body(body).unwrap();
-    let response = respond(&bench, response).now_or_never().unwrap();
-    play(&bench, response.into_body(), [Ask]);
-    assert!(bench.series(&catalog::STREAM_RESPONSE).is_empty());
+    let response = respond(&fixture, response).now_or_never().unwrap();
+    play(&fixture, response.into_body(), [Poll]);
+    assert!(fixture.series(&catalog::STREAM_RESPONSE).is_empty());
 }
 
-/// Runs `work` within a request.
-fn in_request<R>(bench: &Bench, work: impl FnOnce() -> R) -> R {
-    let mut request = bench.engine.start_request("/x");
-    let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
-    let result = span.in_scope(work);
-    request.end(Outcome::Ok);
-    result
-}
-
-/// A call whose head arrives after 4 ms.
-fn answered(bench: &Bench) -> Answer {
-    let call = Call::backend("openai", "small").with_engine(&bench.engine);
+/// A call with a response head after 4 ms.
+fn responded(fixture: &Fixture) -> ClientResponse {
     let uri = Uri::from_static("https://api.example.com/v1/chat");
-    let exchange = call.begin(&mut HeaderMap::new(), &Method::POST, &uri);
-    bench.time.advance(Duration::from_millis(4));
-    exchange.head(StatusCode::OK, Version::HTTP_2)
+    let request = fixture.backend().start(&mut HeaderMap::new(), &Method::POST, &uri);
+    fixture.time.advance(Duration::from_millis(4));
+    request.response_head(StatusCode::OK, Version::HTTP_2)
 }
 
 #[test]
-fn a_backends_stream_is_measured_by_provider_model_and_endpoint() {
-    let bench = Bench::new();
-    in_request(&bench, || {
+fn a_backend_stream_has_provider_model_and_endpoint() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
         let script = ScriptedBody::new().pending().data("ab").data("c").hiding_its_end();
-        let answer = answered(&bench);
-        bench.time.advance(Duration::from_millis(1));
-        play(&bench, answer.body(script), [Ask, Rest(20), Ask, Rest(3), Ask, Ask]);
+        let response = responded(&fixture);
+        fixture.time.advance(Duration::from_millis(1));
+        play(&fixture, response.body(script), [Poll, Wait(20), Poll, Wait(3), Poll, Poll]);
     });
     assert_eq!(
-        the_stream(&bench, &catalog::STREAM_BACKEND),
+        the_stream(&fixture, &catalog::STREAM_BACKEND),
         "2 chunks 3 bytes, first 4 25, gaps 3 3, upstream 20 client 4"
     );
-    let streams = bench.series(&catalog::STREAM_BACKEND);
+    let streams = fixture.series(&catalog::STREAM_BACKEND);
     let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| streams[0].value(it));
     assert_eq!(labels, ["openai", "small", "/x"]);
-    let stage = &bench.series(&catalog::BACKEND)[0];
+    let stage = &fixture.series(&catalog::BACKEND)[0];
     let duration = stage.histogram(catalog::STREAMING_DURATION).unwrap().recorded_sum();
     assert_eq!(duration, 24_000_000, "both waits are the stage's time");
 }
 
 #[test]
-fn a_backends_stream_may_end_after_its_request() {
-    let bench = Bench::new();
+fn a_backend_stream_can_outlive_its_request() {
+    let fixture = Fixture::new();
     let script = ScriptedBody::new().data("ab").hiding_its_end();
-    let body = in_request(&bench, || answered(&bench).body(script));
-    play(&bench, body, [Ask, Rest(5)]);
+    let body = fixture.in_request(|| responded(&fixture).body(script));
+    play(&fixture, body, [Poll, Wait(5)]);
     assert_eq!(
-        the_stream(&bench, &catalog::STREAM_BACKEND),
+        the_stream(&fixture, &catalog::STREAM_BACKEND),
         "1 chunks 2 bytes, first 4 4, gaps - -, upstream 0 client 5, cancelled"
     );
-    assert_eq!(bench.series(&catalog::STREAM_BACKEND)[0].value(Label::Endpoint), "/x");
+    assert_eq!(fixture.series(&catalog::STREAM_BACKEND)[0].value(Label::Endpoint), "/x");
 }
 
 #[test]
-fn a_backends_answer_in_one_piece_or_never_read_is_no_stream() {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        play(&bench, answered(&bench).body(ScriptedBody::new().data("ab")), [Ask]);
-        drop(answered(&bench));
+fn a_backend_response_of_known_length_is_not_a_stream() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        play(&fixture, responded(&fixture).body(ScriptedBody::new().data("ab")), [Poll]);
+        drop(responded(&fixture));
     });
-    assert!(bench.series(&catalog::STREAM_BACKEND).is_empty());
+    assert!(fixture.series(&catalog::STREAM_BACKEND).is_empty());
 }
 
 #[test]
-fn a_body_in_the_stage_is_a_backends_stream() {
-    let bench = Bench::new();
-    in_request(&bench, || {
+fn a_body_in_stream_processing_is_a_backend_stream() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
         let stage = stage_span!("stream_processing", provider = "openai", model = "small");
         let script = ScriptedBody::new().pending().data("ab").hiding_its_end();
-        let body = script.in_stage(stage).with_engine(&bench.engine);
-        play(&bench, body, [Ask, Rest(20), Ask, Rest(3), Ask]);
+        let body = script.in_stage(StageSpan::from(stage).engine(&fixture.engine));
+        play(&fixture, body, [Poll, Wait(20), Poll, Wait(3), Poll]);
     });
     assert_eq!(
-        the_stream(&bench, &catalog::STREAM_BACKEND),
+        the_stream(&fixture, &catalog::STREAM_BACKEND),
         "1 chunks 2 bytes, first - -, gaps - -, upstream 20 client 3"
     );
 }
 
 #[test]
-fn a_stream_in_the_stage_is_a_backends_stream_of_items() {
-    let bench = Bench::new();
-    in_request(&bench, || {
-        let (time, limit) = (bench.time.clone(), io::Error::from(io::ErrorKind::TimedOut));
+fn a_stream_in_stream_processing_is_a_backend_stream() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let (time, limit) = (fixture.time.clone(), io::Error::from(io::ErrorKind::TimedOut));
         let items = stream::iter([Ok(1), Ok(2), Err(limit)]).inspect(move |_| {
             time.advance(Duration::from_millis(6));
         });
-        let items = items.try_in_stage("stream_processing").with_engine(&bench.engine);
+        let stage = StageSpan::from("stream_processing").engine(&fixture.engine);
+        let items = items.try_in_stage(stage);
         let mut items = pin!(items);
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..3 {
             assert!(items.as_mut().poll_next(&mut cx).is_ready());
-            bench.time.advance(Duration::from_millis(1));
+            fixture.time.advance(Duration::from_millis(1));
         }
     });
     assert_eq!(
-        the_stream(&bench, &catalog::STREAM_BACKEND),
+        the_stream(&fixture, &catalog::STREAM_BACKEND),
         "2 chunks - bytes, first - -, gaps 7 7, upstream 18 client 2, timed out"
     );
-    let streams = bench.series(&catalog::STREAM_BACKEND);
+    let streams = fixture.series(&catalog::STREAM_BACKEND);
     assert_eq!(streams[0].value(Label::Provider), "unknown");
 }
 
 #[test]
-fn other_stages_are_no_streams_of_backends() {
-    let bench = Bench::new();
-    in_request(&bench, || {
+fn other_stages_are_not_backend_streams() {
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
         let script = ScriptedBody::new().data("ab").hiding_its_end();
-        play(&bench, script.in_stage("render").with_engine(&bench.engine), [Ask, Ask]);
+        let stage = StageSpan::from("render").engine(&fixture.engine);
+        play(&fixture, script.in_stage(stage), [Poll, Poll]);
     });
-    assert!(bench.series(&catalog::STREAM_BACKEND).is_empty());
+    assert!(fixture.series(&catalog::STREAM_BACKEND).is_empty());
 }

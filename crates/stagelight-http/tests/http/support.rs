@@ -1,4 +1,4 @@
-//! An engine whose time stands still, the spans that it measures, and what it measured.
+//! The test fixture: an engine with a manual clock, and a recorder of spans.
 
 use std::{
     collections::BTreeMap,
@@ -12,64 +12,68 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use stagelight_core::{
-    Clock, Engine, ManualClock, Point, Series,
+    Clock, Engine, ManualClock, Outcome, Point, Propagator, Series,
     catalog::{self, Family, Label},
 };
-use stagelight_http::{HttpLayer, ResponseBody};
+use stagelight_http::{HttpLayer, TrackedBody, client::Backend};
 use stagelight_testing::ScriptedBody;
 use stagelight_tracing::StageLayer;
 use tower::{BoxError, ServiceExt as _};
 use tower_layer::Layer as _;
 use tracing::{
-    Event, Subscriber,
+    Event, Span, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
 use tracing_subscriber::{Layer, layer::Context as LayerContext, prelude::*, registry::LookupSpan};
 
-/// All that a test needs. Spans are recorded on the test's thread while it is alive.
-pub(crate) struct Bench {
+/// An engine, its clock, and the spans and events of the test's thread.
+pub(crate) struct Fixture {
     pub(crate) engine: Engine,
     pub(crate) time: ManualClock,
     pub(crate) spans: Recorder,
     _subscriber: tracing::subscriber::DefaultGuard,
 }
 
-/// Writes an event and lets 1 ms pass when it is dropped.
+/// Writes an event and advances the clock by 1 ms when dropped.
 pub(crate) struct Dropped(pub(crate) ManualClock);
 
-/// Keeps what the subscriber saw.
+/// Writes the name of the current span as its trace context.
+#[derive(Debug)]
+pub(crate) struct SpanNames;
+
+/// A layer that keeps all spans and events.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     clock: Clock,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
-/// One span, or one event.
+/// A span or an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     id: Option<u64>,
     pub(crate) name: String,
-    /// The name of the span that it is in.
+    /// The name of the parent span.
     pub(crate) parent: Option<String>,
     pub(crate) fields: BTreeMap<String, String>,
-    /// From its creation to the last time that it was left: what an exported trace span shows.
+    /// From its creation to its last exit: the length of an exported span.
     pub(crate) length: Duration,
     pub(crate) is_closed: bool,
-    /// The names of the spans that were open when it was made.
+    /// The names of the spans that were open at its creation.
     pub(crate) beside: Vec<String>,
     created: stagelight_core::Ticks,
 }
 
-// === impl Bench ===
+// === impl Fixture ===
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let (clock, time) = Clock::manual();
         Self::with(Engine::with_clock(clock), time)
     }
 
-    /// For real servers, which need real time; `time` and `pass` do nothing.
+    /// For real servers, which need real time: `time` and `pass` have no effect.
     pub(crate) fn in_real_time() -> Self {
         Self::with(Engine::new(), Clock::manual().1)
     }
@@ -82,16 +86,29 @@ impl Bench {
     }
 
     pub(crate) fn layer(&self) -> HttpLayer {
-        HttpLayer::new(&self.engine).with_endpoint(|_| "/x")
+        HttpLayer::new(&self.engine).route(|_| "/x")
     }
 
-    /// An action for a script: `millis` pass.
+    pub(crate) fn backend(&self) -> Backend {
+        Backend::new("openai").model("small").engine(&self.engine)
+    }
+
+    /// Runs `work` in a request that lasts as long as `work`.
+    pub(crate) fn in_request<R>(&self, work: impl FnOnce() -> R) -> R {
+        let mut request = self.engine.start_request("/x");
+        let span = request.link(|| tracing::info_span!("http.request", stagelight.endpoint = "/x"));
+        let result = span.in_scope(work);
+        request.end(Outcome::Ok);
+        result
+    }
+
+    /// Returns a script action that advances the clock.
     pub(crate) fn pass(&self, millis: u64) -> impl FnOnce() + Send + Sync + 'static {
         let time = self.time.clone();
         move || time.advance(Duration::from_millis(millis))
     }
 
-    /// Waits until so many requests have ended; 10 s at most.
+    /// Waits at most 10 s until this number of requests has ended.
     pub(crate) async fn ended(&self, requests: u64) {
         for _ in 0..2000 {
             let ended: u64 = self.series(&catalog::REQUEST).iter().map(|it| count(it, 0)).sum();
@@ -100,49 +117,50 @@ impl Bench {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("not {requests} requests ended: {:#?}", self.series(&catalog::REQUEST));
+        panic!("expected {requests} ended requests: {:#?}", self.series(&catalog::REQUEST));
     }
 
-    /// Returns the one request that ended, as `outcome status error.type duration bytes`.
+    /// Returns the only ended request as `outcome status error.type duration bytes`.
     #[track_caller]
     pub(crate) fn the_request(&self) -> String {
         let requests = self.series(&catalog::REQUEST);
-        let exchanges = self.series(&catalog::HTTP_SERVER);
-        let ([request], [exchange]) = (&requests[..], &exchanges[..]) else {
-            panic!("not one request, but {requests:?} and {exchanges:?}")
+        let servers = self.series(&catalog::HTTP_SERVER);
+        let ([request], [server]) = (&requests[..], &servers[..]) else {
+            panic!("expected one request: {requests:?}, {servers:?}")
         };
-        assert_eq!((count(request, 0), count(exchange, 0)), (1, 1), "it ended once");
-        assert_eq!(sum(request, 0), sum(exchange, 0), "both are the time to the last byte");
+        assert_eq!((count(request, 0), count(server, 0)), (1, 1), "it ended once");
+        assert_eq!(sum(request, 0), sum(server, 0), "both are the time to the last byte");
         assert_eq!(self.active(), 0);
         format!(
             "{} {} {} {}ms {}B",
             request.value(Label::Outcome),
-            or_dash(exchange.value(Label::HttpResponseStatusCode)),
-            or_dash(exchange.value(Label::ErrorType)),
-            sum(exchange, 0) / 1_000_000,
-            sum(exchange, 2),
+            or_dash(server.value(Label::HttpResponseStatusCode)),
+            or_dash(server.value(Label::ErrorType)),
+            sum(server, 0) / 1_000_000,
+            sum(server, 2),
         )
     }
 
-    /// Returns the requests that ended, as `endpoint outcome status error.type bytes`, and how long they took in all.
+    /// Returns the ended requests as `endpoint outcome status error.type bytes`, and the sum of
+    /// their durations.
     pub(crate) fn requests(&self) -> (Vec<String>, Duration) {
         let requests = self.series(&catalog::REQUEST);
-        let exchanges = self.series(&catalog::HTTP_SERVER);
-        let written = requests.iter().zip(&exchanges).map(|(request, exchange)| {
+        let servers = self.series(&catalog::HTTP_SERVER);
+        let written = requests.iter().zip(&servers).map(|(request, server)| {
             format!(
                 "{} {} {} {} {}B",
                 request.value(Label::Endpoint),
                 request.value(Label::Outcome),
-                or_dash(exchange.value(Label::HttpResponseStatusCode)),
-                or_dash(exchange.value(Label::ErrorType)),
-                sum(exchange, 2),
+                or_dash(server.value(Label::HttpResponseStatusCode)),
+                or_dash(server.value(Label::ErrorType)),
+                sum(server, 2),
             )
         });
         let nanos = requests.iter().map(|it| sum(it, 0)).sum();
         (written.collect(), Duration::from_nanos(nanos))
     }
 
-    /// Returns the calls that ended, as `address port status error.type duration`.
+    /// Returns the ended calls as `method address port status error.type duration`.
     pub(crate) fn calls(&self) -> Vec<String> {
         let calls = self.series(&catalog::HTTP_CLIENT);
         let written = calls.iter().map(|it| {
@@ -159,7 +177,7 @@ impl Bench {
         written.collect()
     }
 
-    /// Returns the stages that closed, as `stage error.type duration share`, by stage.
+    /// Returns the closed stages as `stage error.type duration share`, sorted by name.
     pub(crate) fn stages(&self) -> Vec<String> {
         let errors = self.series(&catalog::STAGE_ERRORS);
         let mut stages = self.series(&catalog::STAGE);
@@ -177,7 +195,7 @@ impl Bench {
         written.collect()
     }
 
-    /// Returns the milliseconds in which no stage was open.
+    /// Returns the unattributed time in milliseconds.
     pub(crate) fn unattributed(&self) -> u64 {
         let stages = self.series(&catalog::STAGE);
         let found = stages.iter().find(|it| it.value(Label::Stage) == "unattributed");
@@ -190,7 +208,7 @@ impl Bench {
             .iter()
             .map(|it| match it.points[0] {
                 Point::UpDownCounter(value) => value,
-                _ => panic!("active requests are counted up and down"),
+                _ => panic!("expected an up-down counter"),
             })
             .sum()
     }
@@ -200,12 +218,12 @@ impl Bench {
     }
 }
 
-/// Serves one request, to which the handler answers with this.
-pub(crate) async fn answer<B>(
+/// Serves one request with this response.
+pub(crate) async fn respond<B>(
     layer: HttpLayer,
     request: Request<ScriptedBody>,
     response: Response<B>,
-) -> Response<ResponseBody<B>>
+) -> Response<TrackedBody<B>>
 where
     B: Body<Data = bytes::Bytes, Error: 'static>,
 {
@@ -220,7 +238,9 @@ pub(crate) fn get() -> Request<ScriptedBody> {
     Request::new(ScriptedBody::new())
 }
 
-/// Polls a body so many times, or to its end, and drops it after `wait`. Returns what it said, with `.` for "not ready".
+/// Polls a body `polls` times or to its end, calls `wait`, and drops it.
+///
+/// Returns the length of each frame, with `.` for `Pending`.
 pub(crate) fn poll<B>(body: B, polls: usize, wait: impl FnOnce()) -> Vec<String>
 where
     B: Body<Error: Debug>,
@@ -264,6 +284,16 @@ impl Drop for Dropped {
     }
 }
 
+// === impl SpanNames ===
+
+impl Propagator for SpanNames {
+    fn adopt(&self, _: &Span, _: &dyn Fn(&str) -> Option<String>) {}
+
+    fn inject(&self, span: &Span, set: &mut dyn FnMut(&str, String)) {
+        set("traceparent", span.metadata().unwrap().name().to_owned());
+    }
+}
+
 // === impl Recorder ===
 
 impl Recorder {
@@ -278,15 +308,15 @@ impl Recorder {
         let mut found = all.iter().filter(|it| it.name == name);
         match (found.next(), found.next()) {
             (Some(one), None) => one.clone(),
-            _ => panic!("not one {name:?} in {all:#?}"),
+            _ => panic!("expected one {name:?} in {all:#?}"),
         }
     }
 
     fn with(&self, id: &Id, change: impl FnOnce(&mut Seen)) {
         let mut seen = self.seen.lock().unwrap();
-        // The newest: ids are used again.
+        // The newest, because ids are reused.
         let found = seen.iter_mut().rev().find(|it| it.id == Some(id.into_u64()));
-        change(found.expect("spans are recorded when they are made"));
+        change(found.expect("spans are recorded at their creation"));
     }
 }
 

@@ -1,58 +1,58 @@
-//! The document as a table for a terminal.
+//! Writes the document as a table for a terminal.
 
 use stagelight_core::Outcome;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
-    document::{Breakdown, Endpoint, Stage, Summary},
-    human::{count, fit, pad, seconds},
-    measure::percent,
+    endpoint::{Endpoint, Stage, Summary, percent},
+    format::{count, fit, pad, seconds},
 };
 
-/// Columns that the table may take; what a narrow terminal or a mail has.
+/// The table's maximum width, which fits a narrow terminal or a mail.
 const COLUMNS: usize = 100;
-/// Columns of a stage's name.
+/// Width of a stage's name.
 const NAME: usize = 24;
-/// Columns of a share's bar.
+/// Width of a share's bar.
 const BAR: usize = 10;
-const NOTHING: &str = "-";
+const NO_VALUE: &str = "-";
+const LEGEND: &str =
+    "share: part of the requests' time, without overlap; busy: time spent being polled\n";
 
-// === impl Breakdown ===
-
-impl Breakdown {
-    /// Writes the document as a plain-text table of at most 100 columns, one part for each endpoint.
-    ///
-    /// Ends with a line feed. Names that are too long are cut, control characters in them are shown as `�`.
-    #[must_use]
-    pub fn to_table(&self) -> String {
-        if self.endpoints.is_empty() {
-            return "no request has ended yet\n".to_owned();
-        }
-        let parts: Vec<_> = self.endpoints.iter().map(part).collect();
-        let mut table = parts.join("\n");
-        table.push_str("\nshare: part of the requests' time, each instant given once; busy: time spent being polled\n");
-        table
+/// Writes one section per endpoint.
+pub(super) fn write(endpoints: &[Endpoint]) -> String {
+    if endpoints.is_empty() {
+        return "no request has ended yet\n".to_owned();
     }
+    let sections: Vec<_> = endpoints.iter().map(section).collect();
+    let mut table = sections.join("\n");
+    table.push('\n');
+    table.push_str(LEGEND);
+    table
 }
 
-fn part(endpoint: &Endpoint) -> String {
-    let mut part = head(endpoint);
-    part.push_str(&row(
+fn section(endpoint: &Endpoint) -> String {
+    let mut section = header(endpoint);
+    section.push_str(&row(
         "stage",
         ["count", "errors", "p50", "p95", "p99", "busy"].map(str::to_owned),
         "",
         "share",
     ));
     for stage in &endpoint.stages {
-        part.push_str(&stage_row(stage));
+        section.push_str(&stage_row(stage));
     }
     let rest = percent(endpoint.unattributed, endpoint.duration.sum);
-    part.push_str(&row("unattributed", [NOTHING; 6].map(str::to_owned), &bar(rest), &share(rest)));
-    part
+    section.push_str(&row(
+        "unattributed",
+        [NO_VALUE; 6].map(str::to_owned),
+        &bar(rest),
+        &share(rest),
+    ));
+    section
 }
 
-/// The endpoint and what its requests did: one line, or more where one has no room.
-fn head(endpoint: &Endpoint) -> String {
+/// Returns the endpoint with its request counts and quantiles, wrapped if it exceeds one line.
+fn header(endpoint: &Endpoint) -> String {
     let requests = match endpoint.requests {
         1 => "1 request".to_owned(),
         many => format!("{} requests", count(many)),
@@ -62,27 +62,27 @@ fn head(endpoint: &Endpoint) -> String {
         (0 < requests).then(|| format!("{} {}", count(requests), it.as_str()))
     });
     let [p50, p95, p99] = quantiles(&endpoint.duration);
-    // One word: three quantiles are read together.
+    // One word, so that a line break cannot separate the quantiles.
     let quantiles = format!("p50 {p50}  p95 {p95}  p99 {p99}");
     let endpoint = fit(&endpoint.endpoint, COLUMNS);
     let words = [endpoint, requests].into_iter().chain(outcomes).chain([quantiles]);
-    let mut head = String::new();
+    let mut header = String::new();
     let mut used = 0;
     for word in words {
         let wide = word.width();
         if used == 0 {
             used = wide;
         } else if used + 2 + wide <= COLUMNS {
-            head.push_str("  ");
+            header.push_str("  ");
             used += 2 + wide;
         } else {
-            head.push_str("\n    ");
+            header.push_str("\n    ");
             used = 4 + wide;
         }
-        head.push_str(&word);
+        header.push_str(&word);
     }
-    head.push('\n');
-    head
+    header.push('\n');
+    header
 }
 
 fn stage_row(stage: &Stage) -> String {
@@ -95,13 +95,12 @@ fn stage_row(stage: &Stage) -> String {
 fn row(name: &str, numbers: [String; 6], bar: &str, share: &str) -> String {
     let name = pad(name, NAME);
     let [count, errors, p50, p95, p99, busy] = numbers;
-    format!(
-        "  {name} {count:>9} {errors:>7} {p50:>8} {p95:>8} {p99:>8} {busy:>8}  {bar:<BAR$} {share:>6}\n"
-    )
+    let numbers = format!("{count:>9} {errors:>7} {p50:>8} {p95:>8} {p99:>8} {busy:>8}");
+    format!("  {name} {numbers}  {bar:<BAR$} {share:>6}\n")
 }
 
 fn quantiles(summary: &Summary) -> [String; 3] {
-    [summary.p50, summary.p95, summary.p99].map(|it| it.map_or(NOTHING.to_owned(), seconds))
+    [summary.p50, summary.p95, summary.p99].map(|it| it.map_or(NO_VALUE.to_owned(), seconds))
 }
 
 fn share(percent: f64) -> String {

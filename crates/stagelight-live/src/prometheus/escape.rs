@@ -1,14 +1,14 @@
-//! What must be escaped in Prometheus text, and numbers.
+//! Escaping and number formatting of the Prometheus text format.
 
 use std::fmt::{Display, Formatter, Result, Write};
 
-/// A label's value: `\`, `"` and line feeds are escaped.
+/// Writes a label value; escapes `\`, `"` and line feeds.
 pub(super) struct LabelValue<'a>(pub(super) &'a str);
 
-/// A help text: `\` and line feeds are escaped, quotes are not.
+/// Writes a help text; escapes `\` and line feeds, not quotes.
 pub(super) struct Help<'a>(pub(super) &'a str);
 
-/// A number: the shortest decimal that reads back as the same one, `NaN`, `+Inf` or `-Inf`.
+/// Writes a number: the shortest decimal that parses to the same value, or `NaN`, `+Inf`, `-Inf`.
 pub(super) struct Number(pub(super) f64);
 
 // === impl LabelValue ===
@@ -49,7 +49,7 @@ impl Display for Number {
         if self.0.is_infinite() {
             f.write_str(if 0.0 < self.0 { "+Inf" } else { "-Inf" })
         } else {
-            // Rust writes `NaN` as Prometheus does, and never an exponent.
+            // `Display` writes `NaN` as Prometheus does, and never an exponent.
             write!(f, "{}", self.0)
         }
     }
@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads a quoted label value as the format's description says, not as the writer happens to write.
+    /// Parses a quoted label value according to the format's specification.
     fn unescape(written: &str) -> Option<String> {
         let mut value = String::new();
         let mut characters = written.chars();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_short_as_they_can_be() {
+    fn a_number_is_written_as_the_shortest_decimal() {
         check_number(0.0, "0");
         check_number(1.0, "1");
         check_number(2.5, "2.5");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_have_names() {
+    fn nan_and_infinities_have_names() {
         check_number(f64::NAN, "NaN");
         check_number(f64::INFINITY, "+Inf");
         check_number(f64::NEG_INFINITY, "-Inf");
@@ -110,20 +110,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_label_value_reads_back(value in "(?s).{0,40}|[\\\\\"\nn]{0,20}") {
+        fn a_label_value_round_trips(value in "(?s).{0,40}|[\\\\\"\nn]{0,20}") {
             let written = LabelValue(&value).to_string();
             prop_assert_eq!(unescape(&written), Some(value));
         }
 
         #[test]
-        fn help_stays_on_its_line_and_reads_back(help in "(?s).{0,40}|[\\\\\nn]{0,20}") {
+        fn a_help_text_stays_on_one_line_and_round_trips(help in "(?s).{0,40}|[\\\\\nn]{0,20}") {
             let written = Help(&help).to_string();
             prop_assert!(!written.contains('\n'));
             prop_assert_eq!(unescape(&written.replace('"', "\\\"")), Some(help));
         }
 
         #[test]
-        fn any_number_reads_back(bits: u64) {
+        fn a_number_round_trips(bits: u64) {
             let number = f64::from_bits(bits);
             let read: f64 = Number(number).to_string().parse().unwrap();
             prop_assert!(read == number || (read.is_nan() && number.is_nan()));

@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0, which has room for exemplars.
+//! OpenMetrics' text format 1.0.0.
 
 use std::{
     fmt::{Display, Formatter, Result, Write},
@@ -12,24 +12,24 @@ use stagelight_core::{
 
 use super::{
     escape::{LabelValue, Number},
-    shown::Shown,
     text::{labels_of, write_sample},
+    view::ExemplarView,
 };
 
-/// A bound as the format wants it: with a decimal point.
+/// A bucket's bound; the format requires a decimal point.
 struct Bound(f64);
 
-/// An exemplar, with the space before it; nothing if there is none.
+/// Writes an exemplar with a leading space, or nothing for `None`.
 struct Suffix<'a>(Option<&'a (Exemplar, SystemTime)>);
 
-/// Writes a snapshot in OpenMetrics' text format 1.0.0, with these exemplars.
-pub(super) fn write(snapshot: &Snapshot, shown: &Shown) -> String {
+/// Writes a snapshot with the exemplars in `view`.
+pub(super) fn write(snapshot: &Snapshot, view: &ExemplarView) -> String {
     let mut out = String::new();
     for family in catalog::ALL {
         let series: Vec<_> = snapshot.of(family).collect();
         for (position, metric) in family.metrics.iter().enumerate() {
-            // Writing to a string cannot fail.
-            let _: Result = write_metric(&mut out, metric, position, &series, shown);
+            // Writing to a string is infallible.
+            let _: Result = write_metric(&mut out, metric, position, &series, view);
         }
     }
     out.push_str("# EOF\n");
@@ -41,30 +41,30 @@ fn write_metric(
     metric: &'static Metric,
     position: usize,
     series: &[&Series],
-    shown: &Shown,
+    view: &ExemplarView,
 ) -> Result {
     let name = metric.prometheus_name();
-    // Here the suffix belongs to the sample, not to the metric.
+    // In OpenMetrics, `_total` is part of the sample's name, not of the metric's.
     let metric_name = name.strip_suffix("_total").unwrap_or(&name);
-    let mut has_head = false;
+    let mut has_header = false;
     for series in series {
         if !series.metrics().any(|(it, _)| std::ptr::eq(it, metric)) {
             continue;
         }
-        if !has_head {
+        if !has_header {
             writeln!(out, "# TYPE {metric_name} {}", kind(metric.instrument))?;
             writeln!(out, "# HELP {metric_name} {}", LabelValue(metric.help))?;
-            has_head = true;
+            has_header = true;
         }
         let labels = labels_of(series)?;
         match &series.points[position] {
             Point::Histogram(histogram) => {
-                write_histogram(out, &name, &labels, histogram, shown.of(series, position))?;
+                write_histogram(out, &name, &labels, histogram, view.of(series, position))?;
             }
             Point::Counter(value) => write_sample(out, &name, &labels, value)?,
             Point::UpDownCounter(value) => write_sample(out, &name, &labels, value)?,
             Point::Gauge(value) => write_sample(out, &name, &labels, Number(*value))?,
-            // A kind that core has and this format has no word for.
+            // A point type that this version does not know.
             _ => {}
         }
     }
@@ -85,7 +85,7 @@ fn write_histogram(
     name: &str,
     labels: &str,
     histogram: &Histogram,
-    shown: &[(Exemplar, SystemTime)],
+    exemplars: &[(Exemplar, SystemTime)],
 ) -> Result {
     let comma = if labels.is_empty() { "" } else { "," };
     let bounds = histogram.bounds().iter().copied().chain([f64::INFINITY]);
@@ -93,7 +93,7 @@ fn write_histogram(
     for (bucket, (bound, count)) in bounds.zip(histogram.bucket_counts()).enumerate() {
         cumulative += count;
         let bound = Bound(bound);
-        let exemplar = Suffix(shown.iter().find(|it| it.0.bucket == bucket));
+        let exemplar = Suffix(exemplars.iter().find(|it| it.0.bucket == bucket));
         writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {cumulative}{exemplar}")?;
     }
     write_sample(out, &format!("{name}_sum"), labels, Number(histogram.sum()))?;

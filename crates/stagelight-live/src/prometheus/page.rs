@@ -1,77 +1,83 @@
-//! One reader of an engine.
+//! The page that a scraper reads.
 
 use std::{fmt, time::SystemTime};
 
 use parking_lot::Mutex;
 use stagelight_core::{Engine, ExemplarReader, Percentages, Snapshot};
 
-use super::{accept, openmetrics, shown::Shown, text};
+use super::{negotiation::Format, openmetrics, text::text, view::ExemplarView};
 
-/// Says on the page itself what a reader may look for in vain.
-const HEAD: &str = "# Instruments of your own OpenTelemetry Meter are not on this page: they travel by OTLP only.\n";
+/// The first line of a page in the text format.
+const NOTICE: &str = "# Instruments created with your own OpenTelemetry Meter are not on this \
+                      page: they are exported over OTLP only.\n";
 
-/// A page of metrics that reads one engine.
+/// A metrics page over one engine.
 ///
-/// It keeps its own [`Percentages`]: `stage.percentage` is told for the time since the page was last rendered,
-/// whatever interval other readers have. Two servers that scrape one page therefore see shorter intervals each, and
-/// nothing else of each other.
+/// Each page keeps its own [`Percentages`]: `stage.percentage` covers the time since this page was
+/// last rendered, independent of other readers' intervals. Two servers that scrape the same page
+/// each see shorter intervals; all other metrics are unaffected.
+///
+/// ```
+/// use stagelight_core::{Engine, Outcome};
+/// use stagelight_live::prometheus::{Format, MetricsPage};
+///
+/// let engine = Engine::new();
+/// let page = MetricsPage::new(&engine);
+/// engine.start_request("/v1/jobs").end(Outcome::Ok);
+/// let text = page.render(Format::for_accept("text/plain"));
+/// let count = r#"request_duration_seconds_count{endpoint="/v1/jobs",outcome="ok"} 1"#;
+/// assert!(text.contains(count));
+/// ```
 pub struct MetricsPage {
     engine: Engine,
-    more: Option<Box<More>>,
-    reading: Mutex<Reading>,
+    collector: Option<Box<Collector>>,
+    state: Mutex<ReaderState>,
 }
 
 /// Adds series that the engine does not keep.
-type More = dyn Fn(&mut Snapshot) + Send + Sync;
+type Collector = dyn Fn(&mut Snapshot) + Send + Sync;
 
-/// What is kept from one reading to the next.
+/// State kept from one rendering to the next.
 #[derive(Debug, Default)]
-struct Reading {
+struct ReaderState {
     percentages: Percentages,
-    /// Since the first reading that has room for exemplars: nothing is kept for those who do not look.
+    /// `None` until the first rendering as OpenMetrics: before that, the engine keeps no exemplars
+    /// for this page.
     exemplars: Option<ExemplarReader>,
-    shown: Shown,
-}
-
-/// A format in which a page can be written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// Prometheus' text exposition format 0.0.4, which every scraper reads.
-    #[default]
-    Text,
-    /// OpenMetrics' text format 1.0.0, which has room for exemplars.
-    OpenMetrics,
+    view: ExemplarView,
 }
 
 // === impl MetricsPage ===
 
 impl MetricsPage {
-    /// Makes a page that has not been read.
+    /// Creates a page.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), more: None, reading: Mutex::default() }
+        Self { engine: engine.clone(), collector: None, state: Mutex::default() }
     }
 
-    /// Adds series that the engine does not keep: on each reading, `more` gets the snapshot to add them to.
+    /// Sets a function that adds series to the snapshot on each rendering, in place of an earlier
+    /// one.
     ///
-    /// For metrics about the export itself, above all: when that is what is broken, this page is where it can be seen.
+    /// Use it for metrics that the engine does not keep, such as the exporter's own: the page then
+    /// shows them while the export fails.
     #[must_use]
-    pub fn with_more(self, more: impl Fn(&mut Snapshot) + Send + Sync + 'static) -> Self {
-        Self { more: Some(Box::new(more)), ..self }
+    pub fn with_collector(self, collector: impl Fn(&mut Snapshot) + Send + Sync + 'static) -> Self {
+        Self { collector: Some(Box::new(collector)), ..self }
     }
 
-    /// Reads the engine and writes what it holds.
+    /// Writes all metrics in the given format.
     ///
     /// # Cost
     ///
-    /// Sums all threads' shards and allocates the text: for a scrape, not for a request. Two readings of one page
-    /// wait for each other.
+    /// Sums all threads' shards and allocates the text. Intended for one call per scrape.
+    /// Concurrent calls on one page wait for each other.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
-        // Locked before the snapshot is taken: a second reader must not bring in an older one after it.
-        let mut reading = self.reading.lock();
-        let Reading { percentages, exemplars, shown } = &mut *reading;
+        // Locked before taking the snapshot, so that a concurrent call cannot process an older
+        // snapshot after a newer one.
+        let mut state = self.state.lock();
+        let ReaderState { percentages, exemplars, view } = &mut *state;
         let mut snapshot = match format {
             Format::Text => self.engine.snapshot(),
             Format::OpenMetrics => {
@@ -79,17 +85,17 @@ impl MetricsPage {
             }
         };
         percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
-        if let Some(more) = &self.more {
-            more(&mut snapshot);
+        if let Some(collector) = &self.collector {
+            collector(&mut snapshot);
         }
         match format {
             Format::Text => {
-                drop(reading);
-                HEAD.to_owned() + &text(&snapshot)
+                drop(state);
+                NOTICE.to_owned() + &text(&snapshot)
             }
             Format::OpenMetrics => {
-                shown.update(&snapshot, SystemTime::now());
-                openmetrics::write(&snapshot, shown)
+                view.update(&snapshot, SystemTime::now());
+                openmetrics::write(&snapshot, view)
             }
         }
     }
@@ -97,25 +103,6 @@ impl MetricsPage {
 
 impl fmt::Debug for MetricsPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MetricsPage").field("reading", &self.reading).finish_non_exhaustive()
-    }
-}
-
-// === impl Format ===
-
-impl Format {
-    /// Returns the value of the header `content-type`.
-    #[must_use]
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-
-    /// Returns the format that the value of a header `accept` asks for; text unless it is OpenMetrics.
-    #[must_use]
-    pub fn for_accept(accept: &str) -> Self {
-        accept::format_for(accept)
+        f.debug_struct("MetricsPage").field("state", &self.state).finish_non_exhaustive()
     }
 }

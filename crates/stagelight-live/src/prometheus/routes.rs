@@ -92,7 +92,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_page_can_show_what_the_engine_does_not_keep() {
-        let page = MetricsPage::new(&Engine::new()).with_more(|snapshot| {
+        let page = MetricsPage::new(&Engine::new()).with_collector(|snapshot| {
             let family = &catalog::DROPPED;
             let (values, points) = (vec!["elsewhere".into()], vec![Point::Counter(7)]);
             snapshot.series.push(Series { family, values, points });

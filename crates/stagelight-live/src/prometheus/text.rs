@@ -11,19 +11,19 @@ use super::escape::{Help, LabelValue, Number};
 
 /// Writes a snapshot in the text exposition format 0.0.4.
 ///
-/// Ends with a line feed, or is empty when nothing was recorded. `stage.percentage` is there only if a reader has
-/// added it, as [`MetricsPage`](super::MetricsPage) does.
+/// Ends with a line feed; empty if nothing was recorded. Includes `stage.percentage` only if it was
+/// added to the snapshot, as [`MetricsPage`](super::MetricsPage) does.
 ///
 /// # Cost
 ///
-/// About 100 bytes for each sample: a histogram has as many samples as bounds, and three.
+/// About 100 bytes per sample. A histogram has three samples more than it has bounds.
 #[must_use]
 pub fn text(snapshot: &Snapshot) -> String {
     let mut out = String::new();
     for family in catalog::ALL {
         let series: Vec<_> = snapshot.of(family).collect();
         for metric in family.metrics {
-            // Writing to a string cannot fail.
+            // Writing to a string is infallible.
             let _: Result = write_metric(&mut out, metric, &series);
         }
     }
@@ -55,7 +55,7 @@ fn kind(instrument: Instrument) -> &'static str {
     }
 }
 
-/// Returns the attributes as Prometheus writes them, without braces.
+/// Returns the labels in Prometheus' syntax, without braces.
 pub(super) fn labels_of(series: &Series) -> std::result::Result<String, std::fmt::Error> {
     let mut labels = String::new();
     for (label, value) in series.labels() {
@@ -71,7 +71,7 @@ fn write_point(out: &mut String, name: &str, labels: &str, point: &Point) -> Res
         Point::Counter(value) => write_sample(out, name, labels, value),
         Point::UpDownCounter(value) => write_sample(out, name, labels, value),
         Point::Gauge(value) => write_sample(out, name, labels, Number(*value)),
-        // A kind that core has and this format has no word for.
+        // A point type that this version does not know.
         _ => Ok(()),
     }
 }
@@ -86,7 +86,7 @@ fn write_histogram(out: &mut String, name: &str, labels: &str, histogram: &Histo
         writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {cumulative}")?;
     }
     write_sample(out, &format!("{name}_sum"), labels, Number(histogram.sum()))?;
-    // Not `histogram.count()`: the same addition once more could only disagree.
+    // Not `histogram.count()`: the count must equal the `+Inf` bucket.
     write_sample(out, &format!("{name}_count"), labels, cumulative)
 }
 

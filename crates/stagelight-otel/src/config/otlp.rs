@@ -10,9 +10,9 @@ use crate::config::Endpoint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// gRPC; needs the feature `grpc`.
+    /// gRPC; requires the feature `otlp-grpc`.
     Grpc,
-    /// HTTP with protobuf bodies; needs the feature `http`.
+    /// HTTP with protobuf bodies; requires the feature `otlp-http`.
     HttpProtobuf,
 }
 
@@ -79,7 +79,7 @@ impl Protocol {
 
 impl Default for Protocol {
     fn default() -> Self {
-        if cfg!(feature = "http") { Self::HttpProtobuf } else { Self::Grpc }
+        if cfg!(feature = "otlp-http") { Self::HttpProtobuf } else { Self::Grpc }
     }
 }
 

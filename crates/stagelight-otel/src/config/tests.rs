@@ -244,7 +244,7 @@ fn what_cannot_be_used_is_reported_one_by_one() {
             OTEL_RESOURCE_ATTRIBUTES="no-equals-sign" cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded; using none
             OTEL_TRACES_EXPORTER="zipkin" cannot be used: allowed is `otlp`, `console` or `none`; using otlp
             OTEL_METRICS_EXPORTER="otlp,console" cannot be used: allowed is `otlp`, `console` or `none`; using otlp
-            OTEL_EXPORTER_OTLP_PROTOCOL="http/json" cannot be used: allowed is `grpc` or `http/protobuf`; using http/protobuf (grpc if the feature `http` is off)
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/json" cannot be used: allowed is `grpc` or `http/protobuf`; using http/protobuf (grpc without the feature `otlp-http`)
             OTEL_EXPORTER_OTLP_ENDPOINT="ftp://c" cannot be used: allowed is `http://HOST[:PORT][/PATH]` or `https://…`, for grpc also `HOST:PORT`, without user name; using http://localhost:4318, for grpc http://localhost:4317
             OTEL_EXPORTER_OTLP_HEADERS (value not shown) cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded, that are valid HTTP headers; using none
             OTEL_EXPORTER_OTLP_TIMEOUT="10s" cannot be used: allowed is a whole number of milliseconds above 0; using 10000

@@ -10,7 +10,7 @@ use crate::config::Histograms;
 use crate::encode::{self, Period};
 
 #[test]
-fn metrics_are_lines() {
+fn each_data_point_is_a_line() {
     let engine = Engine::new();
     let values = [(0, 20_000_000), (1, 20_000_000), (2, 300_000)];
     engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
@@ -30,7 +30,7 @@ fn metrics_are_lines() {
 }
 
 #[test]
-fn spans_are_lines() {
+fn each_span_is_a_line() {
     let root = Span {
         name: "POST /v1/chat".to_owned(),
         trace_id: vec![1; 16],

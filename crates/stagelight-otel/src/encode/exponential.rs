@@ -8,12 +8,13 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use stagelight_core::{Histogram, SCALE, Series, Snapshot, catalog::Family};
 
-use super::{Period, attributes, exemplar};
+use super::data_point::{Period, attributes, exemplar};
 
-/// The most buckets of a point, empty ones between others included: OpenTelemetry's default.
+/// Maximum number of buckets of a data point, including empty ones between others. OpenTelemetry's
+/// default.
 const MAX_BUCKETS: usize = 160;
 
-/// Encodes a metric, if its values were kept in fine buckets.
+/// Encodes a histogram that has fine buckets; returns `None` for others.
 pub(super) fn histograms(
     snapshot: &Snapshot,
     family: &'static Family,
@@ -40,12 +41,12 @@ fn point(
         attributes: attributes(series),
         start_time_unix_nano: period.start,
         time_unix_nano: period.end,
-        // Not the histogram's own: a value that is being recorded now may be in one and not yet in the other, and
-        // receivers refuse a count that is not the buckets'.
+        // Not `histogram.count()`: a value being recorded concurrently may be in one and not yet in
+        // the other, and receivers reject a count that differs from the sum of the buckets.
         count: positive.bucket_counts.iter().sum(),
         sum: Some(histogram.sum()),
         scale,
-        // The least recorded value is in the first bucket: a duration of nothing took a nanosecond.
+        // There are no zeros: a duration of zero is recorded as 1 ns.
         zero_count: 0,
         zero_threshold: 0.0,
         positive: Some(positive),
@@ -57,7 +58,8 @@ fn point(
     })
 }
 
-/// Lays counts out side by side, at the finest scale at which they are not too many. Nothing if there are none.
+/// Returns contiguous buckets at the finest scale with at most [`MAX_BUCKETS`], or `None` without
+/// counts.
 fn buckets(mut counts: BTreeMap<i32, u64>) -> Option<(i32, Buckets)> {
     let mut scale = SCALE;
     loop {
@@ -69,7 +71,7 @@ fn buckets(mut counts: BTreeMap<i32, u64>) -> Option<(i32, Buckets)> {
             let bucket_counts = (0..).map(at).take(len).collect();
             return Some((scale, Buckets { offset: first, bucket_counts }));
         }
-        // Two neighbours at a scale are one bucket at the next lower.
+        // Two neighbouring buckets are one bucket at the next lower scale.
         counts = counts.into_iter().fold(BTreeMap::new(), |mut merged, (index, count)| {
             *merged.entry(index >> 1).or_default() += count;
             merged
@@ -90,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn without_values_there_are_no_buckets() {
+    fn no_values_give_no_buckets() {
         assert_eq!(buckets(BTreeMap::new()), None);
     }
 
     #[test]
-    fn neighbours_stay_at_the_finest_scale() {
+    fn a_narrow_range_keeps_the_finest_scale() {
         let (scale, it) = buckets(BTreeMap::from([(-3, 1), (0, 2), (156, 4)])).unwrap();
         assert_eq!((scale, it.offset, it.bucket_counts.len()), (SCALE, -3, 160));
         assert_eq!((it.bucket_counts[0], it.bucket_counts[3], it.bucket_counts[159]), (1, 2, 4));
@@ -103,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_stays_within_its_bucket_s_bounds_and_none_is_lost(
+        fn merged_buckets_contain_every_value_within_their_bounds(
             counts in prop::collection::btree_map(-700_i32..400, 1_u64..1000, 1..40),
         ) {
             let (scale, merged) = buckets(counts.clone()).unwrap();
@@ -120,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn the_scale_is_the_finest_that_fits(first in -700_i32..0, last in 0_i32..400) {
+        fn the_scale_is_the_finest_possible(first in -700_i32..0, last in 0_i32..400) {
             let (scale, _) = buckets(BTreeMap::from([(first, 1), (last, 1)])).unwrap();
             let len = |scale: i32| (last >> (SCALE - scale)) - (first >> (SCALE - scale)) + 1;
             prop_assert!(len(scale) <= 160);

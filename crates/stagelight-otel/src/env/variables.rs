@@ -93,7 +93,7 @@ pub static METRICS_EXPORTER: Variable =
 /// `OTEL_EXPORTER_OTLP_PROTOCOL`
 pub static PROTOCOL: Variable = Variable::per_signal(
     "OTEL_EXPORTER_OTLP_PROTOCOL",
-    "http/protobuf (grpc if the feature `http` is off)",
+    "http/protobuf (grpc without the feature `otlp-http`)",
     "`grpc` or `http/protobuf`",
     "How OTLP is spoken.",
 );

@@ -1,4 +1,4 @@
-//! Puts the parts of a pipeline together.
+//! Assembles the parts of a pipeline.
 
 use std::{
     sync::Arc,
@@ -13,83 +13,84 @@ use opentelemetry_sdk::{
 };
 use stagelight_core::{Engine, ExemplarReader, Percentages};
 
+use super::{
+    destinations::Destinations,
+    workers::{MetricWorker, SpanWorker, Workers},
+};
 use crate::{
-    background::Background,
-    chosen_trace::ChosenIds,
     config::Config,
     counts::ExportCounts,
     destination::Destination,
-    instruments::Instruments,
+    exporter_metrics::{ExporterMetrics, ExporterSource, SpanSource},
+    id_generator::PresetIdGenerator,
+    instruments::UserInstruments,
     metric_export::MetricExport,
-    own_metrics::{Exports, OwnMetrics, OwnSpanMetrics},
-    pipeline::{
-        destinations::Destinations,
-        workers::{MetricWorker, SpanWorker, Workers},
-    },
     resource,
+    runtime::ExportRuntime,
     span_export::SpanExport,
-    span_queue::{QueueProcessor, SpanQueue},
+    span_queue::{QueueSpanProcessor, SpanQueue},
     span_sampler::SpanSampler,
     start_error::StartError,
-    worker::Commands,
+    worker::CommandSender,
 };
 
-/// What a pipeline is made of.
+/// The parts of a pipeline.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) tracers: SdkTracerProvider,
     pub(super) meters: SdkMeterProvider,
     /// `None` if nothing is exported.
-    running: Option<(Background, Workers)>,
-    /// About the export itself; empty if nothing is exported.
-    pub(super) own: Arc<OwnMetrics>,
+    running: Option<(ExportRuntime, Workers)>,
+    /// Has no sources if nothing is exported.
+    pub(super) exporter_metrics: Arc<ExporterMetrics>,
 }
 
 // === impl Parts ===
 
 impl Parts {
     pub(super) fn start(engine: &Engine, config: &Config) -> Result<Self, StartError> {
-        let Destinations { traces, metrics } = Destinations::open(config)?;
+        let Destinations { traces, metrics } = Destinations::new(config)?;
         let resource = resource::build(&config.resource);
         let mut tracers = tracers(config, &resource);
         let mut meters = SdkMeterProvider::builder().with_resource(resource.clone()).build();
         if traces.is_none() && metrics.is_none() {
-            let own = Arc::new(OwnMetrics { spans: None, points: None });
-            return Ok(Self { tracers: tracers.build(), meters, running: None, own });
+            let exporter_metrics = Arc::new(ExporterMetrics { spans: None, points: None });
+            return Ok(Self { tracers: tracers.build(), meters, running: None, exporter_metrics });
         }
-        let background = Background::start().map_err(|source| StartError::Thread { source })?;
-        let spans = traces.map(|to| start_spans(&background, config, &resource, to));
+        let runtime = ExportRuntime::start().map_err(|source| StartError::Thread { source })?;
+        let spans = traces.map(|it| start_spans(&runtime, config, &resource, it));
         if let Some(spans) = &spans {
-            tracers = tracers.with_span_processor(QueueProcessor(Arc::clone(&spans.queue)));
+            tracers = tracers.with_span_processor(QueueSpanProcessor(Arc::clone(&spans.queue)));
         }
         let counts = Arc::default();
-        let own = Arc::new(own_metrics(spans.as_ref(), &counts, metrics.as_ref()));
-        let metrics = metrics.map(|to| {
-            let instruments = Arc::new(Instruments::new(resource.clone(), config.histograms));
+        let exporter_metrics =
+            Arc::new(exporter_metrics(spans.as_ref(), &counts, metrics.as_ref()));
+        let metrics = metrics.map(|destination| {
+            let instruments = Arc::new(UserInstruments::new(resource.clone(), config.histograms));
             meters = instruments.provider().clone();
             let export = MetricExport {
                 engine: engine.clone(),
                 percentages: Percentages::new(),
                 exemplars: ExemplarReader::new(engine),
                 instruments,
-                own: Arc::clone(&own),
+                exporter_metrics: Arc::clone(&exporter_metrics),
                 counts,
-                destination: to,
+                destination,
                 resource: OtlpResource::from(&resource),
-                since: created(engine),
+                start: created(engine),
                 histograms: config.histograms,
                 interval: config.export_interval,
                 timeout: config.export_timeout,
             };
-            start_metrics(&background, export)
+            start_metrics(&runtime, export)
         });
-        let running = Some((background, Workers { spans, metrics }));
-        Ok(Self { tracers: tracers.build(), meters, running, own })
+        let running = Some((runtime, Workers { spans, metrics }));
+        Ok(Self { tracers: tracers.build(), meters, running, exporter_metrics })
     }
 
-    /// Returns the tasks and what they run on, if anything is exported.
-    pub(super) fn running(&self) -> Option<(&Background, Workers)> {
-        self.running.as_ref().map(|(background, workers)| (background, workers.clone()))
+    /// Returns the tasks and their runtime, if anything is exported.
+    pub(super) fn running(&self) -> Option<(&ExportRuntime, Workers)> {
+        self.running.as_ref().map(|(runtime, workers)| (runtime, workers.clone()))
     }
 
     /// Returns whether spans are exported.
@@ -102,20 +103,20 @@ fn tracers(config: &Config, resource: &Resource) -> TracerProviderBuilder {
     SdkTracerProvider::builder()
         .with_resource(resource.clone())
         .with_sampler(SpanSampler(config.sampler.to_sdk()))
-        .with_id_generator(ChosenIds::default())
+        .with_id_generator(PresetIdGenerator::default())
         .with_max_attributes_per_span(config.spans.attributes)
         .with_max_events_per_span(config.spans.events)
         .with_max_links_per_span(config.spans.links)
 }
 
 fn start_spans(
-    background: &Background,
+    runtime: &ExportRuntime,
     config: &Config,
     resource: &Resource,
     destination: Arc<Destination>,
 ) -> SpanWorker {
     let queue = Arc::new(SpanQueue::new(config.spans.queue, config.spans.batch));
-    let (commands, receiver) = Commands::new();
+    let (commands, receiver) = CommandSender::new();
     let counts = Arc::new(ExportCounts::default());
     let export = SpanExport {
         queue: Arc::clone(&queue),
@@ -124,34 +125,34 @@ fn start_spans(
         resource: OtlpResource::from(resource),
         limits: config.spans,
     };
-    background.spawn(export.run(receiver));
+    runtime.spawn(export.run(receiver));
     SpanWorker { commands, queue, counts, destination }
 }
 
-fn start_metrics(background: &Background, export: MetricExport) -> MetricWorker {
-    let (commands, receiver) = Commands::new();
+fn start_metrics(runtime: &ExportRuntime, export: MetricExport) -> MetricWorker {
+    let (commands, receiver) = CommandSender::new();
     let destination = Arc::clone(&export.destination);
-    background.spawn(export.run(receiver));
+    runtime.spawn(export.run(receiver));
     MetricWorker { commands, destination }
 }
 
-fn own_metrics(
+fn exporter_metrics(
     spans: Option<&SpanWorker>,
     counts: &Arc<ExportCounts>,
     metrics: Option<&Arc<Destination>>,
-) -> OwnMetrics {
-    let exports = |counts: &Arc<ExportCounts>, to: &Arc<Destination>| Exports {
+) -> ExporterMetrics {
+    let source = |counts: &Arc<ExportCounts>, destination: &Arc<Destination>| ExporterSource {
         counts: Arc::clone(counts),
-        to: Arc::clone(to),
+        destination: Arc::clone(destination),
     };
-    let spans = spans.map(|it| OwnSpanMetrics {
+    let spans = spans.map(|it| SpanSource {
         queue: Arc::clone(&it.queue),
-        exports: exports(&it.counts, &it.destination),
+        exporter: source(&it.counts, &it.destination),
     });
-    OwnMetrics { spans, points: metrics.map(|to| exports(counts, to)) }
+    ExporterMetrics { spans, points: metrics.map(|it| source(counts, it)) }
 }
 
-/// Returns when the engine was made, by the calendar's clock.
+/// Returns the engine's creation time as wall-clock time.
 fn created(engine: &Engine) -> SystemTime {
     let age = Duration::from(engine.clock().since(engine.created()));
     SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Asks the background tasks to deliver, and tells what they could not.
+//! Flushes the background tasks and reports what they could not deliver.
 
 use std::sync::Arc;
 
@@ -10,62 +10,56 @@ use crate::{
     destination::Destination,
     signal::Signal,
     span_queue::SpanQueue,
-    worker::{Commands, Loss},
+    worker::{CommandSender, FlushError},
 };
 
-/// The background tasks.
+/// Handles of the background tasks.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
     pub(super) spans: Option<SpanWorker>,
     pub(super) metrics: Option<MetricWorker>,
 }
 
-/// The task that exports spans.
+/// Handle of the task that exports spans.
 #[derive(Clone, Debug)]
 pub(super) struct SpanWorker {
-    pub(super) commands: Commands,
+    pub(super) commands: CommandSender,
     pub(super) queue: Arc<SpanQueue>,
     pub(super) counts: Arc<ExportCounts>,
     pub(super) destination: Arc<Destination>,
 }
 
-/// The task that exports metrics.
+/// Handle of the task that exports metrics.
 #[derive(Clone, Debug)]
 pub(super) struct MetricWorker {
-    pub(super) commands: Commands,
+    pub(super) commands: CommandSender,
     pub(super) destination: Arc<Destination>,
 }
 
 // === impl Workers ===
 
 impl Workers {
-    /// Delivers what there is, both signals at the same time, so that one does not use up the other's time.
-    pub(super) async fn finish(
+    /// Flushes both signals concurrently, so that neither uses up the other's time.
+    pub(super) async fn flush(
         self,
         deadline: Instant,
-        is_last: bool,
+        is_shutdown: bool,
     ) -> Result<(), ShutdownError> {
-        let spans = async {
-            let worker = self.spans.as_ref()?;
-            worker.finish(deadline, is_last).await
-        };
-        let metrics = async {
-            let worker = self.metrics.as_ref()?;
-            worker.finish(deadline, is_last).await
-        };
+        let spans = async { self.spans.as_ref()?.flush(deadline, is_shutdown).await };
+        let metrics = async { self.metrics.as_ref()?.flush(deadline, is_shutdown).await };
         let (spans, metrics) = tokio::join!(spans, metrics);
-        check(spans.into_iter().chain(metrics))
+        result(spans.into_iter().chain(metrics))
     }
 
-    /// Tells what is not delivered when there is no time to ask.
-    pub(super) fn undelivered(&self) -> Result<(), ShutdownError> {
-        let spans = self.spans.as_ref().and_then(SpanWorker::unanswered);
-        let metrics = self.metrics.as_ref().map(MetricWorker::unanswered);
-        check(spans.into_iter().chain(metrics))
+    /// Returns what is undelivered if a flush did not reply.
+    pub(super) fn without_reply(&self) -> Result<(), ShutdownError> {
+        let spans = self.spans.as_ref().and_then(SpanWorker::without_reply);
+        let metrics = self.metrics.as_ref().map(MetricWorker::without_reply);
+        result(spans.into_iter().chain(metrics))
     }
 }
 
-fn check(undelivered: impl Iterator<Item = Undelivered>) -> Result<(), ShutdownError> {
+fn result(undelivered: impl Iterator<Item = Undelivered>) -> Result<(), ShutdownError> {
     let undelivered: Vec<_> = undelivered.collect();
     if undelivered.is_empty() { Ok(()) } else { Err(ShutdownError { undelivered }) }
 }
@@ -73,23 +67,23 @@ fn check(undelivered: impl Iterator<Item = Undelivered>) -> Result<(), ShutdownE
 // === impl SpanWorker ===
 
 impl SpanWorker {
-    async fn finish(&self, deadline: Instant, is_last: bool) -> Option<Undelivered> {
-        if is_last {
+    async fn flush(&self, deadline: Instant, is_shutdown: bool) -> Option<Undelivered> {
+        if is_shutdown {
             self.queue.close();
-            self.destination.hurry();
+            self.destination.begin_shutdown();
         }
-        match self.commands.ask(deadline, is_last).await {
+        match self.commands.flush(deadline, is_shutdown).await {
             Some(Ok(())) => None,
-            Some(Err(Loss { spans, error })) => {
+            Some(Err(FlushError { spans, error })) => {
                 Some(Undelivered { signal: Signal::Traces, spans, error })
             }
-            None => self.unanswered(),
+            None => self.without_reply(),
         }
     }
 
-    fn unanswered(&self) -> Option<Undelivered> {
+    fn without_reply(&self) -> Option<Undelivered> {
         let spans = self.queue.pending();
-        let error = self.destination.last_error().unwrap_or(DeliveryError::NoTime);
+        let error = self.destination.last_error().unwrap_or(DeliveryError::NotAttempted);
         (0 < spans).then_some(Undelivered { signal: Signal::Traces, spans, error })
     }
 }
@@ -97,21 +91,21 @@ impl SpanWorker {
 // === impl MetricWorker ===
 
 impl MetricWorker {
-    async fn finish(&self, deadline: Instant, is_last: bool) -> Option<Undelivered> {
-        if is_last {
-            self.destination.hurry();
+    async fn flush(&self, deadline: Instant, is_shutdown: bool) -> Option<Undelivered> {
+        if is_shutdown {
+            self.destination.begin_shutdown();
         }
-        match self.commands.ask(deadline, is_last).await {
+        match self.commands.flush(deadline, is_shutdown).await {
             Some(Ok(())) => None,
-            Some(Err(Loss { spans, error })) => {
+            Some(Err(FlushError { spans, error })) => {
                 Some(Undelivered { signal: Signal::Metrics, spans, error })
             }
-            None => Some(self.unanswered()),
+            None => Some(self.without_reply()),
         }
     }
 
-    fn unanswered(&self) -> Undelivered {
-        let error = self.destination.last_error().unwrap_or(DeliveryError::NoTime);
+    fn without_reply(&self) -> Undelivered {
+        let error = self.destination.last_error().unwrap_or(DeliveryError::NotAttempted);
         Undelivered { signal: Signal::Metrics, spans: 0, error }
     }
 }

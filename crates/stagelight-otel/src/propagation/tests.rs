@@ -9,14 +9,14 @@ use super::*;
 const BOTH: [Propagation; 2] = [Propagation::TraceContext, Propagation::Baggage];
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Returns the headers that a span sends on which these headers made it.
-fn passed_on(ways: &[Propagation], headers: &[(&str, &str)]) -> HashMap<String, String> {
+/// Returns the headers injected for a span whose context was extracted from `headers`.
+fn propagated(formats: &[Propagation], headers: &[(&str, &str)]) -> HashMap<String, String> {
     let headers: HashMap<_, _> = headers.iter().copied().collect();
     let tracer = SdkTracerProvider::default().tracer("test");
     let subscriber =
         tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
     tracing::subscriber::with_default(subscriber, || {
-        let propagator = ContextPropagator::new(ways);
+        let propagator = ContextPropagator::new(formats);
         let span = tracing::info_span!("request");
         propagator.adopt(&span, &|name| headers.get(name).map(ToString::to_string));
         let mut sent = HashMap::new();
@@ -33,7 +33,7 @@ fn traceparent(trace: &str, flags: &str) -> String {
 
 #[test]
 fn a_trace_is_continued() {
-    let sent = passed_on(
+    let sent = propagated(
         &BOTH,
         &[
             ("traceparent", &traceparent(TRACE, "01")),
@@ -43,21 +43,21 @@ fn a_trace_is_continued() {
     );
     let parent = &sent["traceparent"];
     assert!(parent.starts_with(&format!("00-{TRACE}-")) && parent.ends_with("-01"), "{parent}");
-    assert!(!parent.contains("b7ad6b7169203331"), "{parent} is the caller's span, not ours");
+    assert!(!parent.contains("b7ad6b7169203331"), "{parent} is the caller's span");
     assert_eq!((&*sent["tracestate"], &*sent["baggage"]), ("vendor=1", "user=7"));
 }
 
 #[test]
-fn the_callers_decision_against_a_trace_is_passed_on() {
-    let sent = passed_on(&BOTH, &[("traceparent", &traceparent(TRACE, "00"))]);
+fn an_unsampled_flag_is_propagated() {
+    let sent = propagated(&BOTH, &[("traceparent", &traceparent(TRACE, "00"))]);
     assert!(sent["traceparent"].ends_with("-00"), "{sent:?}");
 }
 
 #[test]
-fn a_malformed_header_begins_a_trace_of_its_own() {
+fn a_malformed_header_starts_a_new_trace() {
     let zeros = "0".repeat(32);
     for bad in ["", "garbage", &traceparent(&zeros, "01"), &traceparent("0af7", "01")] {
-        let sent = passed_on(&BOTH, &[("traceparent", bad)]);
+        let sent = propagated(&BOTH, &[("traceparent", bad)]);
         let parent = &sent["traceparent"];
         assert_eq!(parent.len(), traceparent(TRACE, "01").len(), "{bad:?} made {parent}");
         assert!(!parent.contains(&zeros), "{bad:?} made {parent}");
@@ -65,22 +65,22 @@ fn a_malformed_header_begins_a_trace_of_its_own() {
 }
 
 #[test]
-fn without_a_way_nothing_passes() {
-    assert!(passed_on(&[], &[("traceparent", &traceparent(TRACE, "01"))]).is_empty());
-    let sent = passed_on(&[Propagation::Baggage], &[("baggage", "a=b"), ("traceparent", "x")]);
+fn without_a_format_nothing_is_propagated() {
+    assert!(propagated(&[], &[("traceparent", &traceparent(TRACE, "01"))]).is_empty());
+    let sent = propagated(&[Propagation::Baggage], &[("baggage", "a=b"), ("traceparent", "x")]);
     assert_eq!(sent.keys().collect::<Vec<_>>(), ["baggage"]);
 }
 
 #[test]
-fn baggage_that_would_break_a_header_is_not_passed_on() {
+fn baggage_invalid_in_a_header_is_not_propagated() {
     for baggage in ["user=ada;x=%0d%0aevil: 1", "user=ada;x=%C3%A9", "user=ada;%00"] {
-        let sent = passed_on(&BOTH, &[("baggage", baggage)]);
+        let sent = propagated(&BOTH, &[("baggage", baggage)]);
         assert_eq!(sent.get("baggage"), None, "{baggage}");
     }
 }
 
 #[test]
-fn a_span_without_a_layer_is_left_alone() {
+fn a_disabled_span_is_ignored() {
     let propagator = ContextPropagator::new(&BOTH);
     let span = tracing::Span::none();
     propagator.adopt(&span, &|_| Some(traceparent(TRACE, "01")));
@@ -88,7 +88,7 @@ fn a_span_without_a_layer_is_left_alone() {
 }
 
 #[test]
-fn the_current_trace_has_an_id_inside_a_span_only() {
+fn there_is_a_current_trace_id_only_inside_a_span() {
     let tracer = SdkTracerProvider::default().tracer("test");
     let subscriber =
         tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));

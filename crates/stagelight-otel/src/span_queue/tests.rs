@@ -42,64 +42,64 @@ fn names(batch: &[SpanData]) -> Vec<&str> {
 #[test]
 fn batches_are_taken_in_order() {
     let queue = queue(9, 2, &["a", "b", "c"]);
-    assert_eq!(names(&queue.take()), ["a", "b"]);
-    assert_eq!(names(&queue.take()), ["c"]);
-    assert!(queue.take().is_empty());
+    assert_eq!(names(&queue.take_batch()), ["a", "b"]);
+    assert_eq!(names(&queue.take_batch()), ["c"]);
+    assert!(queue.take_batch().is_empty());
 }
 
 #[test]
 fn a_full_queue_drops_and_counts() {
     let queue = queue(2, 2, &["a", "b", "c", "d"]);
-    assert_eq!((queue.pending(), queue.queue_full()), (2, 2));
-    assert_eq!(names(&queue.take()), ["a", "b"]);
+    assert_eq!((queue.pending(), queue.dropped_when_full()), (2, 2));
+    assert_eq!(names(&queue.take_batch()), ["a", "b"]);
 }
 
 #[test]
-fn a_batch_on_its_way_keeps_its_place() {
+fn a_batch_in_flight_keeps_its_room() {
     let queue = queue(2, 2, &["a", "b"]);
-    let batch = queue.take();
+    let batch = queue.take_batch();
     queue.push(span("c", TraceFlags::SAMPLED));
-    assert_eq!((queue.pending(), queue.queue_full()), (2, 1));
-    queue.put_back(batch);
-    assert_eq!((queue.pending(), queue.settled()), (2, 0));
-    assert_eq!(names(&queue.take()), ["a", "b"]);
+    assert_eq!((queue.pending(), queue.dropped_when_full()), (2, 1));
+    queue.requeue(batch);
+    assert_eq!((queue.pending(), queue.completed()), (2, 0));
+    assert_eq!(names(&queue.take_batch()), ["a", "b"]);
 }
 
 #[test]
-fn a_batch_that_comes_back_goes_first() {
+fn a_requeued_batch_is_taken_first() {
     let queue = queue(9, 1, &["a"]);
-    let batch = queue.take();
+    let batch = queue.take_batch();
     queue.push(span("b", TraceFlags::SAMPLED));
-    queue.put_back(batch);
-    assert_eq!(names(&queue.take()), ["a"]);
+    queue.requeue(batch);
+    assert_eq!(names(&queue.take_batch()), ["a"]);
 }
 
 #[test]
 fn delivered_spans_make_room() {
     let queue = queue(1, 1, &["a"]);
-    let batch = queue.take();
-    queue.settle(batch.len());
+    let batch = queue.take_batch();
+    queue.complete(batch.len());
     queue.push(span("b", TraceFlags::SAMPLED));
-    assert_eq!((queue.pending(), queue.queue_full(), queue.settled()), (1, 0, 1));
+    assert_eq!((queue.pending(), queue.dropped_when_full(), queue.completed()), (1, 0, 1));
 }
 
 #[test]
-fn after_the_end_spans_are_counted_only() {
+fn spans_after_shutdown_are_dropped_and_counted() {
     let queue = queue(9, 9, &["a"]);
-    QueueProcessor(Arc::clone(&queue)).shutdown().unwrap();
+    QueueSpanProcessor(Arc::clone(&queue)).shutdown().unwrap();
     queue.push(span("b", TraceFlags::SAMPLED));
-    assert_eq!((queue.pending(), queue.after_shutdown()), (1, 1));
+    assert_eq!((queue.pending(), queue.dropped_after_shutdown()), (1, 1));
 }
 
 #[test]
-fn a_span_that_is_not_sampled_is_not_queued() {
+fn an_unsampled_span_is_not_queued() {
     let queue = queue(9, 9, &[]);
-    QueueProcessor(Arc::clone(&queue)).on_end(span("a", TraceFlags::NOT_SAMPLED));
+    QueueSpanProcessor(Arc::clone(&queue)).on_end(span("a", TraceFlags::NOT_SAMPLED));
     assert_eq!(queue.pending(), 0);
 }
 
 #[tokio::test]
-async fn a_full_batch_is_told_to_one_who_comes_later() {
+async fn a_full_batch_is_remembered_until_awaited() {
     let queue = queue(9, 2, &["a", "b"]);
     queue.full_batch().await;
 }

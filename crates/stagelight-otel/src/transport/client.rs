@@ -1,29 +1,68 @@
-//! What both protocols share: the connector, and how errors are told.
+//! The connector and the errors of both protocols.
 
 #[cfg(feature = "tls")]
-#[path = "connector_tls.rs"]
-mod connector;
-#[cfg(not(feature = "tls"))]
-#[path = "connector_plain.rs"]
-mod connector;
+mod tls;
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use http::Uri;
+#[cfg(feature = "tls")]
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 
-use crate::{delivery::DeliveryError, transport::origin_of};
+use crate::{
+    config::TlsFiles, delivery::DeliveryError, start_error::StartError, transport::origin_of,
+};
 
-pub(super) use connector::{Connector, connector};
+/// Maximum length of a collector's error message.
+const MAX_MESSAGE_CHARS: usize = 200;
+/// Idle time before the kernel probes a connection.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// How much of what a collector says about an error is kept.
-const MESSAGE_CHARS: usize = 200;
+/// Connects with TLS to `https://` addresses, without to `http://`.
+#[cfg(feature = "tls")]
+pub(super) type Connector = HttpsConnector<HttpConnector>;
 
-/// Cuts off what a collector says, which may be a page of HTML.
-pub(super) fn cut(message: &str) -> String {
-    message.trim().chars().take(MESSAGE_CHARS).collect()
+/// Connects without TLS; `https://` addresses were rejected before.
+#[cfg(not(feature = "tls"))]
+pub(super) type Connector = HttpConnector;
+
+/// Creates the connector for HTTP/2 or HTTP/1.1.
+#[cfg(feature = "tls")]
+pub(super) fn connector(files: &TlsFiles, http2: bool) -> Result<Connector, StartError> {
+    let mut tcp = tcp_connector();
+    tcp.enforce_http(false);
+    let builder = HttpsConnectorBuilder::new();
+    let builder = builder.with_tls_config(tls::client_config(files)?).https_or_http();
+    Ok(if http2 {
+        builder.enable_http2().wrap_connector(tcp)
+    } else {
+        builder.enable_http1().wrap_connector(tcp)
+    })
 }
 
-/// Makes the error for what failed on this side of the connection.
-pub(super) fn broken(uri: &Uri, source: impl Error + Send + Sync + 'static) -> DeliveryError {
+/// Creates the connector.
+#[cfg(not(feature = "tls"))]
+pub(super) fn connector(_files: &TlsFiles, _http2: bool) -> Result<Connector, StartError> {
+    Ok(tcp_connector())
+}
+
+fn tcp_connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(TCP_KEEP_ALIVE));
+    connector
+}
+
+/// Truncates a collector's error message, which may be a page of HTML.
+pub(super) fn truncate_message(message: &str) -> String {
+    message.trim().chars().take(MAX_MESSAGE_CHARS).collect()
+}
+
+/// Returns the error for a failure on this side of the connection.
+pub(super) fn connection_error(
+    uri: &Uri,
+    source: impl Error + Send + Sync + 'static,
+) -> DeliveryError {
     DeliveryError::Connection { endpoint: origin_of(uri), source: Arc::new(source) }
 }

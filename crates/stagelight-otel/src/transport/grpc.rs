@@ -1,13 +1,7 @@
 //! OTLP over gRPC.
 //!
-//! tonic does the framing, on the HTTP client that the other protocol uses too: its own channel would bring a second one,
-//! and load balancing that one address has no use for.
-
-#[cfg(feature = "gzip")]
-mod gzip;
-#[cfg(not(feature = "gzip"))]
-#[path = "grpc/gzip_off.rs"]
-mod gzip;
+//! tonic does the framing on top of the same HTTP client as the other protocol. tonic's own channel
+//! would add a second client, and load balancing, which a single address does not need.
 
 use std::{error::Error as _, time::Duration};
 
@@ -17,6 +11,8 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+#[cfg(feature = "gzip")]
+use tonic::codec::CompressionEncoding;
 use tonic::{
     Code, Request, Status,
     body::Body,
@@ -30,44 +26,30 @@ use crate::{
     delivery::DeliveryError,
     start_error::StartError,
     transport::{
-        Answer, Route, Transport,
-        client::{Connector, broken, connector, cut},
+        ResponseFuture, Transport, TransportConfig,
+        client::{Connector, connection_error, connector, truncate_message},
         origin_of,
     },
 };
 
-/// Finds out that a collector's machine is gone within two of these, and not when the kernel gives up after a quarter of an hour.
+/// Interval and timeout of HTTP/2 pings: detects a dead collector within twice this time, instead
+/// of the kernel's quarter of an hour.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// OTLP over gRPC.
+/// Sends OTLP over gRPC.
 #[derive(Debug)]
-struct GrpcTransport {
+pub(super) struct GrpcTransport {
     grpc: Grpc<Client<Connector, Body>>,
     uri: Uri,
     path: PathAndQuery,
     metadata: MetadataMap,
 }
 
-/// Passes on messages that are encoded already.
+/// A codec for messages that are already encoded.
 #[derive(Clone, Copy, Debug)]
-struct Encoded;
+struct RawCodec;
 
-pub(super) fn open(route: Route<'_>) -> Result<Box<dyn Transport>, StartError> {
-    let Route { uri, headers, compression, tls } = route;
-    let mut client = Client::builder(TokioExecutor::new());
-    client.http2_only(true).timer(TokioTimer::new()).pool_timer(TokioTimer::new());
-    client.http2_keep_alive_interval(KEEP_ALIVE).http2_keep_alive_timeout(KEEP_ALIVE);
-    let client = client.build(connector(tls, true)?);
-    let (origin, path) = split(uri.clone());
-    let grpc = Grpc::with_origin(client, origin);
-    let grpc = match compression {
-        Compression::None => grpc,
-        Compression::Gzip => gzip::enable(grpc),
-    };
-    Ok(Box::new(GrpcTransport { grpc, uri, path, metadata: MetadataMap::from_headers(headers) }))
-}
-
-/// Splits the address of a method into its service's and its path, which tonic wants apart.
+/// Splits a method's address into origin and path, which tonic takes separately.
 fn split(uri: Uri) -> (Uri, PathAndQuery) {
     let mut parts = uri.into_parts();
     let path = parts.path_and_query.replace(PathAndQuery::from_static("/"));
@@ -75,25 +57,52 @@ fn split(uri: Uri) -> (Uri, PathAndQuery) {
     (origin, path.unwrap_or(PathAndQuery::from_static("/")))
 }
 
+#[cfg(feature = "gzip")]
+fn enable_gzip<T>(grpc: Grpc<T>) -> Grpc<T> {
+    // A server in Go answers in the encoding of the request, whether or not that is acceptable.
+    grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip)
+}
+
+/// Does nothing: settings with gzip were rejected before.
+#[cfg(not(feature = "gzip"))]
+fn enable_gzip<T>(grpc: Grpc<T>) -> Grpc<T> {
+    grpc
+}
+
 // === impl GrpcTransport ===
 
 impl GrpcTransport {
+    pub(super) fn new(config: TransportConfig<'_>) -> Result<Self, StartError> {
+        let TransportConfig { uri, headers, compression, tls } = config;
+        let mut client = Client::builder(TokioExecutor::new());
+        client.http2_only(true).timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+        client.http2_keep_alive_interval(KEEP_ALIVE).http2_keep_alive_timeout(KEEP_ALIVE);
+        let client = client.build(connector(tls, true)?);
+        let (origin, path) = split(uri.clone());
+        let grpc = Grpc::with_origin(client, origin);
+        let grpc = match compression {
+            Compression::None => grpc,
+            Compression::Gzip => enable_gzip(grpc),
+        };
+        Ok(Self { grpc, uri, path, metadata: MetadataMap::from_headers(headers) })
+    }
+
     async fn call(&self, body: Bytes) -> Result<Bytes, DeliveryError> {
         let mut request = Request::new(body);
         request.metadata_mut().clone_from(&self.metadata);
-        // Cheap: the connections are shared.
+        // Clones share their connections.
         let mut grpc = self.grpc.clone();
-        let answer = grpc.unary(request, self.path.clone(), Encoded).await;
-        answer.map(tonic::Response::into_inner).map_err(|it| self.failed(&it))
+        let response = grpc.unary(request, self.path.clone(), RawCodec).await;
+        response.map(tonic::Response::into_inner).map_err(|it| self.failed(&it))
     }
 
     fn failed(&self, status: &Status) -> DeliveryError {
-        // A status that the collector sent has no cause on this side.
+        // Only a status created on this side has a source.
         if status.source().is_some() {
-            return broken(&self.uri, status.clone());
+            return connection_error(&self.uri, status.clone());
         }
-        // The list is the specification's, but for `resource_exhausted`: it is only to be tried again if the
-        // status' details say so, and collectors that mean "later" say `unavailable`.
+        // The specification's list without `resource_exhausted`, which is retryable only if the
+        // status details say so. A collector that is overloaded returns `unavailable`.
         let transient = [
             Code::Cancelled,
             Code::DeadlineExceeded,
@@ -105,7 +114,7 @@ impl GrpcTransport {
         DeliveryError::Refused {
             endpoint: origin_of(&self.uri),
             status: format!("{:?}", status.code()),
-            message: cut(status.message()),
+            message: truncate_message(status.message()),
             transient: transient.contains(&status.code()),
             retry_after: None,
         }
@@ -113,14 +122,14 @@ impl GrpcTransport {
 }
 
 impl Transport for GrpcTransport {
-    fn send(&self, body: Bytes) -> Answer<'_> {
+    fn send(&self, body: Bytes) -> ResponseFuture<'_> {
         Box::pin(self.call(body))
     }
 }
 
-// === impl Encoded ===
+// === impl RawCodec ===
 
-impl Codec for Encoded {
+impl Codec for RawCodec {
     type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = Self;
@@ -135,7 +144,7 @@ impl Codec for Encoded {
     }
 }
 
-impl Encoder for Encoded {
+impl Encoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 
@@ -145,7 +154,7 @@ impl Encoder for Encoded {
     }
 }
 
-impl Decoder for Encoded {
+impl Decoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 

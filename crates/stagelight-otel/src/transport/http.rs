@@ -1,11 +1,5 @@
 //! OTLP over HTTP with protobuf bodies.
 
-#[cfg(feature = "gzip")]
-mod gzip;
-#[cfg(not(feature = "gzip"))]
-#[path = "http/gzip_off.rs"]
-mod gzip;
-
 use std::{io, time::Duration};
 
 use bytes::Bytes;
@@ -24,51 +18,51 @@ use crate::{
     delivery::DeliveryError,
     start_error::StartError,
     transport::{
-        Answer, Route, Transport,
-        client::{Connector, broken, connector, cut},
+        ResponseFuture, Transport, TransportConfig,
+        client::{Connector, connection_error, connector, truncate_message},
     },
 };
 
-/// An answer is a handful of bytes; what is longer is not one.
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// Maximum length of a response; a valid one has a few bytes.
+const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
-/// OTLP over HTTP with protobuf bodies.
+/// Sends OTLP over HTTP with protobuf bodies.
 #[derive(Debug)]
-struct HttpTransport {
+pub(super) struct HttpTransport {
     client: Client<Connector, Full<Bytes>>,
     uri: Uri,
     headers: HeaderMap,
     compression: Compression,
 }
 
-/// What a collector sends with an error: `google.rpc.Status`, of which this much is of use.
+/// The body of an error response: `google.rpc.Status`, reduced to its message.
 #[derive(prost::Message)]
 struct Status {
     #[prost(string, tag = "2")]
     message: String,
 }
 
-pub(super) fn open(route: Route<'_>) -> Result<Box<dyn Transport>, StartError> {
-    let Route { uri, mut headers, compression, tls } = route;
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-    if compression == Compression::Gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    let mut client = Client::builder(TokioExecutor::new());
-    let client = client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
-    let client = client.build(connector(tls, false)?);
-    Ok(Box::new(HttpTransport { client, uri, headers, compression }))
-}
-
 // === impl HttpTransport ===
 
 impl HttpTransport {
+    pub(super) fn new(config: TransportConfig<'_>) -> Result<Self, StartError> {
+        let TransportConfig { uri, mut headers, compression, tls } = config;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        if compression == Compression::Gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let mut client = Client::builder(TokioExecutor::new());
+        let client = client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+        let client = client.build(connector(tls, false)?);
+        Ok(Self { client, uri, headers, compression })
+    }
+
     async fn post(&self, body: Bytes) -> Result<Bytes, DeliveryError> {
         let response = self.client.request(self.request(body)?).await;
-        let response = response.map_err(|it| broken(&self.uri, it))?;
+        let response = response.map_err(|it| connection_error(&self.uri, it))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|it| broken(&self.uri, io::Error::other(it)))?.to_bytes();
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
+        let body = body.map_err(|it| connection_error(&self.uri, io::Error::other(it)))?.to_bytes();
         if head.status.is_success() {
             return Ok(body);
         }
@@ -78,7 +72,7 @@ impl HttpTransport {
     fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, DeliveryError> {
         let body = match self.compression {
             Compression::None => body,
-            Compression::Gzip => gzip::compress(&body).map_err(|it| broken(&self.uri, it))?,
+            Compression::Gzip => gzip(&body).map_err(|it| connection_error(&self.uri, it))?,
         };
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -89,7 +83,7 @@ impl HttpTransport {
 
     fn refused(&self, response: &Response<Bytes>) -> DeliveryError {
         let status = response.status();
-        // The list is the specification's; a redirect is not followed.
+        // The specification's list. Redirects are not followed.
         let transient = [
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::BAD_GATEWAY,
@@ -107,9 +101,23 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, body: Bytes) -> Answer<'_> {
+    fn send(&self, body: Bytes) -> ResponseFuture<'_> {
         Box::pin(self.post(body))
     }
+}
+
+#[cfg(feature = "gzip")]
+fn gzip(body: &[u8]) -> io::Result<Bytes> {
+    let level = flate2::Compression::fast();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 4), level);
+    io::Write::write_all(&mut encoder, body)?;
+    encoder.finish().map(Bytes::from)
+}
+
+/// Fails; unreachable, because settings with gzip were rejected before.
+#[cfg(not(feature = "gzip"))]
+fn gzip(_body: &[u8]) -> io::Result<Bytes> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn message_in(response: &Response<Bytes>) -> String {
@@ -119,12 +127,12 @@ fn message_in(response: &Response<Bytes>) -> String {
         .is_some_and(|it| it.as_bytes() == b"application/x-protobuf");
     if is_protobuf {
         let status: Option<Status> = prost::Message::decode(response.body().clone()).ok();
-        return cut(&status.map(|it| it.message).unwrap_or_default());
+        return truncate_message(&status.map(|it| it.message).unwrap_or_default());
     }
-    cut(&String::from_utf8_lossy(response.body()))
+    truncate_message(&String::from_utf8_lossy(response.body()))
 }
 
-/// Reads `retry-after` in seconds; its other form, a date, is for people.
+/// Parses `retry-after` in seconds; its other form, a date, is ignored.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

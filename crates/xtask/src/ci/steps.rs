@@ -33,8 +33,8 @@ pub(crate) struct Step {
 const FEATURES: &[(&str, &[&str])] = &[
     ("stagelight-http", &["axum", "reqwest", "timeout"]),
     ("stagelight-live", &["axum"]),
-    ("stagelight-otel", &["grpc", "http", "grpc,tls", "http,gzip"]),
-    ("stagelight", &["axum", "reqwest", "grpc", "http"]),
+    ("stagelight-otel", &["otlp-grpc", "otlp-http", "otlp-grpc,tls", "otlp-http,gzip"]),
+    ("stagelight", &["axum", "reqwest", "otlp-grpc", "otlp-http"]),
 ];
 
 /// How a step is done.

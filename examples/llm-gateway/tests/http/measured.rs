@@ -45,8 +45,9 @@ impl Measured {
     async fn completions(&self) -> Endpoint {
         let find = || {
             let engine = self.telemetry.engine();
-            let breakdown =
-                Breakdown::of(&engine.snapshot(), Duration::ZERO, |it| engine.group_of(it));
+            let breakdown = Breakdown::from_snapshot(&engine.snapshot(), Duration::ZERO, |it| {
+                engine.group_of(it)
+            });
             let mut endpoints = breakdown.endpoints.into_iter();
             endpoints.find(|it| it.endpoint == "/v1/chat/completions" && it.requests == 1)
         };

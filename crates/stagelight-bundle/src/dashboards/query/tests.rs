@@ -1,39 +1,41 @@
-use stagelight_core::catalog;
+use stagelight_core::catalog::{self, Label};
 
 use super::*;
 
 fn ttfb() -> Series {
-    Series::of(&catalog::BACKEND, catalog::BACKEND_TTFB)
+    Series::new(&catalog::BACKEND, catalog::BACKEND_TTFB)
 }
 
 #[track_caller]
-fn is_one_line(query: &str, expected: &str) {
+fn check_query(query: &str, expected: &str) {
     assert_eq!(query, expected);
     assert!(promql_parser::parser::parse(&query.replace("$__rate_interval", "1m")).is_ok());
 }
 
 #[test]
 fn a_series_is_filtered_by_the_variables_of_its_labels() {
-    is_one_line(
+    check_query(
         &ttfb().with(r#"model!="""#).selector("_count"),
-        r#"backend_ttfb_seconds_count{job=~"$job", instance=~"$instance", provider=~"$provider", model=~"$model", endpoint=~"$endpoint", model!=""}"#,
+        "backend_ttfb_seconds_count{job=~\"$job\", instance=~\"$instance\", \
+         provider=~\"$provider\", model=~\"$model\", endpoint=~\"$endpoint\", model!=\"\"}",
     );
-    is_one_line(
-        &Series::of(&catalog::DROPPED, 0).selector(""),
+    check_query(
+        &Series::new(&catalog::DROPPED, 0).selector(""),
         r#"stagelight_dropped_total{job=~"$job", instance=~"$instance"}"#,
     );
 }
 
 #[test]
-fn a_quantile_is_asked_of_classic_and_of_native_histograms() {
-    let query = Series::of(&catalog::REQUEST, 0).quantile(0.95, &[Label::Endpoint]);
+fn a_quantile_queries_classic_and_native_histograms() {
+    let query = Series::new(&catalog::REQUEST, 0).quantile(0.95, &[Label::Endpoint]);
 
     let selected =
         r#"{job=~"$job", instance=~"$instance", endpoint=~"$endpoint"}[$__rate_interval]"#;
-    is_one_line(
+    check_query(
         &query,
         &format!(
-            "histogram_quantile(0.95, sum by (le, endpoint) (rate(request_duration_seconds_bucket{selected})))\n\
+            "histogram_quantile(0.95, sum by (le, endpoint) \
+             (rate(request_duration_seconds_bucket{selected})))\n\
              or\n\
              histogram_quantile(0.95, sum by (endpoint) (rate(request_duration_seconds{selected})))"
         ),
@@ -41,10 +43,11 @@ fn a_quantile_is_asked_of_classic_and_of_native_histograms() {
 }
 
 #[test]
-fn a_counter_is_asked_for_by_its_own_name() {
-    is_one_line(
-        &Series::of(&catalog::DROPPED, 0).rate(&[Label::Reason]),
-        r#"sum by (reason) (rate(stagelight_dropped_total{job=~"$job", instance=~"$instance"}[$__rate_interval]))"#,
+fn a_counter_has_no_suffix() {
+    check_query(
+        &Series::new(&catalog::DROPPED, 0).rate(&[Label::Reason]),
+        "sum by (reason) (rate(stagelight_dropped_total\
+         {job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))",
     );
 }
 
@@ -56,8 +59,8 @@ fn both_spellings_of_a_bound_are_one_row_of_a_heatmap() {
 }
 
 #[test]
-fn what_is_asked_of_before_is_so_on_every_selector() {
-    let query = ttfb().earlier().mean(&[Label::Provider]);
+fn an_offset_applies_to_every_selector() {
+    let query = ttfb().before().mean(&[Label::Provider]);
 
     let selectors = query.matches("backend_ttfb_seconds").count();
     assert_eq!(query.matches("[$__rate_interval] offset $offset").count(), selectors, "{query}");

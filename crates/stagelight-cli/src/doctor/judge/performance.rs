@@ -1,14 +1,13 @@
 //! What is slow, and whose fault that is. Not about the chain: it works, or there would be nothing to tell.
 
-use stagelight_core::thresholds;
-
 use super::number;
 use crate::doctor::facts::{Facts, Performance};
 
-/// What one looks at first when first bytes come late.
-const TTFB: &str = "HighBackendTTFB";
-/// What one looks at first when streams take long.
-const STREAMING: &str = "HighStreamingDuration";
+/// An alert of `collector/prometheus/rules`, and the seconds above which it fires.
+type Alert = (&'static str, f64);
+
+const TTFB: Alert = ("HighBackendTTFB", 2.0);
+const STREAMING: Alert = ("HighStreamingDuration", 1.5);
 /// From which part of a stream's time on it is called somebody's fault.
 const MOST: f64 = 0.5;
 
@@ -35,10 +34,9 @@ fn of_provider(it: &Performance) -> Vec<String> {
     ttfb.into_iter().chain(streaming).collect()
 }
 
-/// Says which alert's threshold a value crosses, if it does.
-fn crossed(alert: &str, value: f64) -> Option<String> {
-    let threshold = thresholds::of(alert).filter(|it| it.is_crossed_by(value))?;
-    Some(format!("{alert} above {} s", number(threshold.value)))
+/// Returns the alert's name and threshold if the value exceeds it.
+fn crossed((name, threshold): Alert, seconds: f64) -> Option<String> {
+    (threshold < seconds).then(|| format!("{name} above {} s", number(threshold)))
 }
 
 fn fault(client_share: Option<f64>) -> String {
@@ -52,5 +50,20 @@ fn fault(client_share: Option<f64>) -> String {
             percent(1.0 - share)
         ),
         None => "nothing tells whom it waits for".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stagelight_bundle::thresholds;
+
+    use super::*;
+
+    #[test]
+    fn the_thresholds_are_those_of_the_alerts() {
+        for (alert, seconds) in [TTFB, STREAMING] {
+            let threshold = thresholds::for_alert(alert).unwrap();
+            assert_eq!((threshold.comparison.as_str(), threshold.value), (">", seconds));
+        }
     }
 }

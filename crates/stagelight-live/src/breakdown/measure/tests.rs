@@ -1,18 +1,20 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use stagelight_core::{Clock, Engine};
 
 use super::*;
-use crate::since;
+use crate::breakdown::Breakdown;
 
 fn engine() -> Engine {
     Engine::with_clock(Clock::manual().0)
 }
 
 fn breakdown(engine: &Engine) -> Breakdown {
-    Breakdown::of(&engine.snapshot(), Duration::from_secs(2), |it| engine.group_of(it))
+    Breakdown::from_snapshot(&engine.snapshot(), Duration::from_secs(2), |it| engine.group_of(it))
 }
 
-/// Records one request and its stages' shares, as the timeline does when a request ends.
+/// Records one request with its stages' shares, as the engine does when a request ends.
 fn request(engine: &Engine, outcome: Outcome, shares: &[(&str, u64)]) {
     let total = shares.iter().map(|it| it.1).sum();
     engine.record(&catalog::REQUEST, &["/chat", outcome.as_str()], &[(0, total)]);
@@ -54,7 +56,7 @@ fn stages_are_ordered_by_group_then_name() {
 }
 
 #[test]
-fn outcomes_are_told_apart_and_added_up() {
+fn requests_are_counted_by_outcome_and_in_total() {
     let engine = engine();
     request(&engine, Outcome::Ok, &[(UNATTRIBUTED, 1_000_000_000)]);
     request(&engine, Outcome::Ok, &[(UNATTRIBUTED, 1_000_000_000)]);
@@ -65,13 +67,13 @@ fn outcomes_are_told_apart_and_added_up() {
     let outcomes: Vec<_> = endpoint.outcomes.iter().map(|(it, n)| (it.as_str(), *n)).collect();
     let expected = [("cancelled", 1), ("error", 0), ("ok", 2), ("panic", 0), ("timeout", 0)];
     assert_eq!(outcomes, expected);
-    // Quantiles are of all requests: the median is an ok one's, the tail the cancelled one's.
+    // Quantiles cover all outcomes: the median is an ok request's, p99 the cancelled one's.
     let near = |it: Option<f64>, expected: f64| (it.unwrap() / expected - 1.0).abs() < 0.012;
     assert!(near(endpoint.duration.p50, 1.0) && near(endpoint.duration.p99, 4.0));
 }
 
 #[test]
-fn errors_of_all_types_are_added_up_for_each_stage() {
+fn errors_of_a_stage_are_summed_over_types() {
     let engine = engine();
     engine.record(&catalog::STAGE, &["fetch", "/chat"], &[(DURATION, 5), (BUSY, 3)]);
     engine.add(&catalog::STAGE_ERRORS, &["fetch", "/chat", "timeout"], 0, 2);
@@ -93,28 +95,29 @@ fn an_endpoint_without_an_ended_request_has_no_quantiles() {
 }
 
 #[test]
-fn an_interval_holds_only_what_came_after_its_start() {
+fn an_interval_contains_only_later_requests() {
     let engine = engine();
     request(&engine, Outcome::Ok, &[("a", 100), (UNATTRIBUTED, 20)]);
     engine.add(&catalog::STAGE_ERRORS, &["a", "/chat", "500"], 0, 5);
     let earlier = engine.snapshot();
     request(&engine, Outcome::Error, &[("b", 7), (UNATTRIBUTED, 1)]);
     engine.add(&catalog::STAGE_ERRORS, &["b", "/chat", "500"], 0, 1);
-    let difference = since(&engine.snapshot(), &earlier);
-    let interval = Breakdown::of(&difference, Duration::from_secs(1), Group::of_well_known);
+    let difference = engine.snapshot().since(&earlier);
+    let interval =
+        Breakdown::from_snapshot(&difference, Duration::from_secs(1), Group::of_well_known);
     let endpoint = &interval.endpoints[0];
     assert_eq!((endpoint.requests, endpoint.outcomes["error"]), (1, 1));
     assert_eq!((endpoint.duration.sum, endpoint.unattributed), (Nanos::new(8), Nanos::new(1)));
     let stages: Vec<_> = endpoint.stages.iter().map(|it| (&*it.stage, it.errors)).collect();
     assert_eq!(stages, [("b", 1)]);
 
-    let nothing = since(&engine.snapshot(), &engine.snapshot());
-    let interval = Breakdown::of(&nothing, Duration::from_secs(1), Group::of_well_known);
+    let nothing = engine.snapshot().since(&engine.snapshot());
+    let interval = Breakdown::from_snapshot(&nothing, Duration::from_secs(1), Group::of_well_known);
     assert_eq!(interval.endpoints, []);
 }
 
 #[test]
-fn the_document_has_the_promised_names() {
+fn the_document_has_the_documented_field_names() {
     let engine = engine();
     request(&engine, Outcome::Ok, &[("request_parsing", 250_000_000), (UNATTRIBUTED, 750_000_000)]);
     engine.record(
@@ -123,7 +126,7 @@ fn the_document_has_the_promised_names() {
         &[(DURATION, 250_000_000), (BUSY, 1_000)],
     );
     let mut json = serde_json::to_value(breakdown(&engine)).unwrap();
-    // Quantiles are within 1.1 %, tested above; here only their place matters.
+    // Quantiles are approximate and tested above; only their presence matters here.
     for summary in ["/endpoints/0", "/endpoints/0/stages/0"] {
         let summary = json.pointer_mut(&format!("{summary}/duration_seconds")).unwrap();
         for quantile in ["p50", "p95", "p99"] {
@@ -178,14 +181,14 @@ fn the_document_has_the_promised_names() {
 }
 
 #[test]
-fn a_length_of_time_that_is_none_is_refused() {
+fn an_invalid_duration_is_rejected() {
     for bad in ["-1", "1e10", "null", "\"2s\""] {
         let document = format!(r#"{{"duration_seconds": {bad}, "endpoints": []}}"#);
         assert!(serde_json::from_str::<Breakdown>(&document).is_err(), "{bad}");
     }
 }
 
-/// Shares of up to a day each, of up to six stages, in some requests.
+/// Requests with seven shares of up to a day each.
 fn requests() -> impl Strategy<Value = Vec<Vec<u64>>> {
     let shares = prop::collection::vec(0_u64..86_400_000_000_000, 7);
     prop::collection::vec(shares, 1..20)
@@ -193,7 +196,7 @@ fn requests() -> impl Strategy<Value = Vec<Vec<u64>>> {
 
 proptest! {
     #[test]
-    fn shares_and_unattributed_are_the_requests_time(requests in requests()) {
+    fn shares_and_unattributed_add_up_to_the_duration(requests in requests()) {
         let engine = engine();
         let names = ["a", "b", "c", "backend_fetch", "auth_validation", "z", UNATTRIBUTED];
         for (index, shares) in requests.iter().enumerate() {
@@ -206,14 +209,14 @@ proptest! {
         let shares: u64 = endpoint.stages.iter().map(|it| it.share.get()).sum();
         prop_assert_eq!(shares + endpoint.unattributed.get(), endpoint.duration.sum.get());
 
-        // The same in the document's seconds, as a script adds them up.
+        // The same for the document's seconds.
         let json = serde_json::to_value(&breakdown).unwrap();
         let json = &json["endpoints"][0];
         let share = |it: &serde_json::Value| it["share_seconds"].as_f64().unwrap();
         let shares: f64 = json["stages"].as_array().unwrap().iter().map(share).sum();
         let sum = shares + json["unattributed_seconds"].as_f64().unwrap();
         let duration = json["duration_seconds"]["sum"].as_f64().unwrap();
-        // To 1e-9 for the first days; beyond, to what eight additions of doubles can lose.
+        // Within 1e-9 up to a few days; beyond that, within the rounding of eight additions.
         prop_assert!((sum - duration).abs() < 1e-9_f64.max(duration * 8.0 * f64::EPSILON));
 
         let rest = percent(endpoint.unattributed, endpoint.duration.sum);
@@ -222,13 +225,14 @@ proptest! {
     }
 
     #[test]
-    fn the_document_reads_back_as_it_was(requests in requests()) {
+    fn the_document_round_trips(requests in requests()) {
         let engine = engine();
         for shares in &requests {
             request(&engine, Outcome::Ok, &[("a", shares[0]), (UNATTRIBUTED, shares[1])]);
         }
         let written = breakdown(&engine);
-        let read: Breakdown = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        let json = serde_json::to_string(&written).unwrap();
+        let read: Breakdown = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(read, written);
     }
 }

@@ -4,6 +4,7 @@ use expect_test::expect;
 use stagelight_core::Nanos;
 
 use super::*;
+use crate::breakdown::Breakdown;
 
 fn summary(count: u64, seconds: f64) -> Summary {
     let sum = Duration::from_secs_f64(seconds * count as f64).into();
@@ -44,7 +45,7 @@ fn table(endpoints: Vec<Endpoint>) -> String {
 }
 
 #[test]
-fn an_endpoint_has_a_head_a_row_for_each_stage_and_the_rest() {
+fn an_endpoint_has_a_header_and_a_row_per_stage_and_for_unattributed() {
     let models = Endpoint {
         endpoint: "/v1/models".to_owned(),
         requests: 1,
@@ -66,17 +67,17 @@ fn an_endpoint_has_a_head_a_row_for_each_stage_and_the_rest() {
           stage                        count  errors      p50      p95      p99     busy              share
           unattributed                     -       -        -        -        -        -  ██████████ 100.0%
 
-        share: part of the requests' time, each instant given once; busy: time spent being polled
+        share: part of the requests' time, without overlap; busy: time spent being polled
     "#]].assert_eq(&table(vec![chat(), models]));
 }
 
 #[test]
-fn without_endpoints_it_says_so() {
+fn without_requests_the_table_says_so() {
     assert_eq!(table(vec![]), "no request has ended yet\n");
 }
 
 #[test]
-fn a_head_that_is_too_long_goes_on_in_the_next_line() {
+fn a_long_header_wraps() {
     let mut endpoint = chat();
     endpoint.endpoint = "/v1/organizations/{organization}/projects/{project}".to_owned();
     let table = table(vec![endpoint]);
@@ -87,7 +88,7 @@ fn a_head_that_is_too_long_goes_on_in_the_next_line() {
 }
 
 #[test]
-fn whatever_the_numbers_it_fits_100_columns() {
+fn extreme_values_fit_100_columns() {
     let mut endpoint = chat();
     endpoint.endpoint = "/é日".repeat(60);
     endpoint.requests = u64::MAX;

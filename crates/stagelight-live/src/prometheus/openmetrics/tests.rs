@@ -6,7 +6,7 @@ use super::*;
 const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 
 #[test]
-fn a_page_is_written_as_the_format_s_description_says() {
+fn a_page_follows_the_openmetrics_specification() {
     let engine = Engine::with_clock(Clock::manual().0);
     let mut reader = ExemplarReader::new(&engine);
     engine.add(&catalog::STAGE_ERRORS, &["parse", "/x", "a \"b\""], 0, 2);
@@ -15,9 +15,9 @@ fn a_page_is_written_as_the_format_s_description_says() {
     engine.spans().set_current(stagelight_core::layer_api::SpanKey::NONE, Some((TRACE, 0xb7)));
     record(700_000_000);
     let snapshot = reader.snapshot();
-    let mut shown = Shown::default();
+    let mut view = ExemplarView::default();
     let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_250);
-    shown.update(&snapshot, now);
+    view.update(&snapshot, now);
     let check = expect![[r##"
         # TYPE request_stage_errors counter
         # HELP request_stage_errors Stages that ended with an error.
@@ -37,11 +37,11 @@ fn a_page_is_written_as_the_format_s_description_says() {
         frontend_processing_seconds_count{endpoint="/x"} 2
         # EOF
     "##]];
-    check.assert_eq(&write(&snapshot, &shown));
-    // Until the next one, with the time at which it was recorded.
+    check.assert_eq(&write(&snapshot, &view));
+    // An exemplar stays until the next one, with its original time.
     let later = reader.snapshot();
-    shown.update(&later, now + std::time::Duration::from_secs(9));
-    assert_eq!(write(&later, &shown), write(&snapshot, &shown));
+    view.update(&later, now + std::time::Duration::from_secs(9));
+    assert_eq!(write(&later, &view), write(&snapshot, &view));
 }
 
 #[test]

@@ -13,11 +13,11 @@ fn engine() -> Engine {
     Engine::with_clock(Clock::manual().0)
 }
 
-/// A sample as a scraper reads it: name, labels, value.
+/// A parsed sample: name, labels, value.
 type Sample = (String, BTreeMap<String, String>, f64);
 
-/// Reads the format as its description says, strictly; written apart from the writer.
-fn read(text: &str) -> Vec<Sample> {
+/// Parses the format strictly according to its specification; shares no code with the writer.
+fn parse(text: &str) -> Vec<Sample> {
     let samples = text.lines().filter(|it| !it.starts_with('#'));
     samples.map(|it| sample(it).unwrap_or_else(|| panic!("not a sample: {it}"))).collect()
 }
@@ -43,7 +43,7 @@ fn sample(line: &str) -> Option<Sample> {
     Some((name.to_owned(), labels, rest.strip_prefix(' ')?.parse().ok()?))
 }
 
-/// Reads up to the closing quote, and returns what is after it.
+/// Parses up to the closing quote; returns the value and the text after the quote.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -62,7 +62,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 #[test]
-fn each_kind_of_metric_is_written_in_its_way() {
+fn each_instrument_is_written_as_its_type() {
     let engine = engine();
     let stage = ["parse", "/v1/\"chat\"\\\n"];
     engine.record(
@@ -107,7 +107,7 @@ fn each_kind_of_metric_is_written_in_its_way() {
 fn an_absent_attribute_is_left_out() {
     let engine = engine();
     engine.record(&catalog::BACKEND, &["", "m", ""], &[(0, 1)]);
-    let samples = read(&text(&engine.snapshot()));
+    let samples = parse(&text(&engine.snapshot()));
     let (_, labels, _) = samples.iter().find(|it| it.0 == "backend_ttfb_seconds_count").unwrap();
     assert_eq!(labels.iter().collect::<Vec<_>>(), [(&"model".to_owned(), &"m".to_owned())]);
 }
@@ -127,7 +127,7 @@ fn an_empty_store_has_an_empty_page() {
 }
 
 #[test]
-fn a_number_that_is_none_is_still_a_sample() {
+fn a_gauge_may_be_nan_or_infinite() {
     let values = vec!["other".into(), "/".into()];
     for (gauge, written) in [(f64::NAN, "NaN"), (f64::INFINITY, "+Inf"), (12.5, "12.5")] {
         let series = Series {
@@ -142,7 +142,7 @@ fn a_number_that_is_none_is_still_a_sample() {
 }
 
 #[test]
-fn bounds_are_written_as_prometheus_shows_those_of_otlp() {
+fn bounds_match_those_that_prometheus_shows_for_otlp() {
     let engine = engine();
     for family in catalog::ALL {
         let labels = vec!["1"; family.labels.len()];
@@ -152,7 +152,7 @@ fn bounds_are_written_as_prometheus_shows_those_of_otlp() {
             }
         }
     }
-    let samples = read(&text(&engine.snapshot()));
+    let samples = parse(&text(&engine.snapshot()));
     let bounds = |name: &str| {
         let buckets = samples.iter().filter(|it| it.0 == format!("{name}_bucket"));
         buckets.map(|it| it.1["le"].as_str()).collect::<Vec<_>>().join(" ")
@@ -167,7 +167,7 @@ fn bounds_are_written_as_prometheus_shows_those_of_otlp() {
 }
 
 #[test]
-fn a_metric_is_written_in_one_piece() {
+fn all_samples_of_a_metric_are_adjacent() {
     let engine = engine();
     for stage in ["b", "a"] {
         engine.record(&catalog::STAGE, &[stage, "/"], &[(0, 1), (1, 1), (2, 1)]);
@@ -175,13 +175,13 @@ fn a_metric_is_written_in_one_piece() {
     let mut snapshot = engine.snapshot();
     Percentages::new().add_to(&mut snapshot, |it| engine.group_of(it));
     let text = text(&snapshot);
-    let heads: Vec<_> = text.lines().filter(|it| it.starts_with("# TYPE")).collect();
+    let types: Vec<_> = text.lines().filter(|it| it.starts_with("# TYPE")).collect();
     expect![[r#"
         # TYPE request_stage_duration_seconds histogram
         # TYPE request_stage_share_seconds histogram
         # TYPE request_stage_busy_seconds histogram
         # TYPE stage_percentage gauge"#]]
-    .assert_eq(&heads.join("\n"));
+    .assert_eq(&types.join("\n"));
     let counts: Vec<_> = text.lines().filter(|it| it.contains("_count")).collect();
     expect![[r#"
         request_stage_duration_seconds_count{stage="a",endpoint="/"} 1
@@ -199,7 +199,7 @@ fn family() -> impl Strategy<Value = &'static Family> {
 
 proptest! {
     #[test]
-    fn what_was_recorded_is_what_a_scraper_reads(
+    fn a_scraper_reads_the_recorded_values(
         family in family(),
         name in "(?s).{1,12}|[\\\\\"\n,={} ]{1,8}",
         values in prop::collection::vec(0_u64..100_000_000_000, 1..20),
@@ -210,7 +210,7 @@ proptest! {
         for value in &values {
             engine.record(family, &labels, &[(0, *value)]);
         }
-        let samples = read(&text(&engine.snapshot()));
+        let samples = parse(&text(&engine.snapshot()));
         let metric = &family.metrics[0];
         let of = |suffix: &str| {
             let name = metric.prometheus_name() + suffix;
@@ -220,7 +220,8 @@ proptest! {
         for (_, labels, _) in &samples {
             prop_assert_eq!(&labels[&label.prometheus_name()], &name);
         }
-        let within = |bound: f64| values.iter().filter(|it| metric.unit.export(**it) <= bound).count();
+        let is_below = |value: &&u64, bound: f64| metric.unit.export(**value) <= bound;
+        let within = |bound: f64| values.iter().filter(|it| is_below(it, bound)).count();
         for (_, labels, count) in of("_bucket") {
             let bound = labels["le"].replace("+Inf", "inf").parse().unwrap();
             prop_assert_eq!(*count, within(bound) as f64);

@@ -1,0 +1,241 @@
+//! A server request, from its arrival to the last byte of its response.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, header::CONTENT_TYPE,
+};
+use http_body::Body;
+use stagelight_core::{Engine, Nanos, Outcome, Request, catalog};
+use tracing::Span;
+
+use super::{
+    access_log::{self, Entry, millis},
+    request_id::RequestId,
+    route::{Route, RouteResolver},
+    span,
+};
+use crate::{
+    conventions::{Labels, has_no_body, record_error},
+    end::{EndGuard, EndReason, OnEnd},
+    failure::Failure,
+    stream_timer::StreamTimer,
+    tracked_body::Content,
+};
+
+const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+
+/// The settings of an [`HttpLayer`](crate::HttpLayer).
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) engine: Engine,
+    pub(crate) route: RouteResolver,
+    pub(crate) default_scheme: &'static str,
+    pub(crate) response_time_header: bool,
+    pub(crate) access_log: bool,
+    pub(crate) catch_panics: bool,
+}
+
+/// A request in progress.
+///
+/// Created in `call`, moved into the future, then into the body. See [`EndGuard`] for its end.
+#[derive(Debug)]
+pub(crate) struct ServerRequest {
+    config: Arc<Config>,
+    request: Request,
+    labels: Labels,
+    route: Route,
+    request_id: RequestId,
+    /// Bytes of the request body that were read. `None` if there is no body.
+    request_bytes: Option<Arc<AtomicU64>>,
+    head: Option<Head>,
+    /// The timer of the response, if it is a stream.
+    timer: Option<StreamTimer>,
+    has_panicked: bool,
+}
+
+/// The response head.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    status: StatusCode,
+    /// Time from the arrival of the request.
+    ttfb: Nanos,
+}
+
+// === impl ServerRequest ===
+
+impl ServerRequest {
+    /// Starts the request: its time runs and it counts as active from here.
+    ///
+    /// Also returns the counter of the bytes read from the body, unless the body is empty.
+    pub(crate) fn start<B: Body>(
+        config: &Arc<Config>,
+        request: HttpRequest<B>,
+    ) -> (EndGuard<Box<Self>>, HttpRequest<B>, Option<Arc<AtomicU64>>) {
+        let engine = &config.engine;
+        let (mut parts, body) = request.into_parts();
+
+        let route = config.route.resolve(&parts);
+        let request = engine.start_request(route.endpoint());
+        let request_id = RequestId::from_headers(&mut parts.headers);
+        parts.extensions.insert(request_id.clone());
+
+        let labels = Labels::from_parts(&parts, config.default_scheme);
+        let caller = |name: &str| span::header(&parts.headers, name);
+        let span = request.link_from(&caller, || span::open(&parts, &labels, &route, &request_id));
+
+        // Most requests have no body, and need no shared counter.
+        let request_bytes = (!body.is_end_stream()).then(Arc::<AtomicU64>::default);
+        // Boxed because it moves from here to the future and to the body: the copies cost about
+        // 400 ns per request, the allocation 20 (measured).
+        let server_request = Box::new(Self {
+            config: Arc::clone(config),
+            request,
+            labels,
+            route,
+            request_id,
+            request_bytes: request_bytes.clone(),
+            head: None,
+            timer: None,
+            has_panicked: false,
+        });
+        server_request.add_active(1);
+        let request = HttpRequest::from_parts(parts, body);
+        (EndGuard::new(span, server_request), request, request_bytes)
+    }
+
+    /// Records the response head and adds headers. Must be called inside `span`.
+    ///
+    /// Returns `true` if HTTP sends a body after it.
+    pub(crate) fn response_head<B>(&mut self, span: &Span, response: &mut Response<B>) -> bool {
+        let ttfb = self.request.elapsed();
+        let status = response.status();
+        self.head = Some(Head { status, ttfb });
+        span.record("http.response.status_code", status.as_u16());
+
+        let headers = response.headers_mut();
+        self.request_id.write_to(headers);
+        if self.config.response_time_header
+            && let Ok(value) = HeaderValue::try_from(format!("{:.3}ms", millis(ttfb)))
+        {
+            headers.insert(RESPONSE_TIME, value);
+        }
+        !has_no_body(self.labels.method, status)
+    }
+
+    /// Measures the response as a stream from now on.
+    pub(crate) fn start_stream(&mut self) {
+        self.timer = Some(StreamTimer::start(&self.config.engine, self.head.map(|it| it.ttfb)));
+    }
+
+    /// Notes that the handler panicked. Returns the response if panics are caught.
+    pub(crate) fn panic_response<B>(&mut self) -> Option<Response<Content<B>>>
+    where
+        B: Body,
+        B::Data: From<Bytes>,
+    {
+        self.has_panicked = true;
+        self.config.catch_panics.then(|| panic_response(&self.request_id))
+    }
+
+    fn add_active(&self, change: i64) {
+        let labels = [self.labels.method, self.labels.scheme];
+        self.config.engine.add(&catalog::HTTP_SERVER_ACTIVE, &labels, 0, change);
+    }
+
+    fn record(&self, error_type: Option<&str>, values: &[(usize, u64)]) {
+        let Labels { method, scheme, version } = self.labels;
+        let status = self.head.as_ref().map_or("", |it| it.status.as_str());
+        let route = self.route.template().unwrap_or_default();
+        let labels = [method, scheme, status, route, error_type.unwrap_or_default(), version];
+        self.config.engine.record(&catalog::HTTP_SERVER, &labels, values);
+    }
+
+    fn record_stream(&mut self, bytes: u64, outcome: Outcome) {
+        let Some(timer) = self.timer.take() else { return };
+        let values = timer.finish(Some(bytes), outcome);
+        let labels = [self.route.endpoint()];
+        self.config.engine.record(&catalog::STREAM_RESPONSE, &labels, values.as_slice());
+    }
+}
+
+impl OnEnd for ServerRequest {
+    fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
+        let reason = if self.has_panicked { EndReason::Failed(Failure::Panic) } else { reason };
+        let status = self.head.map(|it| it.status);
+        let outcome = outcome(status, reason);
+        let duration = self.request.end(outcome);
+        let error_type = error_type(status.as_ref(), reason, outcome);
+        let request_bytes = self.request_bytes.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
+
+        let values = [
+            (catalog::HTTP_SERVER_DURATION, duration.get()),
+            (catalog::HTTP_SERVER_REQUEST_BODY, request_bytes),
+            (catalog::HTTP_SERVER_RESPONSE_BODY, bytes),
+        ];
+        self.record(error_type, &values);
+        self.add_active(-1);
+        self.record_stream(bytes, outcome);
+        span.record("outcome", outcome.as_str());
+        if let Some(error_type) = error_type {
+            record_error(span, error_type);
+        }
+        if self.config.access_log {
+            access_log::write(&Entry {
+                method: self.labels.method,
+                endpoint: self.route.endpoint(),
+                status: status.map(|it| it.as_u16()),
+                outcome: outcome.as_str(),
+                error_type,
+                duration,
+                ttfb: self.head.map(|it| it.ttfb),
+                request_bytes,
+                response_bytes: bytes,
+                request_id: self.request_id.as_str(),
+            });
+        }
+    }
+
+    fn timer(&mut self) -> Option<&mut StreamTimer> {
+        self.timer.as_mut()
+    }
+}
+
+/// Returns a 500 that contains only the request id.
+fn panic_response<B>(request_id: &RequestId) -> Response<Content<B>>
+where
+    B: Body,
+    B::Data: From<Bytes>,
+{
+    // A request id needs no escaping, see `RequestId`.
+    let json = format!(r#"{{"error":"internal server error","request_id":"{request_id}"}}"#);
+    let content = Content::Text { text: Some(Bytes::from(json)), into_data: B::Data::from };
+    let mut response = Response::new(content);
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Returns the outcome of a request. Client errors are not errors of the server.
+fn outcome(status: Option<StatusCode>, reason: EndReason) -> Outcome {
+    match (reason, status) {
+        (EndReason::Complete, Some(StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT)) => {
+            Outcome::Timeout
+        }
+        (EndReason::Complete, Some(status)) if status.is_server_error() => Outcome::Error,
+        _ => reason.outcome(),
+    }
+}
+
+/// Returns the value of `error.type`: the status code of a server error, or the kind of failure.
+fn error_type(status: Option<&StatusCode>, reason: EndReason, outcome: Outcome) -> Option<&str> {
+    match (status, reason) {
+        (Some(status), _) if status.is_server_error() => Some(status.as_str()),
+        (_, EndReason::Failed(failure)) => Some(failure.as_str()),
+        _ => (outcome == Outcome::Timeout).then_some(Failure::Timeout.as_str()),
+    }
+}

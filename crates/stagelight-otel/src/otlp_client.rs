@@ -1,0 +1,132 @@
+//! Delivers requests to a collector: with a time limit, retries, and one log event per outage.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::Uri;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::warn;
+
+use crate::{
+    config::Protocol, delivery::DeliveryError, reachability::Reachability, signal::Signal,
+    transport::Transport,
+};
+
+/// Delay before the second attempt; doubled before each further one.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+/// Maximum delay. Short relative to the export timeout, so that an export survives a collector's
+/// restart.
+const MAX_BACKOFF: Duration = Duration::from_millis(1600);
+/// Attempts per delivery during shutdown, so that it does not wait for a collector that is down.
+const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
+
+/// Sends the requests of one signal to one collector.
+#[derive(Debug)]
+pub(crate) struct OtlpClient {
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) protocol: Protocol,
+    pub(crate) uri: Uri,
+    pub(crate) signal: Signal,
+    /// Maximum time for one delivery, retries included.
+    pub(crate) timeout: Duration,
+    pub(crate) reachability: Arc<Reachability>,
+    pub(crate) state: DeliveryState,
+}
+
+/// The mutable state of a client.
+#[derive(Debug, Default)]
+pub(crate) struct DeliveryState {
+    last_error: Mutex<Option<DeliveryError>>,
+    rejection_logged: AtomicBool,
+    is_shutting_down: AtomicBool,
+}
+
+// === impl OtlpClient ===
+
+impl OtlpClient {
+    /// Delivers an encoded export request before `deadline` and within this signal's timeout.
+    pub(crate) async fn deliver(
+        &self,
+        body: Bytes,
+        deadline: Instant,
+    ) -> Result<(), DeliveryError> {
+        let started = Instant::now();
+        let deadline = deadline.min(started + self.timeout);
+        let response = self.send_with_retries(body, started, deadline).await;
+        match &response {
+            Ok(_) => self.reachability.delivered(self.signal),
+            Err(error) => {
+                *self.state.last_error.lock() = Some(error.clone());
+                self.reachability.failed(self.signal, error);
+            }
+        }
+        self.check_for_rejection(&response?)
+    }
+
+    /// Returns the last error of a delivery or of a single attempt.
+    pub(crate) fn last_error(&self) -> Option<DeliveryError> {
+        self.state.last_error.lock().clone()
+    }
+
+    /// Limits the attempts of deliveries, because the process is about to end.
+    pub(crate) fn begin_shutdown(&self) {
+        self.state.is_shutting_down.store(true, Relaxed);
+    }
+
+    async fn send_with_retries(
+        &self,
+        body: Bytes,
+        started: Instant,
+        deadline: Instant,
+    ) -> Result<Bytes, DeliveryError> {
+        let mut backoff = INITIAL_BACKOFF;
+        let mut attempts = 0;
+        loop {
+            let error = match timeout_at(deadline, self.transport.send(body.clone())).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => error,
+                Err(_) => self.timed_out(deadline - started),
+            };
+            attempts += 1;
+            *self.state.last_error.lock() = Some(error.clone());
+            let delay = error.retry_after().unwrap_or(backoff);
+            let is_last =
+                self.state.is_shutting_down.load(Relaxed) && MAX_SHUTDOWN_ATTEMPTS <= attempts;
+            if is_last || !error.is_transient() || deadline <= Instant::now() + delay {
+                return Err(error);
+            }
+            sleep(delay).await;
+            backoff = MAX_BACKOFF.min(backoff * 2);
+        }
+    }
+
+    fn timed_out(&self, limit: Duration) -> DeliveryError {
+        DeliveryError::Timeout { endpoint: self.reachability.endpoint().to_owned(), limit }
+    }
+
+    fn check_for_rejection(&self, response: &Bytes) -> Result<(), DeliveryError> {
+        // Responses for metrics have the same shape on the wire. A response that cannot be decoded
+        // counts as empty: its status was "success".
+        let response = ExportTraceServiceResponse::decode(response.clone()).unwrap_or_default();
+        let Some(partial) = response.partial_success else { return Ok(()) };
+        let Ok(count @ 1..) = u64::try_from(partial.rejected_spans) else { return Ok(()) };
+        let endpoint = self.reachability.endpoint().to_owned();
+        let error = DeliveryError::Rejected { endpoint, count, message: partial.error_message };
+        if !self.state.rejection_logged.swap(true, Relaxed) {
+            warn!(
+                target: "stagelight", signal = %self.signal, %error,
+                "the collector rejected telemetry; further rejections are counted, not logged"
+            );
+        }
+        Err(error)
+    }
+}
