@@ -1,129 +1,113 @@
-//! Drives the timelines and the store.
+//! The engine, as a service uses it.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     catalog::{Family, Label},
     clock::{Clock, Ticks},
+    engine_state::EngineState,
     fine::FineBuckets,
+    layer_api::SpanEngine,
     propagation::Propagator,
+    request::Request,
     snapshot::Snapshot,
     stage::Group,
-    state::{self, Shared},
-    store::Store,
-    sync::Mutex,
-    timeline::Pool,
-    well_known::{self, Groups},
 };
 
 static GLOBAL: OnceLock<Engine> = OnceLock::new();
 
-/// All that is measured in one process, and the way to measure it.
+/// Measures requests and stages, and stores the results.
 ///
-/// Cloning is cheap and gives the same engine. A service has one; tests make as many as they like.
+/// Clones are cheap and refer to the same engine. A service has one; tests create as many as they
+/// need.
+///
+/// ```
+/// use stagelight_core::{Engine, Group, Outcome, catalog};
+///
+/// let engine = Engine::new();
+/// engine.register_stage("rerank", Group::BackendResponse);
+///
+/// let mut request = engine.start_request("/v1/chat");
+/// request.end(Outcome::Ok);
+/// assert_eq!(engine.snapshot().of(&catalog::REQUEST).count(), 1);
+/// ```
 ///
 /// # Memory
 ///
-/// Bounded. On each thread that recorded it, a series takes 160 bytes for each metric of its family; a metric that keeps quantiles takes 560
-/// more, and 256 for each power of two in which it had a value, of which there are 34. A family keeps 2,000 series apart.
-/// A request takes 2.2 KiB while it runs and some 0.4 KiB for its results, up to 100 KiB if it has a thousand stages at once; its memory serves the next
-/// request and is never given back to the system, but shrinks to 9 KiB in between. There are 16,384 requests at most.
+/// Bounded. For each thread that records it, a series takes 160 bytes per metric of its family. A
+/// metric with quantiles takes 560 bytes more, and 256 for each of 34 octaves (powers of two) in
+/// which it has a value. A family has at most 2,000 series.
+///
+/// A request takes 2.2 KiB while it runs and about 0.4 KiB for its results, or up to 100 KiB with
+/// a thousand open stages. This memory is reused for later requests and never returned to the
+/// system, but shrinks to 9 KiB in between. There are at most 16,384 concurrent requests.
 #[derive(Clone, Debug)]
-pub struct Engine(pub(crate) Arc<Shared>);
+pub struct Engine(pub(crate) Arc<EngineState>);
 
 // === impl Engine ===
 
 impl Engine {
-    /// Makes an engine with the processor's clock.
+    /// Creates an engine with the processor's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Clock::new())
     }
 
-    /// Makes an engine that takes the time from `clock`.
+    /// Creates an engine with the given clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self::make(clock, FineBuckets::ForQuantiles)
+        Self(Arc::new(EngineState::new(clock, FineBuckets::ForQuantiles)))
     }
 
-    /// Makes an engine in which every histogram keeps fine buckets, and so can be exported as a base-2 exponential one: not only those of
-    /// which the catalogue promises quantiles.
+    /// Creates an engine with fine buckets in every histogram, so that each can be exported as a
+    /// base-2 exponential histogram. Otherwise, only metrics with quantiles have them.
     ///
     /// # Cost
     ///
-    /// A record of any other histogram takes what one of those takes, some nanoseconds more, and as much memory.
+    /// Recording any other histogram costs as much time and memory as one with quantiles: some
+    /// nanoseconds more.
     #[must_use]
     pub fn with_fine_histograms(clock: Clock) -> Self {
-        Self::make(clock, FineBuckets::Everywhere)
+        Self(Arc::new(EngineState::new(clock, FineBuckets::Everywhere)))
     }
 
-    fn make(clock: Clock, fine: FineBuckets) -> Self {
-        let store = Store::new(fine);
-        well_known::intern(&store.symbols);
-        static IDS: AtomicU64 = AtomicU64::new(1);
-        Self(Arc::new(Shared {
-            id: IDS.fetch_add(1, Relaxed),
-            created: clock.now(),
-            clock,
-            groups: Groups::new(&store.symbols),
-            store,
-            pool: Pool::new(),
-            spare: Mutex::new(None),
-            threads: AtomicU32::new(0),
-            propagator: OnceLock::new(),
-        }))
-    }
-
-    /// Returns the engine that [`set_global`](Self::set_global) made the process' own.
+    /// Returns the engine that [`set_global`](Self::set_global) made the process-wide one.
     #[must_use]
     pub fn global() -> Option<&'static Self> {
         GLOBAL.get()
     }
 
-    /// Makes this the process' engine, for code that has no handle. Returns `false` if there is one already, which stays.
+    /// Makes this the process-wide engine, for code without a handle. Returns `false`, and changes
+    /// nothing, if there already is one.
     pub fn set_global(&self) -> bool {
         GLOBAL.set(self.clone()).is_ok()
     }
 
-    /// Returns a number that no other engine of the process has.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.0.id
-    }
-
-    /// Returns the clock that all measurements are taken with.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.0.clock
-    }
-
-    /// Returns when the engine was made: the start of all its cumulative values.
-    #[must_use]
-    pub fn created(&self) -> Ticks {
-        self.0.created
-    }
-
-    /// Sets how trace context crosses process borders. The first call counts; later ones return `false`.
-    pub fn set_propagator(&self, propagator: Arc<dyn Propagator>) -> bool {
-        self.0.propagator.set(propagator).is_ok()
-    }
-
-    /// Returns how trace context crosses process borders, if that was set.
-    #[must_use]
-    pub fn propagator(&self) -> Option<&dyn Propagator> {
-        self.0.propagator.get().map(|it| &**it)
-    }
-
-    /// Puts a stage into a group; well-known stages are in theirs already, others in [`Group::Other`].
+    /// Starts a request. Its duration runs from now until [`Request::end`] or the drop.
     ///
-    /// Affects `frontend.processing` and `stage.percentage` from now on. Does nothing when there are too many stages to tell apart.
+    /// `endpoint` is a route template or a job's name, never a raw path: it becomes a label. With
+    /// more than 16,384 concurrent requests, the request is counted in
+    /// [`catalog::DROPPED`](crate::catalog::DROPPED) and not measured.
+    ///
+    /// # Cost
+    ///
+    /// Two clock reads per request. Allocation-free in steady state; the only lock is the
+    /// request's own, which its end and stages on other threads take.
+    #[must_use]
+    pub fn start_request(&self, endpoint: &str) -> Request {
+        Request::start(&self.0, endpoint)
+    }
+
+    /// Assigns a stage to a group. Well-known stages have a group already; other stages are in
+    /// [`Group::Other`].
+    ///
+    /// Affects `frontend.processing` and `stage.percentage` from now on. Does nothing once the
+    /// limit of stage names ([`Label::cap`]) is exceeded.
     pub fn register_stage(&self, stage: &str, group: Group) {
-        self.set_group(self.stage_id(stage), group);
+        let spans = self.spans();
+        spans.set_group(spans.stage_id(stage), group);
     }
 
     /// Returns the group of a stage.
@@ -132,45 +116,82 @@ impl Engine {
         self.0.groups.get(self.0.store.symbols.intern(Label::Stage, stage))
     }
 
-    /// Records values of one series, by position in [`Family::metrics`], in the recorded unit: nanoseconds or bytes.
+    /// Records values of one series, by position in [`Family::metrics`], in nanoseconds or bytes.
     ///
-    /// `labels` are the values of [`Family::labels`], in that order; an empty one is an absent attribute. Values beyond a label's cap
-    /// become `other`. A counter grows by its value.
+    /// `labels` are the values of [`Family::labels`], in that order; an empty one is an absent
+    /// attribute. Values beyond a label's cap become `other`. A counter grows by its value.
     ///
     /// # Cost
     ///
-    /// One hash look-up for each label, and a comparison for the series if it was used lately, else a look-up too; no lock and no allocation
-    /// unless this thread meets a value, a series or a new power of two for the first time, or a limit is passed. Within a span that is
-    /// recorded as a trace the values are offered as [exemplars](crate::ExemplarReader), too, which takes a lock that is nearly always free.
+    /// A hash look-up per label, and a comparison or a look-up for the series. Lock- and
+    /// allocation-free in steady state. The first use on a thread of a label value, a series or a
+    /// histogram octave locks and allocates; so does exceeding a limit. Inside a recorded span,
+    /// values are also candidates for [exemplars](crate::ExemplarReader), which takes a mostly
+    /// uncontended lock.
     pub fn record(&self, family: &'static Family, labels: &[&str], values: &[(usize, u64)]) {
-        state::with(&self.0, |local| {
-            let key = local.writer.key(&self.0.store, family, labels);
-            let inside = local.inside.map(|it| it.traced(&self.0.clock));
-            if local.writer.record(&self.0.store, family, key, values, inside)
-                && let Some(record) = local.inside.and_then(|it| state::record(&self.0, it.key))
+        let state = &self.0;
+        state.with_thread(|thread| {
+            let key = thread.writer.key(&state.store, family, labels);
+            let trace = thread.current.map(|it| it.trace_ref(&state.clock));
+            if thread.writer.record(&state.store, family, key, values, trace)
+                && let Some(request) = thread.current.and_then(|it| state.request(it.key))
             {
-                record.trace().use_as_exemplar();
+                request.identity().mark_exemplar();
             }
         });
     }
 
-    /// Adds to a counter or up-down counter, by position in [`Family::metrics`]. See [`record`](Self::record).
+    /// Adds to a counter or up-down counter, by position in [`Family::metrics`].
+    ///
+    /// Labels and cost are those of [`record`](Self::record).
     pub fn add(&self, family: &'static Family, labels: &[&str], position: usize, by: i64) {
-        state::with(&self.0, |local| {
-            let key = local.writer.key(&self.0.store, family, labels);
-            local.writer.cells(&self.0.store, family, key).add(position, by);
+        self.0.with_thread(|thread| {
+            let key = thread.writer.key(&self.0.store, family, labels);
+            thread.writer.cells(&self.0.store, family, key).add(position, by);
         });
     }
 
-    /// Returns all values as they are now, without `stage.percentage`, which a reader
+    /// Returns all current values, except `stage.percentage`, which a reader
     /// [adds](crate::Percentages::add_to).
     ///
     /// # Cost
     ///
-    /// Reads every cell of every thread: some microseconds a series and thread. Writers are not held up.
+    /// Reads every cell of every thread: some microseconds per series and thread. Does not block
+    /// recording threads.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.0.store.snapshot(&FxHashMap::default(), &self.0.clock)
+    }
+
+    /// Returns the clock of all measurements.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Returns when the engine was created, which is the start of all cumulative values.
+    #[must_use]
+    pub fn created(&self) -> Ticks {
+        self.0.created
+    }
+
+    /// Sets the propagator of trace context. Returns `false`, and changes nothing, after the first
+    /// call.
+    pub fn set_propagator(&self, propagator: Arc<dyn Propagator>) -> bool {
+        self.0.propagator.set(propagator).is_ok()
+    }
+
+    /// Returns the propagator of trace context, if one was set.
+    #[must_use]
+    pub fn propagator(&self) -> Option<&dyn Propagator> {
+        self.0.propagator.get().map(|it| &**it)
+    }
+
+    /// Returns the interface for layers; see [`layer_api`](crate::layer_api).
+    #[inline]
+    #[must_use]
+    pub fn spans(&self) -> SpanEngine<'_> {
+        SpanEngine(&self.0)
     }
 }
 

@@ -1,16 +1,16 @@
-//! How a request ended.
+//! The outcome of a request.
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was answered in full, and not with a server error.
+    /// It was answered completely and without a server error.
     Ok,
-    /// It failed, or its body did.
+    /// It or its body failed.
     Error,
-    /// A time limit ended it.
+    /// It exceeded a time limit.
     Timeout,
-    /// It was dropped before its end: the client went away, or the task was aborted.
+    /// It was dropped before its end: the client disconnected, or the task was aborted.
     Cancelled,
     /// Its code panicked.
     Panic,
@@ -19,7 +19,7 @@ pub enum Outcome {
 // === impl Outcome ===
 
 impl Outcome {
-    /// All outcomes, in the order in which they are shown.
+    /// All outcomes, in display order.
     pub const ALL: [Self; 5] = [Self::Ok, Self::Error, Self::Timeout, Self::Cancelled, Self::Panic];
 
     /// Returns the label value.
@@ -34,7 +34,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the outcome with this label value, if there is one.
+    /// Returns the outcome with this label value.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == label)

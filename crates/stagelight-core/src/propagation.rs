@@ -1,30 +1,59 @@
-//! How trace context crosses process borders, without knowing OpenTelemetry.
+//! Propagation of trace context between processes, without OpenTelemetry's types.
 
 use std::fmt;
 
 use crate::trace::RemoteContext;
 
-/// Reads trace context from, and writes it to, the headers of a request.
+/// Extracts trace context from the headers of a request, and injects it.
 ///
-/// `stagelight-otel` implements it with OpenTelemetry's propagators. Headers are given as functions, so that neither side
-/// needs to know the other's header type.
+/// `stagelight-otel` implements it with OpenTelemetry's propagators. Headers are passed as
+/// functions, so that neither side depends on the other's header type.
+///
+/// ```
+/// use stagelight_core::{Propagator, RemoteContext};
+/// use tracing::Span;
+///
+/// /// Propagates a header as it came.
+/// #[derive(Debug)]
+/// struct Tenant;
+///
+/// impl Propagator for Tenant {
+///     fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<RemoteContext> {
+///         get("x-tenant").map(RemoteContext::new)
+///     }
+///
+///     fn adopt(&self, span: &Span, get: &dyn Fn(&str) -> Option<String>) {
+///         span.record("tenant", get("x-tenant"));
+///     }
+///
+///     fn inject(&self, _: &Span, set: &mut dyn FnMut(&str, String)) {
+///         set("x-tenant", "acme".to_owned());
+///     }
+/// }
+///
+/// let context = Tenant.extract(&|_| Some("acme".to_owned())).unwrap();
+/// assert_eq!(context.get::<String>().unwrap(), "acme");
+/// ```
 pub trait Propagator: Send + Sync + fmt::Debug {
-    /// Reads the remote span that the headers name, and what else they carry; `None` if they name none, or badly.
+    /// Returns the remote context in the headers, or `None` if there is none or it is malformed.
     ///
-    /// `get` is as in [`adopt`](Self::adopt). The default reads nothing, and leaves the trace to `adopt`.
+    /// `get` returns the value of a header by its lower-case name. Defaults to `None`, which
+    /// leaves the trace to [`adopt`](Self::adopt).
     fn extract(&self, get: &dyn Fn(&str) -> Option<String>) -> Option<RemoteContext> {
         let _ = get;
         None
     }
 
-    /// Makes `span` a child of the remote span that the headers name; nothing if they name none, or badly.
+    /// Makes `span` a child of the remote span in the headers. Does nothing if there is none or it
+    /// is malformed.
     ///
-    /// `get` returns the value of a header, by its lower-case name. To be called before the span is first entered, and only
-    /// if no gate decided about it: [`Request::link_from`](crate::Request::link_from) knows.
+    /// `get` is that of [`extract`](Self::extract). Called before the span is first entered, and
+    /// only if no sampling policy has decided about the request;
+    /// [`Request::link_from`](crate::Request::link_from) does both.
     fn adopt(&self, span: &tracing::Span, get: &dyn Fn(&str) -> Option<String>);
 
-    /// Writes the headers that let a remote service continue the trace of `span`.
+    /// Writes the headers with which a remote service continues the trace of `span`.
     ///
-    /// `set` is called with lower-case names.
+    /// Calls `set` with lower-case names.
     fn inject(&self, span: &tracing::Span, set: &mut dyn FnMut(&str, String));
 }

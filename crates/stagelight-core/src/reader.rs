@@ -1,14 +1,26 @@
-//! Reads snapshots with exemplars.
+//! Snapshots with exemplars.
 
 use crate::{engine::Engine, random::Random, snapshot::Snapshot};
 
-/// A reader of snapshots with exemplars, which sees those of its own intervals.
+/// Reads snapshots with the exemplars recorded since its previous one.
 ///
-/// Each of its snapshots has at most one exemplar for each bucket of a series: one value of those that sampled requests recorded there since
-/// its last snapshot, each as likely as any other. Readers do not see or disturb each other.
+/// Each snapshot has at most one exemplar per bucket of a series: a uniformly random one of the
+/// values that sampled requests recorded there. Readers do not affect each other.
 ///
-/// An engine has four at most: that is how many a value of a sampled request is offered to. A fifth sees none. While there is no reader,
-/// nothing is kept.
+/// An engine supports four readers at a time; further ones return no exemplars. Without a reader,
+/// no exemplars are collected.
+///
+/// ```
+/// use stagelight_core::{Engine, ExemplarReader, catalog};
+///
+/// let engine = Engine::new();
+/// let mut reader = ExemplarReader::new(&engine);
+/// engine.record(&catalog::FRONTEND, &["/v1/chat"], &[(0, 2_000_000)]);
+/// let snapshot = reader.snapshot();
+/// let histogram = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
+/// assert_eq!(histogram.count(), 1);
+/// assert!(histogram.exemplars().is_empty(), "it was not recorded in a sampled request");
+/// ```
 #[derive(Debug)]
 pub struct ExemplarReader {
     engine: Engine,
@@ -19,14 +31,16 @@ pub struct ExemplarReader {
 // === impl ExemplarReader ===
 
 impl ExemplarReader {
-    /// Makes a reader, whose first interval begins now.
+    /// Creates a reader. Its first interval begins now.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
         let number = engine.0.store.intervals.join();
         Self { engine: engine.clone(), number, random: Random::new() }
     }
 
-    /// Returns all values as they are now, with the exemplars since the last call; see [`Engine::snapshot`].
+    /// Returns all current values, with the exemplars since the last call.
+    ///
+    /// The cost is that of [`Engine::snapshot`].
     #[must_use]
     pub fn snapshot(&mut self) -> Snapshot {
         let Self { engine, number, random } = self;

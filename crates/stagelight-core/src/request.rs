@@ -1,129 +1,138 @@
-//! A request, as its middleware holds it.
+//! A request as middleware holds it.
+
+use std::sync::Arc;
 
 use tracing::Span;
 
 use crate::{
-    catalog::Label, clock::Ticks, engine::Engine, key::SpanKey, outcome::Outcome, state,
+    catalog::Label, clock::Ticks, engine_state::EngineState, key::SpanKey, outcome::Outcome,
     units::Nanos,
 };
 
-/// A request that is going on.
+/// A running request, returned by [`Engine::start_request`](crate::Engine::start_request).
 ///
-/// Whoever holds it when the request ends calls [`end`](Self::end). If nobody does, dropping it ends the request as
-/// [`Outcome::Cancelled`], or [`Outcome::Panic`] while the thread unwinds.
+/// Call [`end`](Self::end) when the request ends. Dropping it before ends the request as
+/// [`Outcome::Cancelled`], or as [`Outcome::Panic`] while the thread unwinds.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stagelight_core::{Clock, Engine, Outcome};
+///
+/// let (clock, manual) = Clock::manual();
+/// let engine = Engine::with_clock(clock);
+/// let mut request = engine.start_request("/v1/chat/{id}");
+/// let span = request.link(|| {
+///     tracing::info_span!("request", stagelight.endpoint = "/v1/chat/{id}")
+/// });
+/// span.in_scope(|| manual.advance(Duration::from_millis(5)));
+/// assert_eq!(Duration::from(request.end(Outcome::Ok)), Duration::from_millis(5));
+/// ```
 #[derive(Debug)]
 pub struct Request {
-    engine: Engine,
+    engine: Arc<EngineState>,
     key: SpanKey,
     started: Ticks,
-    ended: Option<Nanos>,
+    duration: Option<Nanos>,
 }
 
-/// While it lives, a request waits on this thread for its span.
-struct Waiting<'a> {
-    engine: &'a Engine,
-    /// Who waited before, and does so again afterwards.
+/// Makes a request wait for its span on this thread, until the drop.
+struct PendingLink<'a> {
+    engine: &'a Arc<EngineState>,
+    /// The request that waited before, which waits again afterwards.
     outer: SpanKey,
-}
-
-// === impl Engine ===
-
-impl Engine {
-    /// Begins a request: its time runs from now, until [`Request::end`] or the drop.
-    ///
-    /// `endpoint` is a route template or a job's name, never a raw path: it becomes a label.
-    ///
-    /// # Cost
-    ///
-    /// Two clock reads a request. No allocation in the steady state, and no lock but the request's own, which is taken at its end and by
-    /// stages on other threads.
-    #[must_use]
-    pub fn start_request(&self, endpoint: &str) -> Request {
-        Request::start(self, endpoint)
-    }
 }
 
 // === impl Request ===
 
 impl Request {
-    pub(crate) fn start(engine: &Engine, endpoint: &str) -> Self {
-        let started = engine.clock().now();
-        let key = state::with(&engine.0, |local| {
-            let endpoint = local.writer.symbol(&engine.0.store, Label::Endpoint, endpoint);
-            state::start(&engine.0, local, started, endpoint, true)
+    pub(crate) fn start(engine: &Arc<EngineState>, endpoint: &str) -> Self {
+        let started = engine.clock.now();
+        let key = engine.with_thread(|thread| {
+            let endpoint = thread.writer.symbol(&engine.store, Label::Endpoint, endpoint);
+            engine.start_request(thread, started, endpoint, true)
         });
-        Self { engine: engine.clone(), key, started, ended: None }
+        Self { engine: Arc::clone(engine), key, started, duration: None }
     }
 
-    /// Runs `make_span`, and makes the first request span that it makes on this thread this request's own.
+    /// Runs `make_span` and attaches the first request span it creates on this thread to this
+    /// request.
     ///
-    /// A request span is one with the field `stagelight.endpoint`. Stages below it are this request's stages. Without a
-    /// `StageLayer` nothing is linked, and all of the request's time is unattributed. Links nothing once the request has ended.
+    /// A request span has the field `stagelight.endpoint`. Stages below it are stages of this
+    /// request. Without a `StageLayer` there is nothing to attach, and all of the request's time
+    /// is unattributed. Attaches nothing after the request has ended.
     pub fn link<R>(&self, make_span: impl FnOnce() -> R) -> R {
-        // An ended request has given up its hold: its record may be another's by now.
-        let _waiting = (!self.is_ended()).then(|| Waiting::begin(&self.engine, self.key));
+        // An ended request holds nothing: its memory may serve another one.
+        let _pending = (!self.is_ended()).then(|| PendingLink::new(&self.engine, self.key));
         make_span()
     }
 
-    /// Does what [`link`](Self::link) does, for a request from elsewhere: its span continues the trace that the headers name.
+    /// Like [`link`](Self::link), for a request with headers: its span continues the trace that
+    /// they carry, if the engine has a [`Propagator`](crate::Propagator).
     ///
-    /// `header` returns the value of a header, by its lower-case name.
+    /// `header` returns the value of a header by its lower-case name.
     pub fn link_from(
         &self,
         header: &dyn Fn(&str) -> Option<String>,
         make_span: impl FnOnce() -> Span,
     ) -> Span {
-        let Some(propagator) = self.engine.propagator() else { return self.link(make_span) };
-        let record = state::record(&self.engine.0, self.key).filter(|_| !self.is_ended());
-        if let (Some(record), Some(caller)) = (record, propagator.extract(header)) {
-            record.trace().set_caller(caller);
+        let Some(propagator) = self.engine.propagator.get() else { return self.link(make_span) };
+        let identity = self.engine.request(self.key).filter(|_| !self.is_ended());
+        let identity = identity.map(|it| it.identity());
+        if let (Some(identity), Some(context)) = (identity, propagator.extract(header)) {
+            identity.set_remote_context(context);
         }
         let span = self.link(make_span);
-        if !record.is_some_and(|it| it.trace().is_decided()) {
+        if !identity.is_some_and(|it| it.is_decided()) {
             propagator.adopt(&span, header);
         }
         span
     }
 
-    /// Changes the endpoint, until the end. What was recorded under the old one stays there: stages of a request with more than some
-    /// thirty of them may have been.
+    /// Changes the endpoint. Does nothing after the request has ended.
+    ///
+    /// Already recorded values keep the old endpoint: closed stages of a request with more than
+    /// about thirty of them.
     pub fn set_endpoint(&self, endpoint: &str) {
         if self.is_ended() {
             return;
         }
-        state::with(&self.engine.0, |local| {
-            let endpoint = local.writer.symbol(&self.engine.0.store, Label::Endpoint, endpoint);
-            if let Some(record) = state::record(&self.engine.0, self.key) {
-                record.set_endpoint(endpoint);
+        self.engine.with_thread(|thread| {
+            let endpoint = thread.writer.symbol(&self.engine.store, Label::Endpoint, endpoint);
+            if let Some(request) = self.engine.request(self.key) {
+                request.identity().set_endpoint(endpoint);
             }
         });
     }
 
-    /// Ends the request, and returns how long it took. Later calls do nothing but return the same.
+    /// Ends the request and returns its duration. Later calls only return the same duration.
     ///
-    /// Shares are settled now: stages that are still open get theirs as it stands, and only their duration goes on.
+    /// Fixes the shares of all stages. The duration of a stage still open runs on, and is recorded
+    /// when the stage closes.
     pub fn end(&mut self, outcome: Outcome) -> Nanos {
-        if let Some(ended) = self.ended {
-            return ended;
+        if let Some(duration) = self.duration {
+            return duration;
         }
-        let now = self.engine.clock().now();
-        let measured = state::end_guarded(&self.engine.0, self.key, now, outcome);
+        let now = self.engine.clock.now();
+        let recorded = self.engine.with_thread(|thread| {
+            self.engine.release(thread, self.key, now, Some(outcome)).and_then(|it| it.duration)
+        });
         let duration =
-            measured.map_or_else(|| self.engine.clock().between(self.started, now), Nanos::new);
-        self.ended = Some(duration);
+            recorded.map_or_else(|| self.engine.clock.between(self.started, now), Nanos::new);
+        self.duration = Some(duration);
         duration
     }
 
-    /// Returns whether the request has ended.
+    /// Returns `true` after [`end`](Self::end).
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.ended.is_some()
+        self.duration.is_some()
     }
 
-    /// Returns how long the request took, or has taken so far.
+    /// Returns the duration of the request, or the time since its start if it has not ended.
     #[must_use]
     pub fn elapsed(&self) -> Nanos {
-        self.ended.unwrap_or_else(|| self.engine.clock().since(self.started))
+        self.duration.unwrap_or_else(|| self.engine.clock.since(self.started))
     }
 }
 
@@ -134,18 +143,19 @@ impl Drop for Request {
     }
 }
 
-// === impl Waiting ===
+// === impl PendingLink ===
 
-impl<'a> Waiting<'a> {
-    fn begin(engine: &'a Engine, key: SpanKey) -> Self {
-        let outer = state::with(&engine.0, |local| std::mem::replace(&mut local.pending, key));
+impl<'a> PendingLink<'a> {
+    fn new(engine: &'a Arc<EngineState>, key: SpanKey) -> Self {
+        let outer = engine.with_thread(|thread| std::mem::replace(&mut thread.pending, key));
         Self { engine, outer }
     }
 }
 
-impl Drop for Waiting<'_> {
-    /// Also when making the span panics. That nobody took the request is no error: there is no layer, or the span is disabled.
+impl Drop for PendingLink<'_> {
+    /// Also runs when creating the span panics. A request that no span took is no error: there may
+    /// be no layer, or the span is disabled.
     fn drop(&mut self) {
-        state::with(&self.engine.0, |local| local.pending = self.outer);
+        self.engine.with_thread(|thread| thread.pending = self.outer);
     }
 }

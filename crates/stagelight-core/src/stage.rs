@@ -1,29 +1,35 @@
-//! The well-known stages and the groups that stages belong to.
+//! The well-known stages, and the groups of stages.
 
 /// Reading and decoding the request.
 pub const REQUEST_PARSING: &str = "request_parsing";
-/// Finding out who asks, and whether they may.
+/// Authenticating and authorizing the client.
 pub const AUTH_VALIDATION: &str = "auth_validation";
-/// Making the backend's request out of the client's.
+/// Building the backend request from the client's request.
 pub const REQUEST_PREPARATION: &str = "request_preparation";
 /// From sending the backend request to its response head.
 pub const BACKEND_FETCH: &str = "backend_fetch";
-/// From the response head to the last byte passed on.
+/// From the response head to the last byte sent to the client.
 pub const STREAM_PROCESSING: &str = "stream_processing";
-/// The part of a request in which no stage was open. A label value of shares, never of a span.
+/// The time of a request in which no stage was open. A label value of shares; spans must not use
+/// it.
 pub const UNATTRIBUTED: &str = "unattributed";
 
-/// What kind of work a stage is; `stage.percentage` is told by group.
+/// The longest name of a stage that `#[stage]` accepts, in bytes.
+///
+/// A name becomes a label value of several series, and a longer one does not fit a legend.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// The group of a stage, by which `stage.percentage` is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Group {
-    /// The service's own work before the backend is asked.
+    /// The service's own work before it calls the backend.
     FrontendProcessing,
-    /// Waiting for the backend's first byte.
+    /// Waiting for the backend's response.
     BackendResponse,
-    /// Passing the backend's answer on.
+    /// Streaming the backend's response to the client.
     StreamProcessing,
-    /// Any stage that is not in another group.
+    /// Any other stage.
     #[default]
     Other,
 }
@@ -46,13 +52,13 @@ impl Group {
         }
     }
 
-    /// Returns the group with this label value, if there is one.
+    /// Returns the group with this label value.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == label)
     }
 
-    /// Returns the group of a well-known stage; stages of one's own are in [`Group::Other`].
+    /// Returns the group of a well-known stage, and [`Group::Other`] for all other stages.
     #[must_use]
     pub fn of_well_known(stage: &str) -> Self {
         match stage {

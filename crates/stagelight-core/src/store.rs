@@ -27,7 +27,7 @@ use crate::{
 use exemplars::{Collected, Intervals, Reservoirs};
 
 pub(crate) use cells::Cells;
-pub(crate) use exemplars::{Kept, Spot};
+pub(crate) use exemplars::{BucketRef, SampledValue};
 pub(crate) use series_key::{MAX_LABELS, SeriesKey};
 pub(crate) use writer::Writer;
 
@@ -123,8 +123,8 @@ impl Store {
         let series = catalog::ALL.iter().flat_map(|family| {
             let mut sums = sums_of(family, &shards);
             for (key, points) in &mut sums {
-                let kept = exemplars.get(&(family.index, *key));
-                kept.into_iter().flatten().for_each(|it| show_exemplar(points, it, clock));
+                let samples = exemplars.get(&(family.index, *key));
+                samples.into_iter().flatten().for_each(|it| show_exemplar(points, it, clock));
             }
             self.series(family, sums)
         });
@@ -160,14 +160,14 @@ fn sums_of(family: &'static Family, shards: &[Arc<Shard>]) -> Sums {
     sums
 }
 
-fn show_exemplar(points: &mut [Point], (spot, kept): &(Spot, Kept), clock: &Clock) {
-    if let Some(Point::Histogram(histogram)) = points.get_mut(spot.metric) {
-        let age = clock.since(kept.traced.at);
+fn show_exemplar(points: &mut [Point], (at, sample): &(BucketRef, SampledValue), clock: &Clock) {
+    if let Some(Point::Histogram(histogram)) = points.get_mut(at.metric) {
+        let age = clock.since(sample.trace.at);
         histogram.exemplars.push(Exemplar {
-            bucket: spot.bucket,
-            value: histogram.metric.unit.export(kept.value),
-            trace_id: kept.traced.trace_id,
-            span_id: kept.traced.span_id,
+            bucket: at.bucket,
+            value: histogram.metric.unit.export(sample.value),
+            trace_id: sample.trace.trace_id,
+            span_id: sample.trace.span_id,
             age,
         });
         histogram.exemplars.sort_by_key(|it| it.bucket);
@@ -178,7 +178,7 @@ fn show_exemplar(points: &mut [Point], (spot, kept): &(Spot, Kept), clock: &Cloc
 fn overflow_key(family: &Family) -> SeriesKey {
     let mut symbols = [Symbol::ABSENT; MAX_LABELS];
     symbols[..family.labels.len()].fill(Symbol::OTHER);
-    SeriesKey::of(symbols)
+    SeriesKey::new(symbols)
 }
 
 #[cfg(test)]

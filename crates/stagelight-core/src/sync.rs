@@ -1,22 +1,24 @@
-//! What threads share, in one place, so that it can be taken from loom while a model is checked.
+//! Locks and atomics that threads share, so that loom can replace them in the models.
 //!
-//! With `--cfg stagelight_model` every schedule, and every value that a relaxed load may see, is tried; see `cargo xtask model`. Reference counts, thread-locals
-//! and cells that are set once stay the standard library's: what depends on them is not modelled.
+//! Unit tests built with `--cfg stagelight_model` use loom's types; `cargo xtask model`
+//! runs them through all schedules and all values that a relaxed load may return. Reference
+//! counts, thread-locals and set-once cells remain the standard library's and are not
+//! modelled.
 
-/// Numbers of the whole process, made when it is compiled, which loom's cannot be.
+/// Counters of the whole process, which need a `const` constructor that loom's do not have.
 pub(crate) use std::sync::atomic::AtomicU64 as Serial;
 
-#[cfg(not(stagelight_model))]
+#[cfg(not(all(test, stagelight_model)))]
 pub(crate) use {
     parking_lot::{Mutex, RwLock},
     std::sync::atomic,
 };
 
-#[cfg(stagelight_model)]
+#[cfg(all(test, stagelight_model))]
 pub(crate) use {locks::Mutex, locks::RwLock, loom::sync::atomic};
 
-/// loom's locks, with parking_lot's methods.
-#[cfg(stagelight_model)]
+/// loom's locks with parking_lot's methods.
+#[cfg(all(test, stagelight_model))]
 mod locks {
     use std::sync::PoisonError;
 

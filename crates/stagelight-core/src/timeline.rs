@@ -1,26 +1,29 @@
-//! One request's edges, and what they add up to.
+//! From the edges of one request's spans to its recorded values.
 //!
-//! While a request runs, its stages' starts and ends (*edges*) are only noted down, with the time, by the thread that it began on
-//! ([`notes`]) or by any other ([`ledger`]); [`record`] decides which. When it ends they are gone through once, in order of time, and
-//! every instant is given to the innermost stages open in it; see [`sweep`]. Records are made in pages and used again; see [`pool`].
+//! Data flows one way, in the order of the modules below:
+//!
+//! 1. [`edge_buffer`]: starts and ends of stages (*edges*), appended while the request runs.
+//! 2. [`shares`]: each instant attributed to the innermost open stages, in the order of time.
+//! 3. [`recorder`]: ended stages and requests, written to the store.
+//!
+//! [`request_state`] drains 1 through 2 into 3, [`active_request`] decides when, and [`pool`]
+//! reuses the memory.
 
-mod sweep;
-mod edge;
-mod stage_cell;
-mod context;
-mod notes;
-mod ledger;
-mod record;
+mod identity;
+mod edge_buffer;
+mod shares;
+mod recorder;
+mod request_state;
+mod active_request;
 mod pool;
-mod trace_cell;
 
-pub(crate) use context::Context;
-pub(crate) use ledger::MAX_STAGES;
+pub(crate) use active_request::{ActiveRequest, ReleaseOutcome};
+pub(crate) use edge_buffer::StageLabel;
 pub(crate) use pool::Pool;
-pub(crate) use record::{Record, Released};
-pub(crate) use stage_cell::StageLabel;
+pub(crate) use recorder::Recorder;
+pub(crate) use request_state::MAX_STAGES;
 
-#[cfg(test)]
-mod tests;
 #[cfg(all(test, stagelight_model))]
 mod model;
+#[cfg(test)]
+mod tests;

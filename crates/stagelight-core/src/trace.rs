@@ -1,60 +1,98 @@
-//! Which trace a request is in, and who decides whether it is recorded, without knowing OpenTelemetry.
+//! The trace of a request and the sampling decision, without OpenTelemetry's types.
 
 use std::{any::Any, fmt, sync::Arc};
 
 use tracing::{Dispatch, span::Id};
 
-/// The trace context that a request came with, as whoever read it understands it.
+/// Trace context from the headers of a request, in the propagator's own type.
 ///
-/// Core only keeps it, for as long as the request is going on.
+/// Core only holds it while the request runs.
 #[derive(Clone)]
 pub struct RemoteContext(Arc<dyn Any + Send + Sync>);
 
-/// What a request's span is made from.
+/// The parent of a request's span.
 #[derive(Clone, Copy, Debug)]
 pub enum ParentContext<'a> {
-    /// A caller elsewhere, by the headers that it sent.
+    /// A remote span, from the request's headers.
     Remote(&'a RemoteContext),
-    /// Whatever the thread is doing.
+    /// The thread's current context.
     Current,
-    /// Nothing: the span was made a root.
+    /// None: the span was created as a root.
     Root,
 }
 
-/// A request whose trace is to be decided about.
+/// The input of a head sampling decision.
 #[derive(Clone, Copy)]
 pub struct SamplingInput<'a> {
     /// The name of the request's span.
     pub name: &'static str,
-    /// What the span is made from.
+    /// The parent of the request's span.
     pub parent: ParentContext<'a>,
-    /// Looks up the request's endpoint as it is known at its start. Not a value: few gates ask.
+    /// Returns the request's endpoint at its start. A function, because few policies need it.
     pub endpoint: &'a dyn Fn() -> Option<Arc<str>>,
 }
 
-/// What was decided at a request's start, for all spans below it.
+/// The sampling decision at a request's start, which all spans below inherit.
 #[derive(Clone, Debug)]
 pub struct HeadDecision {
     /// Whether the request's spans are recorded.
     pub is_sampled: bool,
-    /// The trace that the request is in, recorded or not; never zero.
+    /// The request's trace, recorded or not. Never zero.
     pub trace_id: u128,
-    /// The span that backends are to take for their parent when none is recorded; never zero.
+    /// The parent propagated to backends if no span is recorded. Never zero.
     pub span_id: u64,
-    /// What is to be passed on besides, if it is not the caller's.
+    /// Further context to propagate, if it differs from the remote context.
     pub propagated: Option<RemoteContext>,
 }
 
-/// Decides, once for each request, whether its spans are recorded.
+/// Decides once per request whether its spans are recorded.
 ///
-/// `stagelight-otel` implements it with the configured sampler. The layer that measures keeps spans of a request that is not
-/// recorded away from the layer that makes traces.
+/// `stagelight-otel` implements it with the configured sampler. `StageLayer` does not forward the
+/// spans of an unsampled request to the span recorder.
+///
+/// ```
+/// use stagelight_core::{HeadDecision, ParentContext, SamplingInput, SamplingPolicy};
+/// use tracing::{Dispatch, span::Id};
+///
+/// /// Samples only requests with remote context.
+/// #[derive(Debug)]
+/// struct OnlyRemote;
+///
+/// impl SamplingPolicy for OnlyRemote {
+///     fn decide(&self, input: SamplingInput<'_>) -> HeadDecision {
+///         HeadDecision {
+///             is_sampled: matches!(input.parent, ParentContext::Remote(_)),
+///             trace_id: 1, // a random number in practice
+///             span_id: 1,
+///             propagated: None,
+///         }
+///     }
+///
+///     fn in_parent_context(
+///         &self,
+///         _: &HeadDecision,
+///         _: ParentContext<'_>,
+///         make: &mut dyn FnMut(),
+///     ) {
+///         make(); // with the parent as the current context
+///     }
+///
+///     fn current_ids(&self) -> Option<(u128, u64)> {
+///         None
+///     }
+///
+///     fn mark_for_exemplar(&self, _: &Dispatch, _: &Id) {}
+/// }
+///
+/// let input = SamplingInput { name: "request", parent: ParentContext::Root, endpoint: &|| None };
+/// assert!(!OnlyRemote.decide(input).is_sampled);
+/// ```
 pub trait SamplingPolicy: Send + Sync + fmt::Debug {
-    /// Decides about a request whose span is being made.
+    /// Decides about a request while its span is created.
     fn decide(&self, input: SamplingInput<'_>) -> HeadDecision;
 
-    /// Runs `make`, in which a recorded request's span is made known to the layer that makes traces: it is to continue
-    /// `parent`, in the trace that was decided about.
+    /// Runs `make`, which forwards the new span of a sampled request to the span recorder. While
+    /// it runs, `parent` and the decided trace must be the current context.
     fn in_parent_context(
         &self,
         decision: &HeadDecision,
@@ -62,33 +100,33 @@ pub trait SamplingPolicy: Send + Sync + fmt::Debug {
         make: &mut dyn FnMut(),
     );
 
-    /// Returns the ids of the trace and the span that the thread is in, if that is recorded.
+    /// Returns the trace and span ids of the thread's current span if it is recorded.
     fn current_ids(&self) -> Option<(u128, u64)>;
 
-    /// Marks a recorded span that is about to close: values of its request became exemplars, so its trace is worth keeping.
+    /// Marks a recorded request span before it closes, because an exemplar refers to it.
     fn mark_for_exemplar(&self, subscriber: &Dispatch, span: &Id);
 }
 
-/// The trace of a request that is not recorded, which backends must be told of all the same.
+/// Trace context of an unsampled request, propagated to backends with the sampled flag off.
 #[derive(Clone, Debug)]
 pub struct UnsampledTrace {
-    /// The trace's id.
+    /// The request's trace.
     pub trace_id: u128,
-    /// Stands for all spans of the request.
+    /// The id that stands for all spans of the request.
     pub span_id: u64,
-    /// What is to be passed on besides.
+    /// Further context to propagate.
     pub propagated: Option<RemoteContext>,
 }
 
 // === impl RemoteContext ===
 
 impl RemoteContext {
-    /// Keeps a context.
+    /// Wraps a context of any type.
     pub fn new<T: Any + Send + Sync>(context: T) -> Self {
         Self(Arc::new(context))
     }
 
-    /// Returns the context, if it is of this type.
+    /// Returns the context if it has the type `T`.
     #[must_use]
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()

@@ -1,31 +1,31 @@
-//! Lengths of time in one unit.
+//! The unit of time.
 
 use std::time::Duration;
 
-/// A length of time in whole nanoseconds.
+/// A duration in whole nanoseconds.
 ///
-/// Holds up to `u64::MAX` ns, which is about 584 years; longer is clamped, never wrapped.
+/// Holds up to `u64::MAX` ns, about 584 years. Longer durations are clamped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nanos(u64);
 
 // === impl Nanos ===
 
 impl Nanos {
-    /// Makes a length of time from a count of nanoseconds.
+    /// Creates a duration from a number of nanoseconds.
     #[must_use]
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Returns the count of nanoseconds.
+    /// Returns the number of nanoseconds.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// Converts to seconds, the unit every exported metric of time uses.
+    /// Converts to seconds, the unit of every exported duration.
     ///
-    /// Exact up to 2^53 ns (104 days); above that the result is the nearest `f64`.
+    /// Exact up to 2^53 ns (104 days), and rounded to the nearest `f64` above.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         Duration::from(self).as_secs_f64()

@@ -1,6 +1,6 @@
 //! Attributes the time of a stream to the upstream or the client, from the order of polls.
 
-use stagelight_core::{Engine, Nanos, Outcome, SpanKey, Ticks, catalog};
+use stagelight_core::{Engine, Nanos, Outcome, Ticks, catalog, layer_api::StreamStage};
 use tracing::Span;
 
 /// Measures a stream while it runs.
@@ -32,7 +32,7 @@ pub(crate) struct StreamTimer {
 #[derive(Debug)]
 pub(crate) struct BackendStreamTimer {
     pub(crate) timer: StreamTimer,
-    key: SpanKey,
+    stage: StreamStage,
 }
 
 /// The values of a stream, by position in its family. Unknown values are left out.
@@ -129,14 +129,14 @@ impl BackendStreamTimer {
     ///
     /// Returns `None` if the span is not the stage `stream_processing` or is not measured.
     pub(crate) fn for_span(timer: StreamTimer, span: &Span) -> Option<Self> {
-        let key = timer.engine.stream_key(span)?;
-        Some(Self { timer, key })
+        let stage = StreamStage::from_span(timer.engine.spans(), span)?;
+        Some(Self { timer, stage })
     }
 
     /// Ends the stream and records it. Must be called before the span closes.
     pub(crate) fn record(self, bytes: Option<u64>, outcome: Outcome) {
         let engine = self.timer.engine.clone();
-        engine.record_stream(self.key, self.timer.finish(bytes, outcome).as_slice());
+        self.stage.record(engine.spans(), self.timer.finish(bytes, outcome).as_slice());
     }
 }
 

@@ -7,7 +7,7 @@ use opentelemetry::{
     trace::TraceContextExt as _,
 };
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use stagelight_core::{Propagator, RemoteContext, UnsampledTrace};
+use stagelight_core::{Propagator, RemoteContext, layer_api};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
@@ -41,7 +41,7 @@ struct HeaderSetter<'a>(&'a mut dyn FnMut(&str, String));
 /// A few look-ups and the allocation of the text.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
-    if let Some(trace) = UnsampledTrace::current() {
+    if let Some(trace) = layer_api::current_unsampled_trace() {
         return Some(format!("{:032x}", trace.trace_id));
     }
     Context::map_current(|context| {
@@ -57,7 +57,7 @@ pub fn current_trace_id() -> Option<String> {
 /// `OpenTelemetrySpanExt::context` are empty, because no OpenTelemetry span is created.
 #[must_use]
 pub fn context_of(span: &tracing::Span) -> Context {
-    UnsampledTrace::of(span)
+    layer_api::unsampled_trace(span)
         .map_or_else(|| span.context(), |trace| sampling_policy::unsampled_context(&trace))
 }
 

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     metrics::v1::{HistogramDataPoint, metric::Data},
 };
-use stagelight_core::{Clock, Engine, SpanKey, catalog};
+use stagelight_core::{Clock, Engine, catalog, layer_api::SpanKey};
 use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
 use testbed::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
 use tracing_subscriber::Registry;
@@ -110,10 +110,10 @@ fn an_exemplar_carries_ids_value_and_time() {
         let pipeline = Pipeline::start(&engine, config(&sink, protocol)).unwrap();
         let record = |nanos| engine.record(&catalog::FRONTEND, &["/v1"], &[(0, nanos)]);
         record(2 * MILLI);
-        engine.set_inside(SpanKey::NONE, Some((0x0af7, 0xb7)));
+        engine.spans().set_current(SpanKey::NONE, Some((0x0af7, 0xb7)));
         record(700 * MILLI);
         record(3 * MILLI);
-        engine.set_inside(SpanKey::NONE, None);
+        engine.spans().set_current(SpanKey::NONE, None);
         time.advance(Duration::from_secs(2));
         pipeline.shutdown().unwrap();
 

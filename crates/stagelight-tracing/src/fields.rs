@@ -1,69 +1,76 @@
-//! Reads the fields that stagelight knows out of a span.
+//! Reads the fields of stages and requests.
 
 use std::fmt::{self, Write};
 
-use stagelight_core::{Engine, Group, Outcome, SpanKey, StageAttribute, StageId};
+use stagelight_core::{
+    Group, Outcome, fields,
+    layer_api::{SpanEngine, SpanKey, StageAttribute, StageId},
+};
 use tracing::{
     Metadata,
     field::{Field, Visit},
     span::{Attributes, Record},
 };
 
-use crate::{
-    local,
-    site::{ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD},
-};
+use crate::thread_state;
 
-/// Returns the stage that a new span names in its `field`; `None` when that is empty.
-pub(crate) fn stage(attributes: &Attributes<'_>, field: usize, engine: &Engine) -> Option<StageId> {
-    let mut visitor = StageName { metadata: attributes.metadata(), field, engine, stage: None };
+/// The endpoint of a request span with an empty endpoint field.
+const UNMATCHED: &str = "unmatched";
+
+/// Returns the stage that a new span names in its `field`, or `None` for an empty name.
+pub(crate) fn stage(
+    attributes: &Attributes<'_>,
+    field: usize,
+    spans: SpanEngine<'_>,
+) -> Option<StageId> {
+    let mut visitor = StageName { metadata: attributes.metadata(), field, spans, stage: None };
     attributes.record(&mut visitor);
     visitor.stage
 }
 
-/// Opens the request of a new request span, with the endpoint that it names, or `unmatched` when the field is empty.
-pub(crate) fn open_request(attributes: &Attributes<'_>, engine: &Engine) -> SpanKey {
-    let mut visitor = Endpoint { engine, opened: None };
+/// Opens the request of a new request span.
+pub(crate) fn open_request(attributes: &Attributes<'_>, spans: SpanEngine<'_>) -> SpanKey {
+    let mut visitor = Endpoint { spans, key: None };
     attributes.record(&mut visitor);
-    visitor.opened.unwrap_or_else(|| engine.open_request_span("unmatched"))
+    visitor.key.unwrap_or_else(|| spans.open_request(UNMATCHED))
 }
 
-/// Passes on what a new stage tells of itself besides its name.
-pub(crate) fn attributes(
+/// Applies the fields of a new stage, except its name.
+pub(crate) fn set_initial(
     attributes: &Attributes<'_>,
-    engine: &Engine,
+    spans: SpanEngine<'_>,
     key: SpanKey,
     stage: StageId,
 ) {
-    attributes.record(&mut StageFields { engine, key, stage: Some(stage) });
+    attributes.record(&mut SpanFields { spans, key, stage: Some(stage) });
 }
 
-/// Passes on what an open stage or request tells of itself.
-pub(crate) fn recorded(values: &Record<'_>, engine: &Engine, key: SpanKey) {
-    values.record(&mut StageFields { engine, key, stage: None });
+/// Applies fields recorded on an open stage or request.
+pub(crate) fn set_recorded(values: &Record<'_>, spans: SpanEngine<'_>, key: SpanKey) {
+    values.record(&mut SpanFields { spans, key, stage: None });
 }
 
 struct StageName<'a> {
     metadata: &'static Metadata<'static>,
     field: usize,
-    engine: &'a Engine,
+    spans: SpanEngine<'a>,
     stage: Option<StageId>,
 }
 
-/// Opens the request while it sees the endpoint, which it would have to copy to hand out.
+/// Opens the request while it borrows the endpoint, which it would have to copy to return.
 struct Endpoint<'a> {
-    engine: &'a Engine,
-    opened: Option<SpanKey>,
+    spans: SpanEngine<'a>,
+    key: Option<SpanKey>,
 }
 
-struct StageFields<'a> {
-    engine: &'a Engine,
+struct SpanFields<'a> {
+    spans: SpanEngine<'a>,
     key: SpanKey,
-    /// Known while the span is new: only then may it choose its group.
+    /// `Some` while the span is new: only then may it choose its group.
     stage: Option<StageId>,
 }
 
-/// A value as text without allocating, cut at a length beyond any label's.
+/// Formats a value without allocating, truncated beyond the length of any label value.
 struct Text {
     bytes: [u8; 320],
     len: usize,
@@ -72,22 +79,22 @@ struct Text {
 // === impl StageName ===
 
 impl StageName<'_> {
-    fn named(&mut self, name: &str) {
-        let stage = local::with(|it| it.sites.stage(self.metadata, self.engine, name));
-        self.stage = Some(stage.unwrap_or_else(|| self.engine.stage_id(name)));
+    fn set(&mut self, name: &str) {
+        let cached = thread_state::with(|it| it.callsites.stage(self.metadata, self.spans, name));
+        self.stage = Some(cached.unwrap_or_else(|| self.spans.stage_id(name)));
     }
 }
 
 impl Visit for StageName<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.index() == self.field {
-            self.named(value);
+            self.set(value);
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.index() == self.field {
-            Text::of(value, |value| self.named(value));
+            Text::format(value, |value| self.set(value));
         }
     }
 }
@@ -96,47 +103,48 @@ impl Visit for StageName<'_> {
 
 impl Visit for Endpoint<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == ENDPOINT_FIELD && self.opened.is_none() {
-            self.opened = Some(self.engine.open_request_span(value));
+        if field.name() == fields::ENDPOINT && self.key.is_none() {
+            self.key = Some(self.spans.open_request(value));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == ENDPOINT_FIELD {
-            Text::of(value, |value| self.record_str(field, value));
+        if field.name() == fields::ENDPOINT {
+            Text::format(value, |value| self.record_str(field, value));
         }
     }
 }
 
-// === impl StageFields ===
+// === impl SpanFields ===
 
-impl Visit for StageFields<'_> {
+impl Visit for SpanFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         let attribute = match field.name() {
-            PROVIDER_FIELD => StageAttribute::Provider,
-            MODEL_FIELD => StageAttribute::Model,
-            ERROR_FIELD => StageAttribute::ErrorType,
-            OUTCOME_FIELD => {
+            fields::PROVIDER => StageAttribute::Provider,
+            fields::MODEL => StageAttribute::Model,
+            fields::ERROR_TYPE => StageAttribute::ErrorType,
+            fields::OUTCOME => {
                 if let Some(outcome) = Outcome::from_label(value) {
-                    self.engine.end_span_request(self.key, outcome);
+                    self.spans.end_request(self.key, outcome);
                 }
                 return;
             }
-            GROUP_FIELD => {
+            fields::GROUP => {
                 if let (Some(stage), Some(group)) = (self.stage, Group::from_label(value)) {
-                    self.engine.set_group(stage, group);
+                    self.spans.set_group(stage, group);
                 }
                 return;
             }
             _ => return,
         };
-        self.engine.set_attribute(self.key, attribute, value);
+        self.spans.set_attribute(self.key, attribute, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let known = [PROVIDER_FIELD, MODEL_FIELD, ERROR_FIELD, OUTCOME_FIELD, GROUP_FIELD];
+        let known =
+            [fields::PROVIDER, fields::MODEL, fields::ERROR_TYPE, fields::OUTCOME, fields::GROUP];
         if known.contains(&field.name()) {
-            Text::of(value, |value| self.record_str(field, value));
+            Text::format(value, |value| self.record_str(field, value));
         }
     }
 }
@@ -144,23 +152,24 @@ impl Visit for StageFields<'_> {
 // === impl Text ===
 
 impl Text {
-    /// Hands the text of `value` to `f`. (`field = %value` arrives as a `Debug` whose output is the `Display` text.)
-    fn of(value: &dyn fmt::Debug, f: impl FnOnce(&str)) {
+    /// Calls `f` with the text of `value`. A field `name = %value` arrives as a `Debug` value that
+    /// formats with `Display`.
+    fn format(value: &dyn fmt::Debug, f: impl FnOnce(&str)) {
         let mut text = Self { bytes: [0; 320], len: 0 };
-        // An error means that it did not fit; the part that did is over every label's limit.
-        let _cut = write!(text, "{value:?}");
+        // An error means that it was truncated, and then it exceeds the limit of every label.
+        let _truncated = write!(text, "{value:?}");
         f(std::str::from_utf8(&text.bytes[..text.len]).unwrap_or_default());
     }
 }
 
 impl Write for Text {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let mut room = part.len().min(self.bytes.len() - self.len);
-        while !part.is_char_boundary(room) {
-            room -= 1;
+        let mut len = part.len().min(self.bytes.len() - self.len);
+        while !part.is_char_boundary(len) {
+            len -= 1;
         }
-        self.bytes[self.len..self.len + room].copy_from_slice(&part.as_bytes()[..room]);
-        self.len += room;
-        if room == part.len() { Ok(()) } else { Err(fmt::Error) }
+        self.bytes[self.len..self.len + len].copy_from_slice(&part.as_bytes()[..len]);
+        self.len += len;
+        if len == part.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -5,11 +5,14 @@ use std::{
     fmt, ptr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
 
-use stagelight_core::{Engine, SamplingPolicy, SpanKey, SpanLookup, Ticks};
+use stagelight_core::{
+    Engine, SamplingPolicy, Ticks,
+    layer_api::{SpanEngine, SpanKey, SpanLookup},
+};
 use tracing::{
     Dispatch, Event, Subscriber,
     span::{Attributes, Id, Record},
@@ -17,54 +20,75 @@ use tracing::{
 use tracing_subscriber::layer::{Context, Layer};
 
 use crate::{
+    callsite::CallsiteKind,
+    entered::LayerSpan,
     fields,
-    frames::Frame,
-    local,
-    site::{self, Kind},
+    registry::Registry,
     span_recorder::{NoSpanRecorder, SpanRecorderLayer},
-    table::Table,
+    span_table::SpanTable,
+    thread_state,
 };
 
-/// Measures the spans that have a `stage` field, below requests.
+/// Measures stages and requests: spans with a `stage` or a `stagelight.endpoint` field.
 ///
-/// Add it to a `tracing_subscriber::registry()`; other layers see the same spans, untouched. It keeps its own state beside the
-/// spans, so it needs nothing of the subscriber but the order of its callbacks, and it holds no lock while others run.
+/// Add it to a [`registry()`](crate::registry) or a `tracing_subscriber::registry()`. Other layers
+/// receive the same spans as without it. It keeps its state outside of the spans' extensions and
+/// holds no lock while it calls other code.
 ///
-/// Spans must be enabled to be measured: a filter that is *global* (an `EnvFilter` added as a layer) and turns a stage's span off
-/// turns its measurement off. A filter on one layer does not.
+/// Only enabled spans are measured. A *global* filter (an `EnvFilter` added as a layer) that
+/// disables a stage's span disables its measurement. A filter on another layer does not.
 ///
-/// # SpanRecorderLayer
+/// ```
+/// use stagelight_core::{Engine, catalog};
+/// use stagelight_tracing::{StageLayer, registry};
+/// use tracing_subscriber::prelude::*;
 ///
-/// [`with_span_recorder`](StageLayer::with_span_recorder) puts a layer that makes traces *inside* this one. It then sees the spans of requests that are
-/// sampled, and all spans outside of requests; the spans of all other requests cost what a stage costs.
+/// let engine = Engine::new();
+/// let subscriber = registry().with(StageLayer::new(&engine));
+/// tracing::subscriber::with_default(subscriber, || {
+///     let request = tracing::info_span!("job", stagelight.endpoint = "nightly");
+///     request.in_scope(|| drop(tracing::info_span!("load", stage = "load")));
+/// });
+/// let snapshot = engine.snapshot();
+/// let stages: Vec<_> = snapshot.of(&catalog::STAGE).map(|it| it.values[0].to_string()).collect();
+/// assert_eq!(stages, ["load", "unattributed"]);
+/// ```
+///
+/// # Span recorders
+///
+/// [`with_span_recorder`](StageLayer::with_span_recorder) wraps a layer that records spans for
+/// traces. The wrapped layer receives the spans of sampled requests and all spans outside of
+/// requests. All other spans cost no more than without it.
 ///
 /// # Cost
 ///
-/// On top of what the Registry costs, a stage that is entered once costs three clock reads and no allocation, and no lock on the
-/// thread that its request began on; a span that is no stage costs an entry in a table, and no clock
-/// read. A stage's first record of an attribute value on a
-/// thread allocates.
+/// In addition to the registry's cost, a stage entered once takes three clock reads, no
+/// allocation, and no lock on the thread that started its request. Any other span in a request
+/// takes a table entry. The first use of an attribute value on a thread allocates.
 pub struct StageLayer<L = NoSpanRecorder> {
-    pub(crate) engine: Engine,
-    pub(crate) table: Table,
-    /// Tells this layer's frames from another's.
-    pub(crate) id: u64,
-    pub(crate) traces: Option<SpanRecorderLayer<L>>,
-    pub(crate) lookup: SpanLookup,
+    engine: Engine,
+    table: SpanTable,
+    /// Distinguishes the entered spans of this layer from those of others.
+    id: u32,
+    /// The number of this crate's registry below the layer, or zero.
+    registry: u32,
+    recorder: Option<SpanRecorderLayer<L>>,
+    lookup: SpanLookup,
 }
 
 // === impl StageLayer ===
 
 impl StageLayer {
-    /// Makes a layer that measures into `engine`.
+    /// Creates a layer that measures with `engine`.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
         Self::with(engine, None)
     }
 
-    /// Puts a layer that makes traces inside, and asks `policy` once for each request whether it is to see the request's spans.
+    /// Wraps a layer that records spans. `policy` decides once per request whether the layer
+    /// receives the request's spans.
     ///
-    /// With no layer, nothing is traced. The layer is asked neither which spans are enabled nor for the most verbose level, so it
+    /// `None` records nothing. The layer's `enabled` and `max_level_hint` are not called, so it
     /// must not be a filter or have one.
     #[must_use]
     pub fn with_span_recorder<L: 'static>(
@@ -77,46 +101,51 @@ impl StageLayer {
 }
 
 impl<L: 'static> StageLayer<L> {
-    fn with(engine: &Engine, traces: Option<SpanRecorderLayer<L>>) -> Self {
-        static IDS: AtomicU64 = AtomicU64::new(1);
+    fn with(engine: &Engine, recorder: Option<SpanRecorderLayer<L>>) -> Self {
+        static IDS: AtomicU32 = AtomicU32::new(1);
         Self {
             engine: engine.clone(),
-            table: Table::new(),
+            table: SpanTable::new(),
             id: IDS.fetch_add(1, Relaxed),
-            traces,
+            registry: 0,
+            recorder,
             lookup: SpanLookup::new(Self::find),
         }
     }
 
-    fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(&'a Engine, SpanKey)> {
+    fn find<'a>(subscriber: &'a Dispatch, id: &Id) -> Option<(SpanEngine<'a>, SpanKey)> {
         let layer = subscriber.downcast_ref::<Self>()?;
-        Some((&layer.engine, layer.table.get(id)))
+        Some((layer.engine.spans(), layer.table.get(id)))
     }
 
-    /// Opens whatever a new span is, and runs `make` if the layer that makes traces is to see it.
+    /// Opens a new span, and runs `forward` if the span recorder receives it.
     #[inline]
-    pub(crate) fn open(&self, attributes: &Attributes<'_>, id: &Id, make: &mut dyn FnMut()) {
+    fn open(&self, attributes: &Attributes<'_>, id: &Id, forward: &mut dyn FnMut()) {
         let metadata = attributes.metadata();
-        let seen = local::with(|it| (it.sites.kind(metadata), it.frames.current(self.id)));
-        let (kind, innermost) = seen.unwrap_or_else(|| (site::classify(metadata), SpanKey::NONE));
-        let parent = self.key_above(attributes.is_contextual(), attributes.parent(), innermost);
-        let (key, made) = match kind {
-            Kind::Plain => (parent.plain(), None),
-            Kind::Stage(field) => self.open_stage(attributes, id.into_u64(), parent, field, false),
-            Kind::StageWithAttributes(field) => {
+        let cached =
+            thread_state::with(|it| (it.callsites.kind(metadata), it.entered.key(self.id)));
+        let (kind, innermost) =
+            cached.unwrap_or_else(|| (CallsiteKind::from_metadata(metadata), SpanKey::NONE));
+        let parent = self.parent_key(attributes.is_contextual(), attributes.parent(), innermost);
+        let (key, created) = match kind {
+            CallsiteKind::Plain => (parent.plain(), None),
+            CallsiteKind::Stage(field) => {
+                self.open_stage(attributes, id.into_u64(), parent, field, false)
+            }
+            CallsiteKind::StageWithAttributes(field) => {
                 self.open_stage(attributes, id.into_u64(), parent, field, true)
             }
-            Kind::Request => (fields::open_request(attributes, &self.engine), None),
+            CallsiteKind::Request => (fields::open_request(attributes, self.engine.spans()), None),
         };
-        local::with(|it| it.frames.make(made));
-        let key = match &self.traces {
+        thread_state::with(|it| it.entered.set_created(created));
+        let key = match &self.recorder {
             None => key,
-            Some(traces) if key.is_request() => {
-                traces.open_request(&self.engine, attributes, key, parent, make)
+            Some(recorder) if key.is_request() => {
+                recorder.open_request(self.engine.spans(), attributes, key, parent, forward)
             }
             Some(_) => {
                 if key.is_traced() {
-                    make();
+                    forward();
                 }
                 key
             }
@@ -126,14 +155,9 @@ impl<L: 'static> StageLayer<L> {
         }
     }
 
-    /// Returns the key of the span that something new is below.
+    /// Returns the key of the parent of a new span or event.
     #[inline]
-    pub(crate) fn key_above(
-        &self,
-        is_contextual: bool,
-        parent: Option<&Id>,
-        innermost: SpanKey,
-    ) -> SpanKey {
+    fn parent_key(&self, is_contextual: bool, parent: Option<&Id>, innermost: SpanKey) -> SpanKey {
         if is_contextual {
             innermost
         } else {
@@ -141,13 +165,13 @@ impl<L: 'static> StageLayer<L> {
         }
     }
 
-    /// Returns the layer that makes traces, if it is to see the span of this key.
+    /// Returns the wrapped layer if it receives the span with this key.
     #[inline]
-    pub(crate) fn traces_of(&self, key: SpanKey) -> Option<&L> {
-        self.traces.as_ref().filter(|_| key.is_traced()).map(|it| &it.layer)
+    fn layer_for(&self, key: SpanKey) -> Option<&L> {
+        self.recorder.as_ref().filter(|_| key.is_traced()).map(|it| &it.layer)
     }
 
-    /// Opens a stage. Returns its key, and the frame in which it is recognised if it is entered next.
+    /// Opens a stage. Returns its key, and the span to recognise if it is entered next.
     fn open_stage(
         &self,
         attributes: &Attributes<'_>,
@@ -155,51 +179,55 @@ impl<L: 'static> StageLayer<L> {
         parent: SpanKey,
         field: usize,
         has_attributes: bool,
-    ) -> (SpanKey, Option<Frame>) {
-        let Some(stage) = fields::stage(attributes, field, &self.engine) else {
+    ) -> (SpanKey, Option<LayerSpan>) {
+        let spans = self.engine.spans();
+        let Some(stage) = fields::stage(attributes, field, spans) else {
             return (parent.plain(), None);
         };
-        let now = self.engine.clock().now();
-        let key = self.engine.open_stage_at(parent, stage, now);
+        let now = spans.clock().now();
+        let key = spans.open_stage_at(parent, stage, now);
         if has_attributes {
-            fields::attributes(attributes, &self.engine, key, stage);
+            fields::set_initial(attributes, spans, key, stage);
         }
-        // Entering it next, the thread has not been out of the parent since: it was at work on the stage, and the clock need not
-        // be read again. With an explicit parent it may have been anywhere.
-        (key, attributes.is_contextual().then(|| self.frame(id, key, now)))
+        // If the thread enters it next, it has not left the parent in between: it was busy with
+        // the stage, and the clock need not be read again. With an explicit parent, it may have
+        // been anywhere.
+        (key, attributes.is_contextual().then(|| self.span(id, key, now)))
     }
 
     #[inline]
-    fn frame(&self, id: u64, key: SpanKey, entered: Ticks) -> Frame {
-        Frame { layer: self.id, id, key, entered, is_repeat: false }
+    fn span(&self, id: u64, key: SpanKey, entered: Ticks) -> LayerSpan {
+        LayerSpan { layer: self.id, id, key, entered }
     }
 
-    /// Returns the frame of a span that is entered and was not just made.
-    pub(crate) fn found(&self, id: &Id) -> Frame {
+    /// Looks up an entered span that the thread has not just created.
+    fn find_span(&self, id: &Id) -> LayerSpan {
         let key = self.table.get(id);
         let entered = if key.is_stage() { self.engine.clock().now() } else { Ticks::default() };
-        self.frame(id.into_u64(), key, entered)
+        self.span(id.into_u64(), key, entered)
     }
 }
 
 impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        if let Some(traces) = &self.traces {
-            traces.layer.on_register_dispatch(subscriber);
-            traces.set_subscriber(subscriber);
+        if let Some(recorder) = &self.recorder {
+            recorder.layer.on_register_dispatch(subscriber);
+            recorder.set_subscriber(subscriber);
         }
     }
 
     fn on_layer(&mut self, subscriber: &mut S) {
-        if let Some(traces) = &mut self.traces {
-            traces.layer.on_layer(subscriber);
+        let registry = (subscriber as &dyn Subscriber).downcast_ref::<Registry>();
+        self.registry = registry.map_or(0, Registry::number);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.layer.on_layer(subscriber);
         }
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
         self.open(attributes, id, &mut || {
-            if let Some(traces) = &self.traces {
-                traces.layer.on_new_span(attributes, id, cx.clone());
+            if let Some(recorder) = &self.recorder {
+                recorder.layer.on_new_span(attributes, id, cx.clone());
             }
         });
     }
@@ -207,83 +235,81 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         let key = self.table.get(id);
         if key.is_stage() || key.is_request() {
-            fields::recorded(values, &self.engine, key);
+            fields::set_recorded(values, self.engine.spans(), key);
         }
-        if let Some(traces) = self.traces_of(key) {
-            traces.on_record(id, values, cx);
+        if let Some(layer) = self.layer_for(key) {
+            layer.on_record(id, values, cx);
         }
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, cx: Context<'_, S>) {
-        if let Some(traces) = self.traces_of(self.table.get(id)) {
-            traces.on_follows_from(id, follows, cx);
+        if let Some(layer) = self.layer_for(self.table.get(id)) {
+            layer.on_follows_from(id, follows, cx);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
-        // Without the look at the frames where nobody asks.
-        if self.traces.is_none() {
+        if self.recorder.is_none() {
             return;
         }
-        let innermost = local::with(|it| it.frames.current(self.id)).unwrap_or_default();
-        let key = self.key_above(event.is_contextual(), event.parent(), innermost);
-        if let Some(traces) = self.traces_of(key) {
-            traces.on_event(event, cx);
+        let innermost = thread_state::with(|it| it.entered.key(self.id)).unwrap_or_default();
+        let key = self.parent_key(event.is_contextual(), event.parent(), innermost);
+        if let Some(layer) = self.layer_for(key) {
+            layer.on_event(event, cx);
         }
     }
 
     fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
-        let entered = local::with(|it| {
-            let made = it.frames.take_made(self.id, id.into_u64());
-            let frame = made.unwrap_or_else(|| self.found(id));
-            it.frames.push(frame);
-            frame.key
+        let entered = thread_state::with(|it| {
+            let created = it.entered.take_created(self.id, id.into_u64());
+            let span = created.unwrap_or_else(|| self.find_span(id));
+            it.entered.enter_layer(self.registry, span);
+            span.key
         });
-        let Some(traces) = &self.traces else { return };
+        let Some(recorder) = &self.recorder else { return };
         let key = entered.unwrap_or_else(|| self.table.get(id));
         if key.is_traced() {
-            traces.layer.on_enter(id, cx);
+            recorder.layer.on_enter(id, cx);
         }
-        traces.entered(&self.engine, key);
+        recorder.entered(self.engine.spans(), key);
     }
 
     fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
-        let left = local::with(|it| {
-            let frame = it.frames.pop(self.id, id);
-            let innermost = self.traces.as_ref().map(|_| it.frames.current(self.id));
-            (frame, innermost)
+        let exited = thread_state::with(|it| {
+            let span = it.entered.exit_layer(self.id, id);
+            let innermost = self.recorder.as_ref().map(|_| it.entered.key(self.id));
+            (span, innermost)
         });
-        let (frame, innermost) = left.unwrap_or_default();
-        if let Some(frame) = frame
-            && frame.key.is_stage()
-            && !frame.is_repeat
+        let (span, innermost) = exited.unwrap_or_default();
+        if let Some(span) = span
+            && span.key.is_stage()
+            && !span.is_repeat
         {
-            self.engine.add_busy(frame.key, frame.entered, self.engine.clock().now());
+            let spans = self.engine.spans();
+            spans.add_busy(span.key, span.entered, spans.clock().now());
         }
-        let Some(traces) = &self.traces else { return };
-        let key = frame.map_or_else(|| self.table.get(id), |it| it.key);
+        let Some(recorder) = &self.recorder else { return };
+        let key = span.map_or_else(|| self.table.get(id), |it| it.key);
         if key.is_traced() {
-            traces.layer.on_exit(id, cx);
+            recorder.layer.on_exit(id, cx);
         }
-        traces.left(&self.engine, key, innermost.unwrap_or_default());
+        recorder.exited(self.engine.spans(), key, innermost.unwrap_or_default());
     }
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
         let key = self.table.remove(&id);
-        let is_exemplar = !key.is_none() && self.engine.close_recorded(key);
-        let Some(traces) = self.traces.as_ref().filter(|_| key.is_traced()) else { return };
+        let is_exemplar = !key.is_none() && self.engine.spans().close(key);
+        let Some(recorder) = self.recorder.as_ref().filter(|_| key.is_traced()) else { return };
         if is_exemplar {
-            traces.mark_for_exemplar(&id);
+            recorder.mark_for_exemplar(&id);
         }
-        traces.layer.on_close(id, cx);
+        recorder.layer.on_close(id, cx);
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "`downcast_raw` is an unsafe fn, and layers find what is wrapped here through it"
-    )]
-    // SAFETY: whoever implements this must return a pointer to a value of the type that `id` names, which lives as long as `self`.
-    // The first two are fields of `self`, or `self` itself. The third is the inner layer's answer, which owes the same, and lives in `self`.
+    #[expect(unsafe_code, reason = "`downcast_raw` is unsafe, and forwards to the wrapped layer")]
+    // SAFETY: an implementation must return a pointer to a value of the type that `id` names,
+    // which lives as long as `self`. The first two are `self` and a field of it. The third is the
+    // result of the wrapped layer, which has the same obligation and lives in `self`.
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(ptr::from_ref(self).cast());
@@ -291,13 +317,14 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
         if id == TypeId::of::<SpanLookup>() {
             return Some(ptr::from_ref(&self.lookup).cast());
         }
-        let traces = self.traces.as_ref()?;
-        // SAFETY: the caller owes us what the inner layer asks for: it uses the pointer only as the type that `id` names.
-        unsafe { traces.layer.downcast_raw(id) }
+        let recorder = self.recorder.as_ref()?;
+        // SAFETY: the caller uses the pointer only as the type that `id` names.
+        unsafe { recorder.layer.downcast_raw(id) }
     }
 }
 
-/// A copy is a new layer with the same engine: it may go to another subscriber, whose ids are not this one's.
+/// Creates a new layer with the same engine. It does not share the span table, because it may be
+/// added to another subscriber with unrelated ids.
 impl Clone for StageLayer {
     fn clone(&self) -> Self {
         Self::new(&self.engine)
@@ -309,7 +336,7 @@ impl<L> fmt::Debug for StageLayer<L> {
         f.debug_struct("StageLayer")
             .field("engine", &self.engine)
             .field("id", &self.id)
-            .field("traces", &self.traces)
+            .field("recorder", &self.recorder)
             .finish_non_exhaustive()
     }
 }

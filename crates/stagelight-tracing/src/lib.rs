@@ -1,14 +1,17 @@
-//! Turns ordinary [`tracing`] spans into stage measurements.
+//! Turns ordinary [`tracing`] spans into measurements of stages and requests.
 //!
-//! [`StageLayer`] watches two kinds of span, which it knows by a field:
+//! [`StageLayer`] measures two kinds of spans, which it recognises by a field:
 //!
-//! | Span | Field | May also have, at the start or recorded later |
+//! | Span | Field | Further fields |
 //! |---|---|---|
-//! | stage | `stage`: its name | `provider`, `model`, `error.type`; `stage.group` (at the start only) |
+//! | stage | `stage`: its name | `provider`, `model`, `error.type`; `stage.group` |
 //! | request | `stagelight.endpoint`: a route template or a job's name | `outcome`, which ends it |
 //!
-//! A stage belongs to the request that its nearest request span above opened. Spans in between, of whatever kind, are
-//! passed through.
+//! Further fields may be set at the start or recorded later, except `stage.group`, which is read at
+//! the start only.
+//!
+//! A stage belongs to the request of its nearest request span above. Other spans in
+//! between do not matter. The field names are constants in [`stagelight_core::fields`].
 //!
 //! ```
 //! use stagelight_core::{Engine, catalog};
@@ -26,27 +29,25 @@
 //! assert_eq!(engine.snapshot().of(&catalog::REQUEST).count(), 1);
 //! ```
 //!
-//! # What this crate does not know
+//! # Non-goals
 //!
-//! How time is computed and kept (that is core's), OpenTelemetry, and HTTP. It needs of the subscriber only the order of its
-//! callbacks, not the Registry's storage.
+//! This crate computes no times and stores no values; `stagelight-core` does. It does not depend
+//! on OpenTelemetry or HTTP crates. It relies on the order of the subscriber's callbacks, but not
+//! on the Registry's storage.
 
-mod site;
-mod frames;
-mod local;
+mod callsite;
+mod entered;
+mod thread_state;
 mod fields;
-mod table;
+mod span_table;
 mod span_recorder;
-mod layer;
 mod registry;
+mod layer;
 pub mod macro_support;
 
+pub use callsite::is_measured;
 pub use layer::StageLayer;
 pub use registry::{Registry, registry};
-pub use site::{
-    ENDPOINT_FIELD, ERROR_FIELD, GROUP_FIELD, MODEL_FIELD, OUTCOME_FIELD, PROVIDER_FIELD,
-    STAGE_FIELD, is_measured,
-};
 pub use span_recorder::NoSpanRecorder;
 
 #[cfg(test)]

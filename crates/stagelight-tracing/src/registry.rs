@@ -1,7 +1,6 @@
-//! A registry whose threads do not slow each other down.
+//! A registry without cache-line contention between threads.
 
-mod probe;
-mod stack;
+mod filter_probe;
 
 use std::{
     any::TypeId,
@@ -23,9 +22,9 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanData},
 };
 
-use crate::registry::probe::Probe;
+use crate::{registry::filter_probe::FilterProbe, thread_state};
 
-/// Makes a [`Registry`], in place of `tracing_subscriber::registry()`.
+/// Creates a [`Registry`], which replaces `tracing_subscriber::registry()`.
 ///
 /// ```
 /// use stagelight_core::{Engine, catalog};
@@ -44,134 +43,77 @@ pub fn registry() -> Registry {
     Registry::default()
 }
 
-/// Stores spans as `tracing_subscriber::Registry` does, and notes apart for each thread which spans it is in.
+/// Wraps `tracing_subscriber::Registry` and keeps each thread's entered spans in memory of the
+/// thread's own.
 ///
-/// The wrapped Registry keeps the threads' stacks of entered spans side by side in memory: threads that enter and leave spans at the same
-/// time take the cache line away from each other at every step. Here each thread's stack is on lines of its own. Spans, their ids, extensions and
+/// The wrapped Registry keeps the threads' stacks of entered spans side by side, so threads that
+/// enter and exit spans at the same time contend for cache lines. Spans, their ids, extensions and
 /// reference counts are the wrapped Registry's, and every layer sees the same as on it.
 ///
-/// # What differs
+/// # Differences
 ///
-/// - Its type: a `Box<dyn Layer<tracing_subscriber::Registry>>` does not fit on it. Layers that are generic over their subscriber do.
-/// - With a *filter on one layer* (`.with_filter(..)`) the wrapped Registry's stacks are used after all, since such a layer looks
-///   them up there: all is as on the plain Registry, and as slow. A global filter costs nothing of the kind.
-/// - A span whose guard was leaked and that another thread closed then: on the plain Registry the next span made on the leaking thread is
-///   silently a root. So it is here, but with a panic's message on standard error, and with `panic = "abort"` the program ends.
-/// - A span entered by what is dropped while its thread is torn down is not noted, where the plain Registry panics.
+/// - A `Box<dyn Layer<tracing_subscriber::Registry>>` does not fit, because the type is another.
+///   Layers generic over their subscriber do.
+/// - With a *filter on a layer* (`.with_filter(..)`), the wrapped Registry's stacks are used,
+///   because such a layer reads them. Behaviour and cost are then those of the plain Registry. A
+///   global filter does not cause this.
+/// - If a span's guard is leaked and another thread closes the span, the plain Registry makes the
+///   next span on the leaking thread a root. So does this one, but a panic message appears on
+///   standard error, and with `panic = "abort"` the process aborts.
+/// - Entering a span while the thread is torn down is ignored, where the plain Registry panics.
 #[derive(Debug)]
 pub struct Registry {
-    pub(crate) spans: tracing_subscriber::Registry,
-    /// Tells this registry's spans on a thread's stack from another's.
+    spans: tracing_subscriber::Registry,
+    /// Distinguishes the entered spans of this registry from those of others. Never zero.
     number: u32,
-    /// Whether some layer has a filter of its own. Known before the first span: layers are added to what is not shared yet.
+    /// Whether a layer has a filter of its own. Final before the first span, because layers are
+    /// added before the subscriber is shared.
     has_filters: bool,
-    /// Recognises the question whether a subscriber has layers with filters.
-    pub(crate) probe: Probe,
-    /// Whether the layer right on top of this registry has been told yes.
-    is_vouched: AtomicBool,
+    filter_probe: FilterProbe,
+    /// Whether the first query for filters, by the layer right above, was answered.
+    has_claimed_filters: AtomicBool,
 }
 
 // === impl Registry ===
 
 impl Registry {
-    /// Makes a span whose parent, unless it is given, is the innermost one that the thread is in.
-    #[inline]
-    pub(crate) fn open(&self, attributes: &Attributes<'_>) -> Id {
-        if self.has_filters || !attributes.is_contextual() {
-            return self.spans.new_span(attributes);
-        }
-        // The wrapped Registry's own stack is empty, so it is told.
-        let (metadata, values) = (attributes.metadata(), attributes.values());
-        match stack::with(|it| it.parent(self.number)).flatten() {
-            Some(parent) => self.open_below(&Attributes::child_of(parent, metadata, values)),
-            None => self.spans.new_span(&Attributes::new_root(metadata, values)),
-        }
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
-    /// Makes a span below one that the thread is in.
+    /// Creates a span below one that the thread has entered.
     ///
-    /// It is open, so it is not looked up first, which would be a sixth of what a span costs. A span can only be closed while a thread is in it if its
-    /// guard is leaked. If that was on the same thread, the stack knows. If another thread closed it, the wrapped Registry panics, where it would
-    /// have made a root span by itself; so is done here.
+    /// The parent is open, so it is not looked up first, which would take a sixth of the time of
+    /// creating a span. It can only have been closed after its guard was leaked. If this thread
+    /// closed it, the stack has it marked. If another thread did, the wrapped Registry panics, and
+    /// the span becomes a root, as on the plain Registry.
     #[inline]
-    fn open_below(&self, attributes: &Attributes<'_>) -> Id {
-        let made = panic::catch_unwind(AssertUnwindSafe(|| self.spans.new_span(attributes)));
-        made.unwrap_or_else(|_| {
+    fn new_child(&self, attributes: &Attributes<'_>) -> Id {
+        let created = panic::catch_unwind(AssertUnwindSafe(|| self.spans.new_span(attributes)));
+        created.unwrap_or_else(|_| {
             let root = Attributes::new_root(attributes.metadata(), attributes.values());
             self.spans.new_span(&root)
         })
     }
 
-    #[inline]
-    pub(crate) fn enter_span(&self, id: &Id) {
-        if self.has_filters {
-            self.spans.enter(id);
-        } else {
-            stack::with(|it| it.push(self.number, id));
-        }
-    }
-
-    #[inline]
-    pub(crate) fn exit_span(&self, id: &Id) {
-        if self.has_filters {
-            self.spans.exit(id);
-        } else {
-            stack::with(|it| it.pop(self.number, id));
-        }
-    }
-
-    /// Lets go of a span. Returns whether that closed it.
-    #[inline]
-    pub(crate) fn let_go(&self, id: &Id) -> bool {
-        let is_closed = self.spans.try_close(id.clone());
-        if is_closed && !self.has_filters {
-            stack::with(|it| it.close(self.number, id));
-        }
-        is_closed
-    }
-
-    /// Returns the innermost span that the thread is in, unless it is closed: its guard may have been leaked.
-    #[inline]
-    pub(crate) fn current(&self) -> Current {
-        if self.has_filters {
-            return self.spans.current_span();
-        }
-        let known = |id: Id| {
-            let metadata = self.spans.span_data(&id)?.metadata();
-            Some(Current::new(id, metadata))
-        };
-        let innermost = stack::with(|it| it.current(self.number)).flatten();
-        innermost.and_then(known).unwrap_or_else(Current::none)
-    }
-
-    /// Returns whether it is the first layer who asks if there are layers with filters below it.
+    /// Returns `true` to the first caller that queries whether there are layers with filters.
     ///
-    /// `Layered` treats the one that is right on top of the type `tracing_subscriber::Registry` as if there were: the Registry's "never" is
-    /// that of all filters taken together, and an outer layer without a filter may still want what they refuse. It asks when it is put
-    /// on, so the first who asks is that one. Those further out must get the truth, which they do from the layers in between.
-    pub(crate) fn vouch(&self) -> bool {
-        !self.is_vouched.swap(true, Relaxed)
-    }
-
-    /// Returns what the layers' filters, taken together, want of a callsite.
-    pub(crate) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let interest = self.spans.register_callsite(metadata);
-        // Should a later tracing-subscriber not ask as above, "never" would take lines from layers without a filter.
-        let may_be_wanted = self.has_filters && !self.is_vouched.load(Relaxed);
-        if may_be_wanted && interest.is_never() { Interest::sometimes() } else { interest }
-    }
-
-    /// Returns the level of which the layer on top takes the greater one, and its own.
-    pub(crate) fn level_hint(&self) -> Option<LevelFilter> {
-        // The plain Registry has no opinion either, but `Layered` knows it by its type. For a layer that counts this one among those with
-        // filters, "off" leaves its own opinion as it is; "none" would count as "everything".
-        self.is_vouched.load(Relaxed).then_some(LevelFilter::OFF)
+    /// `Layered` treats a layer right above the type `tracing_subscriber::Registry` as if there
+    /// were: the Registry's "never" combines all filters, and a layer without a filter may still
+    /// need what they reject. `Layered` queries when it is created, so that layer is the
+    /// first caller. Layers further out get the correct answer from the layers in between.
+    fn claim_filters(&self) -> bool {
+        !self.has_claimed_filters.swap(true, Relaxed)
     }
 }
 
 impl Subscriber for Registry {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.interest(metadata)
+        let interest = self.spans.register_callsite(metadata);
+        // If a later tracing-subscriber does not query for filters, "never" would also disable
+        // layers without a filter.
+        let may_be_needed = self.has_filters && !self.has_claimed_filters.load(Relaxed);
+        if may_be_needed && interest.is_never() { Interest::sometimes() } else { interest }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -183,12 +125,22 @@ impl Subscriber for Registry {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.level_hint()
+        // The plain Registry returns `None`, and `Layered` recognises it by its type. A layer that
+        // assumes filters below it keeps its own hint with "off"; `None` would mean "everything".
+        self.has_claimed_filters.load(Relaxed).then_some(LevelFilter::OFF)
     }
 
     #[inline]
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        self.open(attributes)
+        if self.has_filters || !attributes.is_contextual() {
+            return self.spans.new_span(attributes);
+        }
+        // The wrapped Registry's own stack is empty, so the parent becomes an explicit one.
+        let (metadata, values) = (attributes.metadata(), attributes.values());
+        match thread_state::with(|it| it.entered.parent(self.number)).flatten() {
+            Some(parent) => self.new_child(&Attributes::child_of(parent, metadata, values)),
+            None => self.spans.new_span(&Attributes::new_root(metadata, values)),
+        }
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {
@@ -205,12 +157,20 @@ impl Subscriber for Registry {
 
     #[inline]
     fn enter(&self, id: &Id) {
-        self.enter_span(id);
+        if self.has_filters {
+            self.spans.enter(id);
+        } else {
+            thread_state::with(|it| it.entered.enter(self.number, id));
+        }
     }
 
     #[inline]
     fn exit(&self, id: &Id) {
-        self.exit_span(id);
+        if self.has_filters {
+            self.spans.exit(id);
+        } else {
+            thread_state::with(|it| it.entered.exit(self.number, id));
+        }
     }
 
     #[inline]
@@ -220,30 +180,43 @@ impl Subscriber for Registry {
 
     #[inline]
     fn try_close(&self, id: Id) -> bool {
-        self.let_go(&id)
+        let is_closed = self.spans.try_close(id.clone());
+        if is_closed && !self.has_filters {
+            thread_state::with(|it| it.entered.close(self.number, &id));
+        }
+        is_closed
     }
 
+    /// Returns the thread's innermost span, or none if it was closed because its guard was leaked.
     fn current_span(&self) -> Current {
-        self.current()
+        if self.has_filters {
+            return self.spans.current_span();
+        }
+        let innermost = thread_state::with(|it| it.entered.current(self.number)).flatten();
+        let current = innermost.and_then(|id| {
+            let metadata = self.spans.span_data(&id)?.metadata();
+            Some(Current::new(id, metadata))
+        });
+        current.unwrap_or_else(Current::none)
     }
 
     #[expect(
         unsafe_code,
-        reason = "`downcast_raw` is an unsafe fn, and layers find what is wrapped here through it"
+        reason = "`downcast_raw` is unsafe, and forwards to the wrapped Registry"
     )]
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
             return Some(ptr::from_ref(self).cast());
         }
-        // SAFETY: the contract is this function's own (the pointer is valid as long as `self`, for the type of `id`), and what it
-        // points to is owned by `self`.
+        // SAFETY: the obligation is this function's own: the pointer is valid as long as `self`,
+        // for the type that `id` names. `self` owns the wrapped Registry.
         if let Some(found) = unsafe { self.spans.downcast_raw(id) } {
             return Some(found);
         }
-        // SAFETY: as above; the probe is owned by `self`, too.
+        // SAFETY: as above; `self` owns the probe.
         let has_filter =
-            unsafe { Layer::<tracing_subscriber::Registry>::downcast_raw(&self.probe, id) };
-        has_filter.filter(|_| self.vouch())
+            unsafe { Layer::<tracing_subscriber::Registry>::downcast_raw(&self.filter_probe, id) };
+        has_filter.filter(|_| self.claim_filters())
     }
 }
 
@@ -254,8 +227,8 @@ impl Default for Registry {
             spans: tracing_subscriber::Registry::default(),
             number: NUMBERS.fetch_add(1, Relaxed),
             has_filters: false,
-            probe: probe::probe(),
-            is_vouched: AtomicBool::new(false),
+            filter_probe: filter_probe::filter_probe(),
+            has_claimed_filters: AtomicBool::new(false),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The layer that makes traces, behind the policy.
+//! The layer that records spans of traces, behind the sampling policy.
 
 use std::{
     cell::Cell,
@@ -7,7 +7,8 @@ use std::{
 };
 
 use stagelight_core::{
-    Engine, HeadDecision, ParentContext, SamplingInput, SamplingPolicy, SpanKey, UnsampledTrace,
+    HeadDecision, ParentContext, SamplingInput, SamplingPolicy, UnsampledTrace,
+    layer_api::{SpanEngine, SpanKey},
 };
 use tracing::{
     Dispatch, Subscriber,
@@ -16,13 +17,13 @@ use tracing::{
 };
 use tracing_subscriber::Layer;
 
-/// Stands where a layer that makes traces could be.
+/// A span recorder that records nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSpanRecorder;
 
 impl<S: Subscriber> Layer<S> for NoSpanRecorder {}
 
-/// A layer that makes traces, and who decides which.
+/// A layer that records the spans of sampled requests.
 pub(crate) struct SpanRecorderLayer<L> {
     pub(crate) layer: L,
     policy: Arc<dyn SamplingPolicy>,
@@ -31,8 +32,8 @@ pub(crate) struct SpanRecorderLayer<L> {
 }
 
 thread_local! {
-    /// Whether the engine was told that this thread is in a recorded span. Spares spans that are not recorded telling it of each.
-    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// Whether the engine has a current span for this thread. Saves unsampled spans the update.
+    static HAS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
 // === impl SpanRecorderLayer ===
@@ -42,36 +43,36 @@ impl<L> SpanRecorderLayer<L> {
         Self { layer, policy, subscriber: OnceLock::new() }
     }
 
-    /// Remembers the subscriber, which must not be kept alive by what is part of it.
+    /// Stores a weak reference to the subscriber, which owns this layer.
     pub(crate) fn set_subscriber(&self, subscriber: &Dispatch) {
-        // The first that is told stays: copies of it are the same subscriber.
+        // The first one remains: later ones are clones of it.
         drop(self.subscriber.set(subscriber.downgrade()));
     }
 
-    /// Tells the engine of the recorded span that the thread has entered, the layer knowing it by now.
+    /// Updates the thread's current span after the layer has entered one.
     #[inline]
-    pub(crate) fn entered(&self, engine: &Engine, key: SpanKey) {
+    pub(crate) fn entered(&self, spans: SpanEngine<'_>, key: SpanKey) {
         if key.is_traced() {
             let ids = self.policy.current_ids();
-            IS_INSIDE.set(ids.is_some());
-            engine.enter_recorded(key, ids);
-        } else if IS_INSIDE.replace(false) {
-            // A request that is not recorded, within one that is.
-            engine.set_inside(key, None);
+            HAS_CURRENT.set(ids.is_some());
+            spans.enter_recorded(key, ids);
+        } else if HAS_CURRENT.replace(false) {
+            // An unsampled request inside a sampled one.
+            spans.set_current(key, None);
         }
     }
 
-    /// Tells the engine of the recorded span that the thread is in, after it has left another.
+    /// Updates the thread's current span after the layer has exited one.
     #[inline]
-    pub(crate) fn left(&self, engine: &Engine, left: SpanKey, innermost: SpanKey) {
-        if left.is_traced() || (innermost.is_traced() && !innermost.is_none()) {
+    pub(crate) fn exited(&self, spans: SpanEngine<'_>, exited: SpanKey, innermost: SpanKey) {
+        if exited.is_traced() || (innermost.is_traced() && !innermost.is_none()) {
             let ids = self.policy.current_ids().filter(|_| innermost.is_traced());
-            IS_INSIDE.set(ids.is_some());
-            engine.set_inside(innermost, ids);
+            HAS_CURRENT.set(ids.is_some());
+            spans.set_current(innermost, ids);
         }
     }
 
-    /// Marks a span that is about to close.
+    /// Marks a span before it closes.
     #[cold]
     pub(crate) fn mark_for_exemplar(&self, id: &Id) {
         if let Some(subscriber) = self.subscriber.get().and_then(WeakDispatch::upgrade) {
@@ -79,43 +80,44 @@ impl<L> SpanRecorderLayer<L> {
         }
     }
 
-    /// Decides about a request, and runs `make` if its span is to be made known to the layer. Returns the span's key.
+    /// Makes the sampling decision for a new request, and runs `forward` if the layer receives its
+    /// span. Returns the span's key with the decision.
     ///
-    /// `parent` is the key of the span above.
+    /// `parent` is the key of the parent span.
     pub(crate) fn open_request(
         &self,
-        engine: &Engine,
+        spans: SpanEngine<'_>,
         attributes: &Attributes<'_>,
         key: SpanKey,
         parent: SpanKey,
-        make: &mut dyn FnMut(),
+        forward: &mut dyn FnMut(),
     ) -> SpanKey {
-        let name = attributes.metadata().name();
-        let caller = engine.caller_of(key);
-        if caller.is_none()
-            && let Some(UnsampledTrace { trace_id, span_id, propagated }) =
-                engine.unsampled_trace(parent)
+        let remote = spans.remote_context(key);
+        if remote.is_none()
+            && let Some(trace) = spans.unsampled_trace(parent)
         {
-            // A request within a request that is not recorded is in the same trace.
+            // A request inside an unsampled request is part of the same trace.
+            let UnsampledTrace { trace_id, span_id, propagated } = trace;
             let decision = HeadDecision { is_sampled: false, trace_id, span_id, propagated };
-            return engine.decide(key, &decision);
+            return spans.decide(key, &decision);
         }
-        let parent = match &caller {
-            Some(caller) => ParentContext::Remote(caller),
+        let parent = match &remote {
+            Some(remote) => ParentContext::Remote(remote),
             None if attributes.is_contextual() => ParentContext::Current,
             None if attributes.is_root() => ParentContext::Root,
-            // Only the layer knows the trace of an explicit parent, and so decides for itself.
+            // Only the layer knows the trace of an explicit parent.
             None => {
-                make();
-                return engine.leave_to_traces(key);
+                forward();
+                return spans.defer_decision(key);
             }
         };
-        let endpoint = || engine.endpoint_of(key);
+        let name = attributes.metadata().name();
+        let endpoint = || spans.endpoint(key);
         let decision = self.policy.decide(SamplingInput { name, parent, endpoint: &endpoint });
         if decision.is_sampled {
-            self.policy.in_parent_context(&decision, parent, make);
+            self.policy.in_parent_context(&decision, parent, forward);
         }
-        engine.decide(key, &decision)
+        spans.decide(key, &decision)
     }
 }
 

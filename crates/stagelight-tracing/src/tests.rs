@@ -1,24 +1,26 @@
-//! Real spans on a real Registry, with a clock that stands still between edges.
+//! Real spans on a real Registry, with a manual clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use proptest::prelude::*;
 use stagelight_core::{
     Clock, Engine, Group, ManualClock, Outcome, Series, Snapshot,
     catalog::{self, Family, Label},
+    layer_api::StreamStage,
 };
 use tracing::{Dispatch, Span, dispatcher, field::Empty, info_span};
 use tracing_subscriber::prelude::*;
 
 use crate::StageLayer;
 
-/// An engine behind a Registry.
-struct Bench {
+/// An engine with a layer on a Registry.
+struct Fixture {
     engine: Engine,
     clock: ManualClock,
     dispatch: Dispatch,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let (clock, manual) = Clock::manual();
         let engine = Engine::with_clock(clock);
@@ -34,7 +36,7 @@ impl Bench {
         self.clock.advance(Duration::from_nanos(nanos));
     }
 
-    /// Counts and sums of the stage family's histogram at `position`, by stage.
+    /// Checks the counts and sums of the stage family's histogram at `position`, by stage.
     #[track_caller]
     fn check(&self, position: usize, expected: &[(&str, u64, u64)]) {
         let snapshot = self.engine.snapshot();
@@ -69,119 +71,120 @@ fn by_first_label(
 
 #[test]
 fn nested_spans_become_durations_shares_and_busy_times() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
-        bench.advance(10);
+        fixture.advance(10);
         {
             let _outer = info_span!("outer", stage = "outer").entered();
-            bench.advance(20);
+            fixture.advance(20);
             let _plain = info_span!("plain").entered();
-            info_span!("inner", stage = "inner").in_scope(|| bench.advance(40));
-            bench.advance(30);
+            info_span!("inner", stage = "inner").in_scope(|| fixture.advance(40));
+            fixture.advance(30);
         }
-        bench.advance(5);
+        fixture.advance(5);
     });
-    bench.check(catalog::STAGE_DURATION, &[("inner", 1, 40), ("outer", 1, 90)]);
-    bench.check(
+    fixture.check(catalog::STAGE_DURATION, &[("inner", 1, 40), ("outer", 1, 90)]);
+    fixture.check(
         catalog::STAGE_SHARE,
         &[("inner", 1, 40), ("outer", 1, 50), ("unattributed", 1, 15)],
     );
-    bench.check(catalog::STAGE_BUSY, &[("inner", 1, 40), ("outer", 1, 90)]);
-    assert_eq!(bench.requests(), [("/chat".to_owned(), "ok".to_owned(), 105)]);
+    fixture.check(catalog::STAGE_BUSY, &[("inner", 1, 40), ("outer", 1, 90)]);
+    assert_eq!(fixture.requests(), [("/chat".to_owned(), "ok".to_owned(), 105)]);
 }
 
 #[test]
-fn polls_that_take_turns_are_busy_one_at_a_time() {
-    let bench = Bench::new();
-    bench.run(|| {
+fn interleaved_polls_are_busy_one_at_a_time() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let request = info_span!("request", stagelight.endpoint = "/chat");
         let (left, right) = request.in_scope(|| {
             (info_span!("left", stage = "left"), info_span!("right", stage = "right"))
         });
-        let poll = |span: &Span, nanos| request.in_scope(|| span.in_scope(|| bench.advance(nanos)));
+        let poll =
+            |span: &Span, nanos| request.in_scope(|| span.in_scope(|| fixture.advance(nanos)));
         poll(&left, 10);
         poll(&right, 4);
         poll(&left, 6);
-        bench.advance(10);
+        fixture.advance(10);
         drop(left);
         poll(&right, 10);
         drop(right);
     });
-    bench.check(catalog::STAGE_BUSY, &[("left", 1, 16), ("right", 1, 14)]);
-    bench.check(catalog::STAGE_DURATION, &[("left", 1, 30), ("right", 1, 40)]);
+    fixture.check(catalog::STAGE_BUSY, &[("left", 1, 16), ("right", 1, 14)]);
+    fixture.check(catalog::STAGE_DURATION, &[("left", 1, 30), ("right", 1, 40)]);
 }
 
 #[test]
 fn a_span_entered_twice_is_busy_once() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         let stage = info_span!("stage", stage = "stage");
         let _outer = stage.enter();
-        bench.advance(3);
-        stage.in_scope(|| bench.advance(4));
-        bench.advance(5);
+        fixture.advance(3);
+        stage.in_scope(|| fixture.advance(4));
+        fixture.advance(5);
     });
-    bench.check(catalog::STAGE_BUSY, &[("stage", 1, 12)]);
+    fixture.check(catalog::STAGE_BUSY, &[("stage", 1, 12)]);
 }
 
 #[test]
-fn as_for_the_registry_a_span_entered_again_is_nobody_s_parent() {
-    let bench = Bench::new();
-    bench.run(|| {
+fn a_span_entered_again_is_not_a_parent_as_on_the_registry() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let first = info_span!("first", stagelight.endpoint = "first");
         let _outer = first.enter();
         let second = info_span!("second", stagelight.endpoint = "second").entered();
         let again = first.enter();
         let stage = info_span!("stage", stage = "stage");
-        bench.advance(5);
+        fixture.advance(5);
         drop((again, second, stage));
     });
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
-    // The Registry keeps `second` open for as long as `stage` is, so its request must be the stage's.
+    // The Registry makes `second` the parent of `stage`, so the stage belongs to its request.
     assert_eq!(stage.value(Label::Endpoint), "second");
     assert_eq!(stage.histogram(catalog::STAGE_DURATION).unwrap().recorded_sum(), 5);
 }
 
 #[test]
 fn work_between_a_stage_s_start_and_its_first_poll_is_busy_and_waiting_is_not() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let request = info_span!("request", stagelight.endpoint = "/chat");
-        // The thread stays in the request: it works.
+        // The thread stays in the request, so it is busy.
         request.in_scope(|| {
             let worked = info_span!("worked", stage = "worked");
-            bench.advance(3);
-            worked.in_scope(|| bench.advance(10));
+            fixture.advance(3);
+            worked.in_scope(|| fixture.advance(10));
         });
-        // The thread leaves the request: what comes until the poll is a wait.
+        // The thread leaves the request, so it waits until the poll.
         let waited = request.in_scope(|| info_span!("waited", stage = "waited"));
-        bench.advance(50);
-        waited.in_scope(|| bench.advance(20));
-        // The thread was not in the request: nobody knows what it did.
+        fixture.advance(50);
+        waited.in_scope(|| fixture.advance(20));
+        // The thread was not in the request, so its work is unknown.
         let unknown = info_span!(parent: &request, "unknown", stage = "unknown");
-        bench.advance(70);
-        unknown.in_scope(|| bench.advance(30));
-        // Nor is it known when something else was entered in between.
+        fixture.advance(70);
+        unknown.in_scope(|| fixture.advance(30));
+        // It is also unknown if another span was entered in between.
         request.in_scope(|| {
             let other = info_span!("other", stage = "other");
-            info_span!("plain").in_scope(|| bench.advance(90));
-            other.in_scope(|| bench.advance(40));
+            info_span!("plain").in_scope(|| fixture.advance(90));
+            other.in_scope(|| fixture.advance(40));
         });
     });
     let busy = [("worked", 1, 13), ("waited", 1, 20), ("unknown", 1, 30), ("other", 1, 40)];
-    bench.check(catalog::STAGE_BUSY, &busy);
+    fixture.check(catalog::STAGE_BUSY, &busy);
 }
 
 #[test]
-fn a_copy_of_a_layer_may_go_to_another_subscriber() {
-    let left = Bench::new();
+fn a_cloned_layer_may_be_added_to_another_subscriber() {
+    let left = Fixture::new();
     let layer = StageLayer::new(&left.engine);
     let [one, other] =
         [layer.clone(), layer].map(|it| Dispatch::new(tracing_subscriber::registry().with(it)));
-    // Both Registries give their first span the same id.
+    // The first span has the same id in both Registries.
     let open = |dispatch: &Dispatch, endpoint: &'static str| {
         dispatcher::with_default(dispatch, || info_span!("request", stagelight.endpoint = endpoint))
     };
@@ -190,7 +193,7 @@ fn a_copy_of_a_layer_may_go_to_another_subscriber() {
     let stage =
         dispatcher::with_default(&other, || info_span!(parent: &second, "stage", stage = "stage"));
     left.advance(7);
-    // The Registry lets go of a parent through the subscriber that is the thread's just then.
+    // The Registry closes a parent through the thread's current subscriber.
     dispatcher::with_default(&other, || drop((stage, second)));
     dispatcher::with_default(&one, || drop(first));
     let snapshot = left.engine.snapshot();
@@ -199,8 +202,8 @@ fn a_copy_of_a_layer_may_go_to_another_subscriber() {
 }
 
 #[test]
-fn spans_made_and_dropped_while_a_thread_ends_do_no_harm() {
-    /// Makes a request and a stage when the thread's other thread-locals are gone.
+fn spans_created_and_dropped_while_a_thread_ends_do_no_harm() {
+    /// Creates a request and a stage after the thread's other thread-locals are gone.
     struct Late(Engine, Dispatch);
     impl Drop for Late {
         fn drop(&mut self) {
@@ -217,20 +220,21 @@ fn spans_made_and_dropped_while_a_thread_ends_do_no_harm() {
     thread_local! {
         static LATE: std::cell::OnceCell<Late> = const { std::cell::OnceCell::new() };
     }
-    let bench = Bench::new();
-    let used = || bench.run(|| drop(info_span!("used", stagelight.endpoint = "/used").entered()));
-    let late = || LATE.with(|it| it.set(Late(bench.engine.clone(), bench.dispatch.clone())).ok());
-    // Thread-locals go in the order in which they were first used, or the other way round.
+    let fixture = Fixture::new();
+    let used = || fixture.run(|| drop(info_span!("used", stagelight.endpoint = "/used").entered()));
+    let late =
+        || LATE.with(|it| it.set(Late(fixture.engine.clone(), fixture.dispatch.clone())).ok());
+    // Thread-locals are dropped in the order of their first use, or in reverse.
     for late_first in [true, false] {
         let run = || {
             late_first.then(late);
             used();
             (!late_first).then(late);
         };
-        // Joined by hand: a scope does not wait for its threads' thread-locals to be gone.
+        // Joined explicitly: a scope does not wait for the drop of thread-locals.
         std::thread::scope(|scope| scope.spawn(run).join().unwrap());
     }
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let counts: BTreeMap<_, _> = snapshot
         .of(&catalog::REQUEST)
         .map(|it| (it.value(Label::Endpoint).to_owned(), it.histogram(0).unwrap().count()))
@@ -240,78 +244,78 @@ fn spans_made_and_dropped_while_a_thread_ends_do_no_harm() {
 
 #[test]
 fn stages_open_and_close_on_any_thread() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for _ in 0..100 {
-        let request = bench.run(|| info_span!("request", stagelight.endpoint = "/moved"));
-        let stage = bench.run(|| request.in_scope(|| info_span!("stage", stage = "stage")));
+        let request = fixture.run(|| info_span!("request", stagelight.endpoint = "/moved"));
+        let stage = fixture.run(|| request.in_scope(|| info_span!("stage", stage = "stage")));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                bench.run(|| {
-                    bench.advance(10);
-                    stage.in_scope(|| bench.advance(20));
+                fixture.run(|| {
+                    fixture.advance(10);
+                    stage.in_scope(|| fixture.advance(20));
                     let child = info_span!(parent: &stage, "child", stage = "child");
-                    bench.advance(5);
+                    fixture.advance(5);
                     drop((child, stage, request));
                 });
             });
         });
     }
-    bench.check(catalog::STAGE_DURATION, &[("child", 100, 500), ("stage", 100, 3500)]);
-    bench.check(
+    fixture.check(catalog::STAGE_DURATION, &[("child", 100, 500), ("stage", 100, 3500)]);
+    fixture.check(
         catalog::STAGE_SHARE,
         &[("child", 100, 500), ("stage", 100, 3000), ("unattributed", 100, 0)],
     );
-    bench.check(catalog::STAGE_BUSY, &[("child", 100, 0), ("stage", 100, 2000)]);
+    fixture.check(catalog::STAGE_BUSY, &[("child", 100, 0), ("stage", 100, 2000)]);
 }
 
 #[test]
 fn a_root_span_inside_a_request_is_not_part_of_it() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         let _detached = info_span!(parent: None, "detached").entered();
-        info_span!("lost", stage = "lost").in_scope(|| bench.advance(7));
+        info_span!("lost", stage = "lost").in_scope(|| fixture.advance(7));
     });
-    bench.check(catalog::STAGE_SHARE, &[("unattributed", 1, 7)]);
-    let snapshot = bench.engine.snapshot();
+    fixture.check(catalog::STAGE_SHARE, &[("unattributed", 1, 7)]);
+    let snapshot = fixture.engine.snapshot();
     let dropped = snapshot.of(&catalog::DROPPED).next().unwrap();
     assert_eq!(dropped.value(Label::Reason), "outside_request");
 }
 
 #[test]
 fn a_request_inside_a_request_has_stages_of_its_own() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _outer = info_span!("outer", stagelight.endpoint = "outer").entered();
-        bench.advance(1);
+        fixture.advance(1);
         {
             let _inner = info_span!("inner", stagelight.endpoint = "inner").entered();
-            info_span!("stage", stage = "stage").in_scope(|| bench.advance(10));
+            info_span!("stage", stage = "stage").in_scope(|| fixture.advance(10));
         }
-        bench.advance(1);
+        fixture.advance(1);
     });
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
     assert_eq!(stage.value(Label::Endpoint), "inner");
-    let rows = bench.requests();
+    let rows = fixture.requests();
     assert_eq!(rows[0], ("inner".to_owned(), "ok".to_owned(), 10));
     assert_eq!(rows[1], ("outer".to_owned(), "ok".to_owned(), 12));
 }
 
 #[test]
-fn fields_may_come_later_and_as_any_kind_of_value() {
-    let bench = Bench::new();
-    bench.run(|| {
+fn fields_may_be_recorded_later_and_as_any_kind_of_value() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request =
             info_span!("request", stagelight.endpoint = %format_args!("/{}", "chat")).entered();
-        let fetch =
-            info_span!("fetch", stage = "backend_fetch", provider = Empty, model = %"gpt", error.type = Empty);
-        bench.advance(9);
+        let fetch = info_span!("fetch", stage = "backend_fetch", provider = Empty, model = %"gpt",
+                error.type = Empty);
+        fixture.advance(9);
         fetch.record("provider", "openai");
         fetch.record("error.type", tracing::field::display("timeout"));
         drop(fetch);
     });
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let backend = snapshot.of(&catalog::BACKEND).next().unwrap();
     let values: Vec<_> = backend.values.iter().map(|it| &**it).collect();
     assert_eq!(values, ["openai", "gpt", "/chat"]);
@@ -321,63 +325,63 @@ fn fields_may_come_later_and_as_any_kind_of_value() {
 
 #[test]
 fn one_callsite_may_name_many_stages() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         for (nanos, name) in [(1, "first"), (2, "second"), (4, "first")] {
-            info_span!("stage", stage = name).in_scope(|| bench.advance(nanos));
+            info_span!("stage", stage = name).in_scope(|| fixture.advance(nanos));
         }
     });
-    bench.check(catalog::STAGE_DURATION, &[("first", 2, 5), ("second", 1, 2)]);
+    fixture.check(catalog::STAGE_DURATION, &[("first", 2, 5), ("second", 1, 2)]);
 }
 
 #[test]
 fn a_stage_may_choose_its_group() {
-    let bench = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         let group = "frontend_processing";
         info_span!("limit", stage = "rate_limit", stage.group = group)
-            .in_scope(|| bench.advance(5));
+            .in_scope(|| fixture.advance(5));
     });
-    assert_eq!(bench.engine.group_of("rate_limit"), Group::FrontendProcessing);
-    let snapshot = bench.engine.snapshot();
+    assert_eq!(fixture.engine.group_of("rate_limit"), Group::FrontendProcessing);
+    let snapshot = fixture.engine.snapshot();
     let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
     assert_eq!(frontend.recorded_sum(), 5);
 }
 
 #[test]
-fn an_outcome_ends_a_request_that_no_middleware_holds() {
-    let bench = Bench::new();
-    bench.run(|| {
+fn an_outcome_ends_a_request_without_middleware() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
         let request = info_span!("job", stagelight.endpoint = "job", outcome = Empty);
-        bench.advance(5);
+        fixture.advance(5);
         request.record("outcome", "timeout");
-        bench.advance(50);
+        fixture.advance(50);
     });
-    assert_eq!(bench.requests(), [("job".to_owned(), "timeout".to_owned(), 5)]);
+    assert_eq!(fixture.requests(), [("job".to_owned(), "timeout".to_owned(), 5)]);
 }
 
 #[test]
-fn a_guard_links_the_next_request_span_and_decides_its_end() {
-    let bench = Bench::new();
-    bench.run(|| {
-        let mut request = bench.engine.start_request("/guarded");
+fn a_guard_links_the_next_request_span_and_ends_the_request() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
+        let mut request = fixture.engine.start_request("/guarded");
         let span = request
             .link(|| info_span!("request", stagelight.endpoint = "/guarded", outcome = Empty));
-        span.in_scope(|| info_span!("stage", stage = "stage").in_scope(|| bench.advance(3)));
+        span.in_scope(|| info_span!("stage", stage = "stage").in_scope(|| fixture.advance(3)));
         span.record("outcome", "error");
         drop(span);
-        bench.advance(4);
+        fixture.advance(4);
         request.end(Outcome::Ok);
     });
-    assert_eq!(bench.requests(), [("/guarded".to_owned(), "ok".to_owned(), 7)]);
-    bench.check(catalog::STAGE_SHARE, &[("stage", 1, 3), ("unattributed", 1, 4)]);
+    assert_eq!(fixture.requests(), [("/guarded".to_owned(), "ok".to_owned(), 7)]);
+    fixture.check(catalog::STAGE_SHARE, &[("stage", 1, 3), ("unattributed", 1, 4)]);
 }
 
 #[test]
 fn two_engines_on_one_thread_do_not_mix() {
-    let (left, right) = (Bench::new(), Bench::new());
+    let (left, right) = (Fixture::new(), Fixture::new());
     let outer = left.run(|| info_span!("request", stagelight.endpoint = "left"));
     let _entered = left.run(|| outer.enter());
     right.run(|| {
@@ -389,19 +393,19 @@ fn two_engines_on_one_thread_do_not_mix() {
 }
 
 #[test]
-fn values_of_ended_threads_stay_and_their_shards_are_used_again() {
-    let bench = Bench::new();
+fn values_of_ended_threads_remain_and_their_shards_are_reused() {
+    let fixture = Fixture::new();
     for _ in 0..50 {
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                bench.run(|| {
+                fixture.run(|| {
                     let _request = info_span!("request", stagelight.endpoint = "/thread").entered();
-                    info_span!("stage", stage = "stage").in_scope(|| bench.advance(2));
+                    info_span!("stage", stage = "stage").in_scope(|| fixture.advance(2));
                 });
             });
         });
     }
-    bench.check(catalog::STAGE_DURATION, &[("stage", 50, 100)]);
+    fixture.check(catalog::STAGE_DURATION, &[("stage", 50, 100)]);
 }
 
 #[test]
@@ -441,25 +445,26 @@ impl std::io::Write for Sink {
 
 #[test]
 fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
-    let bench = Bench::new();
-    let other = Bench::new();
-    bench.run(|| {
+    let fixture = Fixture::new();
+    let other = Fixture::new();
+    let find = |engine: &Engine, span: &Span| StreamStage::from_span(engine.spans(), span);
+    fixture.run(|| {
         let request = info_span!("request", stagelight.endpoint = "/chat");
         let _entered = request.enter();
         let stage = info_span!("s", stage = "stream_processing", provider = "p", model = Empty);
-        let key = bench.engine.stream_key(&stage).expect("it is the stage of a stream");
+        let found = find(&fixture.engine, &stage).expect("the span is a stage of a stream");
         stage.record("model", "m");
-        bench.engine.record_stream(key, &[(catalog::STREAM_CHUNKS, 3)]);
+        found.record(fixture.engine.spans(), &[(catalog::STREAM_CHUNKS, 3)]);
 
-        assert_eq!(other.engine.stream_key(&stage), None, "another engine's key means nothing");
+        assert_eq!(find(&other.engine, &stage), None, "the stage belongs to another engine");
         for span in [&request, &info_span!("o", stage = "other"), &info_span!("plain")] {
-            assert_eq!(bench.engine.stream_key(span), None);
+            assert_eq!(find(&fixture.engine, span), None);
         }
     });
-    assert_eq!(bench.engine.stream_key(&Span::none()), None);
-    assert_eq!(Engine::new().stream_key(&Span::none()), None, "no layer has been made for it");
+    assert_eq!(find(&fixture.engine, &Span::none()), None);
+    assert_eq!(find(&Engine::new(), &Span::none()), None, "the engine has no layer");
 
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let series: Vec<_> = snapshot.of(&catalog::STREAM_BACKEND).collect();
     assert_eq!(series.len(), 1);
     let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| series[0].value(it));
@@ -469,7 +474,7 @@ fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
 #[test]
 fn the_stage_of_a_stream_is_found_on_our_registry_too() {
     let engine = Engine::new();
-    // Above it a layer with a filter of its own, as one that exports.
+    // With another layer above it, which has a filter of its own.
     let quiet = tracing_subscriber::fmt::layer()
         .with_writer(std::io::sink)
         .with_filter(tracing_subscriber::filter::LevelFilter::WARN);
@@ -477,6 +482,92 @@ fn the_stage_of_a_stream_is_found_on_our_registry_too() {
     dispatcher::with_default(&Dispatch::new(subscriber), || {
         let _request = info_span!("request", stagelight.endpoint = "/chat").entered();
         let stage = info_span!("s", stage = "stream_processing");
-        assert!(engine.stream_key(&stage).is_some());
+        assert!(StreamStage::from_span(engine.spans(), &stage).is_some());
     });
+}
+
+/// One step of a thread with random spans.
+#[derive(Clone, Debug)]
+enum Step {
+    Advance(u64),
+    /// Creates a span below the current one: a request, a plain span, or one of two stages.
+    Create(usize),
+    /// Enters the span of this number, modulo how many are open.
+    Enter(usize),
+    /// Drops the guard of this number, in any order.
+    Exit(usize),
+    /// Drops the handle of this number, which closes the span once no guard holds it.
+    Close(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1_u64..50).prop_map(Step::Advance),
+        4 => (0_usize..4).prop_map(Step::Create),
+        5 => any::<usize>().prop_map(Step::Enter),
+        4 => any::<usize>().prop_map(Step::Exit),
+        2 => any::<usize>().prop_map(Step::Close),
+    ]
+}
+
+fn take<T>(list: &mut Vec<T>, number: usize) {
+    if let Some(at) = number.checked_rem(list.len()) {
+        drop(list.remove(at));
+    }
+}
+
+fn run(steps: &[Step], clock: &ManualClock) {
+    let (mut spans, mut guards) = (Vec::<Span>::new(), Vec::new());
+    for step in steps {
+        match *step {
+            Step::Advance(by) => clock.advance(Duration::from_nanos(by)),
+            Step::Create(0) => spans.push(info_span!("request", stagelight.endpoint = "/x")),
+            Step::Create(1) => spans.push(info_span!("plain")),
+            Step::Create(2) => spans.push(info_span!("a", stage = "a")),
+            Step::Create(_) => spans.push(info_span!("b", stage = "b")),
+            Step::Enter(number) => {
+                if let Some(at) = number.checked_rem(spans.len()) {
+                    guards.push(spans[at].clone().entered());
+                }
+            }
+            Step::Exit(number) => take(&mut guards, number),
+            Step::Close(number) => take(&mut spans, number),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_registry_measures_the_same(steps in prop::collection::vec(step(), 0..60)) {
+        let measure = |subscriber: fn(&Engine, &Engine) -> Dispatch| {
+            let (clock, manual) = Clock::manual();
+            let engine = Engine::with_clock(clock.clone());
+            let other = Engine::with_clock(clock);
+            dispatcher::with_default(&subscriber(&engine, &other), || run(&steps, &manual));
+            let engines = [engine, other].map(|it| it.snapshot());
+            engines.map(|snapshot| {
+                let sums = |position| by_first_label(&snapshot, &catalog::STAGE, position);
+                (
+                    [catalog::STAGE_DURATION, catalog::STAGE_BUSY, catalog::STAGE_SHARE].map(sums),
+                    by_first_label(&snapshot, &catalog::REQUEST, 0),
+                )
+            })
+        };
+        let plain = measure(|engine, other| {
+            let layer = StageLayer::new(engine).and_then(StageLayer::new(other));
+            Dispatch::new(tracing_subscriber::registry().with(layer))
+        });
+        let shared = measure(|engine, other| {
+            let subscriber = crate::registry().with(StageLayer::new(engine));
+            Dispatch::new(subscriber.with(StageLayer::new(other)))
+        });
+        prop_assert_eq!(&shared, &plain);
+        let filtered = measure(|engine, other| {
+            let filter = tracing_subscriber::filter::LevelFilter::WARN;
+            let quiet = tracing_subscriber::fmt::layer().with_filter(filter);
+            let subscriber = crate::registry().with(StageLayer::new(engine)).with(quiet);
+            Dispatch::new(subscriber.with(StageLayer::new(other)))
+        });
+        prop_assert_eq!(&filtered, &plain);
+    }
 }

@@ -1,17 +1,17 @@
 //! A request allocates nothing once its thread has seen one like it.
 //!
-//! A test binary of its own: it counts what the global allocator is asked for.
+//! A separate test binary, because it replaces the global allocator to count.
 
 use stagelight_core::{Engine, Outcome};
 use stagelight_tracing::StageLayer;
 use tracing::{Dispatch, Subscriber, dispatcher, field, info_span};
 use tracing_subscriber::{Layer, prelude::*};
 
-struct Nothing;
+struct NoopLayer;
 
-impl<S: Subscriber> Layer<S> for Nothing {}
+impl<S: Subscriber> Layer<S> for NoopLayer {}
 
-/// Runs eight stages, as functions of a handler would.
+/// Runs eight stages, like the functions of a handler.
 fn stages() {
     info_span!("parse", stage = "request_parsing").in_scope(|| {});
     info_span!("auth", stage = "auth_validation").in_scope(|| {
@@ -39,7 +39,7 @@ fn guarded_request(engine: &Engine) {
     request.end(Outcome::Ok);
 }
 
-/// Counts the allocations of 100 requests, after as many that are not counted.
+/// Counts the allocations of 100 requests, after 100 uncounted ones.
 fn count(dispatch: &Dispatch, request: impl Fn()) -> u64 {
     let hundred = || dispatcher::with_default(dispatch, || (0..100).for_each(|_| request()));
     hundred();
@@ -47,10 +47,11 @@ fn count(dispatch: &Dispatch, request: impl Fn()) -> u64 {
 }
 
 #[test]
-fn a_request_allocates_what_the_registry_does_and_nothing_else() {
-    // Fine cells are made an octave at a time when a value falls into one: with a clock that stands still, all do at once.
+fn a_request_allocates_no_more_than_the_registry() {
+    // Fine cells are allocated by octave, on its first value. With a manual clock, the first
+    // requests allocate all of them.
     let engine = Engine::with_clock(stagelight_core::Clock::manual().0);
-    let empty = Dispatch::new(tracing_subscriber::registry().with(Nothing));
+    let empty = Dispatch::new(tracing_subscriber::registry().with(NoopLayer));
     let measured = Dispatch::new(tracing_subscriber::registry().with(StageLayer::new(&engine)));
     let on_ours = Dispatch::new(stagelight_tracing::registry().with(StageLayer::new(&engine)));
     let base = count(&empty, plain_request);
@@ -63,7 +64,7 @@ fn a_request_allocates_what_the_registry_does_and_nothing_else() {
 }
 
 #[test]
-fn the_count_counts() {
-    let empty = Dispatch::new(tracing_subscriber::registry().with(Nothing));
+fn the_counter_counts() {
+    let empty = Dispatch::new(tracing_subscriber::registry().with(NoopLayer));
     assert!(100 <= count(&empty, || drop(std::hint::black_box(Box::new(7)))));
 }

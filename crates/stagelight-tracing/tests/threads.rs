@@ -12,12 +12,12 @@ const THREADS: u64 = 10_000;
 const AT_ONCE: u64 = 8;
 
 thread_local! {
-    // Dropped with the thread: before the engine's own part of it or after, as the system likes.
+    // Dropped with the thread, before or after the engine's thread state.
     static HELD: RefCell<Vec<Span>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins a request with a stage, and leaves both to the thread's end.
-fn life(is_held_first: bool) {
+/// Starts a request with a stage, which both close at the thread's end.
+fn start_request(is_held_first: bool) {
     if is_held_first {
         HELD.with_borrow_mut(|held| held.reserve(2));
     }
@@ -32,16 +32,16 @@ fn count(snapshot: &Snapshot, family: &'static catalog::Family) -> u64 {
 }
 
 #[test]
-fn spans_that_outlive_a_threads_own_part_are_counted() {
+fn spans_that_outlive_the_thread_state_are_counted() {
     let engine = Engine::new();
-    // The global one: without any, the Registry forgets to let go of a closed span's parent.
+    // The global subscriber: without one, the Registry leaks the parent of a closed span.
     let subscriber = stagelight_tracing::registry().with(StageLayer::new(&engine));
     tracing::subscriber::set_global_default(subscriber).unwrap();
     for wave in 0..THREADS / AT_ONCE {
         thread::scope(|scope| {
-            let run = || life(wave % 2 == 0);
+            let run = || start_request(wave % 2 == 0);
             let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
-            // Joined one by one: the end of the scope does not wait for thread-locals.
+            // Joined explicitly: the end of the scope does not wait for thread-locals.
             threads.into_iter().for_each(|it| it.join().unwrap());
         });
     }
@@ -49,7 +49,8 @@ fn spans_that_outlive_a_threads_own_part_are_counted() {
     assert_eq!(count(&snapshot, &catalog::REQUEST), THREADS);
     assert_eq!(count(&snapshot, &catalog::STAGE), THREADS);
     assert_eq!(snapshot.of(&catalog::DROPPED).count(), 0);
-    // All records are free again, but for the few that the part keeps which serves ending threads: as many requests can be open at once as ever.
+    // All requests are free again, except up to 48 that the spare thread state keeps, which
+    // serves ending threads.
     let requests: Vec<_> = (0..16_384 - 48).map(|_| engine.start_request("/y")).collect();
     for mut request in requests {
         request.end(Outcome::Ok);

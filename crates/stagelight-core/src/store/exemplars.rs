@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::{
-    exemplar::Traced,
+    exemplar::TraceRef,
     random::Random,
     store::SeriesKey,
     sync::atomic::{
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) const MAX_READERS: usize = 4;
 
 /// Exemplars that a reader collected, by family and series.
-pub(crate) type Collected = FxHashMap<(usize, SeriesKey), Vec<(Spot, Kept)>>;
+pub(crate) type Collected = FxHashMap<(usize, SeriesKey), Vec<(BucketRef, SampledValue)>>;
 
 /// Which interval each reader is in.
 #[derive(Debug)]
@@ -29,29 +29,29 @@ pub(crate) struct Intervals {
 
 /// A bucket of a metric, by their positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Spot {
+pub(crate) struct BucketRef {
     pub(crate) metric: usize,
     pub(crate) bucket: usize,
 }
 
 /// A value that was kept, in the recorded unit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct SampledValue {
     pub(crate) value: u64,
-    pub(crate) traced: Traced,
+    pub(crate) trace: TraceRef,
     /// How many it was chosen from.
     seen: u64,
 }
 
 /// The reservoirs of one shard: some 370 bytes for each bucket that a sampled request's value fell into lately.
 #[derive(Debug, Default)]
-pub(crate) struct Reservoirs(FxHashMap<(usize, SeriesKey, Spot), [Reservoir; MAX_READERS]>);
+pub(crate) struct Reservoirs(FxHashMap<(usize, SeriesKey, BucketRef), [Reservoir; MAX_READERS]>);
 
 /// What is kept for one reader.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reservoir {
     interval: u64,
-    kept: Option<Kept>,
+    sample: Option<SampledValue>,
 }
 
 // === impl Intervals ===
@@ -100,23 +100,23 @@ impl Reservoirs {
     pub(super) fn offer(
         &mut self,
         series: (usize, SeriesKey),
-        spot: Spot,
-        (value, traced): (u64, Traced),
+        bucket: BucketRef,
+        (value, trace): (u64, TraceRef),
         intervals: &Intervals,
         random: &mut Random,
     ) -> bool {
-        let reservoirs = self.0.entry((series.0, series.1, spot)).or_default();
+        let reservoirs = self.0.entry((series.0, series.1, bucket)).or_default();
         let mut is_kept = false;
         for (reservoir, interval) in reservoirs.iter_mut().zip(intervals.current()) {
             let Some(interval) = interval else { continue };
             if reservoir.interval != interval {
-                *reservoir = Reservoir { interval, kept: None };
+                *reservoir = Reservoir { interval, sample: None };
             }
-            let seen = reservoir.kept.map_or(0, |it| it.seen) + 1;
-            match &mut reservoir.kept {
-                Some(kept) if random.below(seen) != 0 => kept.seen = seen,
-                kept => {
-                    *kept = Some(Kept { value, traced, seen });
+            let seen = reservoir.sample.map_or(0, |it| it.seen) + 1;
+            match &mut reservoir.sample {
+                Some(sample) if random.below(seen) != 0 => sample.seen = seen,
+                sample => {
+                    *sample = Some(SampledValue { value, trace, seen });
                     is_kept = true;
                 }
             }
@@ -133,11 +133,11 @@ impl Reservoirs {
         random: &mut Random,
     ) {
         let current = intervals.current();
-        self.0.retain(|&(family, series, spot), reservoirs| {
+        self.0.retain(|&(family, series, bucket), reservoirs| {
             if reservoirs[reader].interval == interval
-                && let Some(kept) = reservoirs[reader].kept.take()
+                && let Some(sample) = reservoirs[reader].sample.take()
             {
-                add(collected.entry((family, series)).or_default(), spot, kept, random);
+                add(collected.entry((family, series)).or_default(), bucket, sample, random);
             }
             reservoirs.iter().zip(current).any(|(it, interval)| Some(it.interval) == interval)
         });
@@ -145,14 +145,19 @@ impl Reservoirs {
 }
 
 /// Adds what another shard kept: of two, one is chosen with the chances of those that it was chosen from.
-fn add(spots: &mut Vec<(Spot, Kept)>, spot: Spot, kept: Kept, random: &mut Random) {
-    let Some((_, mine)) = spots.iter_mut().find(|it| it.0 == spot) else {
-        spots.push((spot, kept));
+fn add(
+    samples: &mut Vec<(BucketRef, SampledValue)>,
+    bucket: BucketRef,
+    sample: SampledValue,
+    random: &mut Random,
+) {
+    let Some((_, mine)) = samples.iter_mut().find(|it| it.0 == bucket) else {
+        samples.push((bucket, sample));
         return;
     };
-    let seen = mine.seen + kept.seen;
-    if random.below(seen) < kept.seen {
-        *mine = kept;
+    let seen = mine.seen + sample.seen;
+    if random.below(seen) < sample.seen {
+        *mine = sample;
     }
     mine.seen = seen;
 }

@@ -20,7 +20,7 @@ fn store() -> Arc<Store> {
 fn live(store: &Store, times: u64) {
     let mut writer = Writer::new(store);
     for _ in 0..times {
-        writer.drop_one(store, Dropped::OutsideRequest);
+        writer.count_dropped(store, Dropped::OutsideRequest);
     }
     writer.retire(store);
 }

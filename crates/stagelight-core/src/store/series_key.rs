@@ -19,7 +19,7 @@ impl SeriesKey {
     pub(super) const NONE: Self = Self(u128::MAX);
 
     #[inline]
-    pub(crate) fn of<const N: usize>(symbols: [Symbol; N]) -> Self {
+    pub(crate) fn new<const N: usize>(symbols: [Symbol; N]) -> Self {
         const { assert!(N <= MAX_LABELS) };
         let pack = |bits, (position, symbol): (usize, &Symbol)| {
             bits | u128::from(symbol.0) << (position * BITS)
@@ -50,8 +50,8 @@ mod tests {
     #[test]
     fn a_key_holds_its_symbols_in_order() {
         let symbols = [7, u16::MAX, 0, 1, 2, 3].map(Symbol);
-        let key = SeriesKey::of(symbols);
+        let key = SeriesKey::new(symbols);
         assert_eq!([0, 1, 2, 3, 4, 5].map(|it| key.symbol(it)), symbols);
-        assert_ne!(SeriesKey::of([Symbol(u16::MAX); MAX_LABELS]), SeriesKey::NONE);
+        assert_ne!(SeriesKey::new([Symbol(u16::MAX); MAX_LABELS]), SeriesKey::NONE);
     }
 }

@@ -39,8 +39,9 @@ fn counting_what_is_dropped_works_when_others_have_used_up_the_reasons() {
     for number in 0..50 {
         engine.add(&catalog::DROPPED, &[&format!("reason {number}")], 0, 1);
     }
-    let stage = engine.open_stage(crate::SpanKey::NONE, engine.stage_id("lost"));
-    engine.close(stage);
+    let stage =
+        engine.spans().open_stage(crate::layer_api::SpanKey::NONE, engine.spans().stage_id("lost"));
+    engine.spans().close(stage);
     let snapshot = engine.snapshot();
     let reason = |name| snapshot.of(&catalog::DROPPED).find(|it| it.value(Label::Reason) == name);
     assert!(matches!(reason("outside_request").unwrap().points[0], Point::Counter(1)));
@@ -80,11 +81,11 @@ fn ten_thousand_threads_that_come_and_go_leak_nothing_and_lose_nothing() {
     let engine = Engine::new();
     let life = || {
         let mut request = engine.start_request("/x");
-        let span = request.link(|| engine.open_request_span("/x"));
-        let stage = engine.open_stage(span, engine.stage_id("stage"));
-        engine.close(stage);
+        let span = request.link(|| engine.spans().open_request("/x"));
+        let stage = engine.spans().open_stage(span, engine.spans().stage_id("stage"));
+        engine.spans().close(stage);
         request.end(Outcome::Ok);
-        engine.close(span);
+        engine.spans().close(span);
     };
     for _ in 0..10_000 / AT_ONCE {
         std::thread::scope(|scope| {
@@ -176,13 +177,13 @@ fn percentages_sum_to_a_hundred_and_are_those_of_the_last_interval() {
     let engine = Engine::with_clock(clock);
     let run = |stage: &str, nanos| {
         let mut request = engine.start_request("/chat");
-        let span = request.link(|| engine.open_request_span("/chat"));
-        let stage = engine.open_stage(span, engine.stage_id(stage));
+        let span = request.link(|| engine.spans().open_request("/chat"));
+        let stage = engine.spans().open_stage(span, engine.spans().stage_id(stage));
         manual.advance(std::time::Duration::from_nanos(nanos));
-        engine.close(stage);
+        engine.spans().close(stage);
         manual.advance(std::time::Duration::from_nanos(100));
         request.end(Outcome::Ok);
-        engine.close(span);
+        engine.spans().close(span);
     };
     let mut reader = Percentages::new();
     let mut read = || {

@@ -6,9 +6,9 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     catalog::{self, Family, Instrument, Label},
-    exemplar::Traced,
+    exemplar::TraceRef,
     random::Random,
-    store::{Cells, MAX_LABELS, SeriesKey, Shard, Spot, Store},
+    store::{BucketRef, Cells, MAX_LABELS, SeriesKey, Shard, Store},
     symbol::Symbol,
     well_known::{self, Dropped},
 };
@@ -22,14 +22,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Writer {
     shard: Arc<Shard>,
-    families: [Known; catalog::ALL.len()],
+    families: [SeriesCache; catalog::ALL.len()],
     symbols: [FxHashMap<Arc<str>, Symbol>; Label::ALL.len()],
     random: Random,
 }
 
 /// The series of one family that this thread has met.
 #[derive(Debug, Default)]
-struct Known {
+struct SeriesCache {
     by_key: FxHashMap<SeriesKey, Cells>,
     /// Each at the place that its key says; empty until the family is used. A request's series nearly always all fit, and a
     /// look here costs a sixth of a look into the map.
@@ -45,7 +45,7 @@ impl Writer {
     pub(crate) fn new(store: &Store) -> Self {
         Self {
             shard: store.take_shard(),
-            families: std::array::from_fn(|_| Known::default()),
+            families: std::array::from_fn(|_| SeriesCache::default()),
             symbols: std::array::from_fn(|_| FxHashMap::default()),
             random: Random::new(),
         }
@@ -77,14 +77,14 @@ impl Writer {
         family: &'static Family,
         key: SeriesKey,
         values: &[(usize, u64)],
-        traced: Option<Traced>,
+        trace: Option<TraceRef>,
     ) -> bool {
         let place = self.place(store, family, key);
         let (admitted, cells) = &self.families[family.index].recent[place];
         cells.record_all(values);
-        let Some(traced) = traced else { return false };
+        let Some(trace) = trace else { return false };
         let admitted = *admitted;
-        self.offer(store, family, admitted, values, traced)
+        self.offer(store, family, admitted, values, trace)
     }
 
     #[inline(never)]
@@ -94,7 +94,7 @@ impl Writer {
         family: &'static Family,
         key: SeriesKey,
         values: &[(usize, u64)],
-        traced: Traced,
+        trace: TraceRef,
     ) -> bool {
         if !store.intervals.has_readers() {
             return false;
@@ -107,10 +107,10 @@ impl Writer {
             else {
                 continue;
             };
-            let spot = Spot { metric, bucket: buckets.index_of(value) };
+            let bucket = BucketRef { metric, bucket: buckets.index_of(value) };
             let series = (family.index, key);
             let random = &mut self.random;
-            is_kept |= reservoirs.offer(series, spot, (value, traced), &store.intervals, random);
+            is_kept |= reservoirs.offer(series, bucket, (value, trace), &store.intervals, random);
         }
         is_kept
     }
@@ -138,7 +138,7 @@ impl Writer {
         let symbol = store.symbols.intern(label, value);
         if symbol == Symbol::OTHER {
             if value != "other" {
-                self.drop_one(store, Dropped::LabelLimit);
+                self.count_dropped(store, Dropped::LabelLimit);
             }
         } else {
             self.symbols[label as usize].insert(value.into(), symbol);
@@ -157,13 +157,13 @@ impl Writer {
         for ((symbol, &label), value) in symbols.iter_mut().zip(family.labels).zip(values) {
             *symbol = self.symbol(store, label, value);
         }
-        SeriesKey::of(symbols)
+        SeriesKey::new(symbols)
     }
 
     /// Counts a measurement that could not be kept, or not kept apart.
     #[cold]
-    pub(crate) fn drop_one(&mut self, store: &Store, reason: Dropped) {
-        let key = SeriesKey::of([well_known::dropped(reason)]);
+    pub(crate) fn count_dropped(&mut self, store: &Store, reason: Dropped) {
+        let key = SeriesKey::new([well_known::dropped(reason)]);
         self.cells(store, &catalog::DROPPED, key).add(0, 1);
     }
 
@@ -194,7 +194,7 @@ impl Writer {
         let admitted = store.admit(family, key);
         if admitted != key {
             // Each time: the overflow series is remembered under its own key only, as the others are without limit.
-            self.drop_one(store, Dropped::SeriesLimit);
+            self.count_dropped(store, Dropped::SeriesLimit);
         }
         let cells = {
             let mut series = self.shard.families[family.index].lock();

@@ -1,10 +1,10 @@
-//! Every schedule of a request whose edges come from two threads.
+//! All schedules of a request with edges from two threads.
 
 use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Context, Record};
+use super::{ActiveRequest, Recorder};
 use crate::{
     Clock, Outcome, Point, Series, Ticks,
     catalog::{self, Family},
@@ -15,36 +15,36 @@ use crate::{
     well_known::{self, Groups},
 };
 
-const HOME: u32 = 1;
-const AWAY: u32 = 2;
+const OWNER: u32 = 1;
+const REMOTE: u32 = 2;
 const STAGE: Symbol = well_known::STREAM_PROCESSING;
 
-/// What the threads of a model share.
+/// State that the threads of a model share.
 struct Shared {
     clock: Clock,
     store: Store,
     groups: Groups,
-    record: Record,
+    request: ActiveRequest,
 }
 
 impl Shared {
-    /// Begins a request at home, with a guard and a span.
+    /// Starts a request on the owner thread, with two holders: a guard and a span.
     fn new(clock: &Clock) -> Arc<Self> {
         let store = Store::new(FineBuckets::ForQuantiles);
         well_known::intern(&store.symbols);
         let groups = Groups::new(&store.symbols);
-        let record = Record::new();
-        record.start(HOME, Ticks(0), Symbol::OTHER, true);
-        record.hold();
-        Arc::new(Self { clock: clock.clone(), store, groups, record })
+        let request = ActiveRequest::new();
+        request.start(OWNER, Ticks(0), Symbol::OTHER, true);
+        request.hold();
+        Arc::new(Self { clock: clock.clone(), store, groups, request })
     }
 
-    /// Runs something as one of the threads.
-    fn on<R>(&self, thread: u32, f: impl FnOnce(&Record, &mut Context<'_>) -> R) -> R {
+    /// Runs `f` as one of the threads.
+    fn on<R>(&self, thread: u32, f: impl FnOnce(&ActiveRequest, &mut Recorder<'_>) -> R) -> R {
         let mut writer = Writer::new(&self.store);
         let done = f(
-            &self.record,
-            &mut Context {
+            &self.request,
+            &mut Recorder {
                 clock: &self.clock,
                 store: &self.store,
                 groups: &self.groups,
@@ -56,7 +56,7 @@ impl Shared {
         done
     }
 
-    /// Returns how many values a histogram has, and their sum.
+    /// Returns the number of values of a histogram, and their sum.
     fn seen(&self, family: &'static Family, position: usize) -> (u64, u64) {
         let snapshot = self.store.snapshot(&Default::default(), &self.clock);
         let of = |it: &Series| match &it.points[position] {
@@ -68,9 +68,10 @@ impl Shared {
     }
 }
 
-/// Checks a model with at most two switches of threads at a place where none is needed: nearly every known mistake of such protocols shows with as many.
+/// Checks a model with at most two preemptions, which are enough to show nearly all known bugs of
+/// such protocols.
 fn check(model: impl Fn(&Clock) + Send + Sync + 'static) {
-    // Outside: a clock is nothing that threads race for.
+    // Outside of the model: threads do not race for a clock.
     let (clock, _manual) = Clock::manual();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(2);
@@ -82,20 +83,21 @@ fn check(model: impl Fn(&Clock) + Send + Sync + 'static) {
 fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
     check(|clock| {
         let shared = Shared::new(clock);
-        let slot =
-            shared.on(HOME, |record, cx| record.open(Ticks(10), STAGE, NO_SLOT, cx)).unwrap();
+        let slot = shared
+            .on(OWNER, |request, recorder| request.open(Ticks(10), STAGE, NO_SLOT, recorder))
+            .unwrap();
         let ending = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |it, cx| it.release(Ticks(30), Some(Outcome::Ok), cx))
+                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
             })
         };
-        let released = shared.on(HOME, |record, cx| {
-            record.close(Ticks(20), slot, cx);
-            record.release(Ticks(40), None, cx)
+        let released = shared.on(OWNER, |request, recorder| {
+            request.close(Ticks(20), slot, recorder);
+            request.release(Ticks(40), None, recorder)
         });
         let ended = ending.join().unwrap();
-        assert!(released.is_last != ended.is_last, "the record is free once");
+        assert!(released.is_last != ended.is_last, "the request is freed once");
         assert_eq!(ended.duration, Some(30));
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_DURATION), (1, 10));
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_SHARE).1, 30);
@@ -104,32 +106,33 @@ fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
 }
 
 #[test]
-fn a_lane_that_is_swept_while_another_thread_adds_loses_no_edge() {
+fn a_flush_while_a_remote_thread_adds_edges_loses_none() {
     check(|clock| {
         let shared = Shared::new(clock);
-        let parent = shared.on(HOME, |it, cx| it.open(Ticks(10), STAGE, NO_SLOT, cx)).unwrap();
-        let away = {
+        let parent =
+            shared.on(OWNER, |it, recorder| it.open(Ticks(10), STAGE, NO_SLOT, recorder)).unwrap();
+        let remote = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |record, cx| {
-                    let slot = record.open(Ticks(20), STAGE, parent, cx).unwrap();
-                    record.add_busy(3, slot, AWAY);
-                    record.close(Ticks(25), slot, cx);
-                    record.add_busy(4, parent, AWAY);
+                shared.on(REMOTE, |request, recorder| {
+                    let slot = request.open(Ticks(20), STAGE, parent, recorder).unwrap();
+                    request.add_busy(3, slot, REMOTE);
+                    request.close(Ticks(25), slot, recorder);
+                    request.add_busy(4, parent, REMOTE);
                 });
             })
         };
-        shared.on(HOME, |record, cx| {
-            // A lane of two edges is full now, so that the close folds it.
-            let slot = record.open(Ticks(22), STAGE, parent, cx).unwrap();
-            record.close(Ticks(24), slot, cx);
-            record.add_busy(5, parent, HOME);
+        shared.on(OWNER, |request, recorder| {
+            // The buffer of two edges is full now, so that the close flushes it.
+            let slot = request.open(Ticks(22), STAGE, parent, recorder).unwrap();
+            request.close(Ticks(24), slot, recorder);
+            request.add_busy(5, parent, OWNER);
         });
-        away.join().unwrap();
-        shared.on(HOME, |record, cx| {
-            record.close(Ticks(30), parent, cx);
-            assert!(!record.release(Ticks(40), Some(Outcome::Ok), cx).is_last);
-            assert!(record.release(Ticks(40), None, cx).is_last);
+        remote.join().unwrap();
+        shared.on(OWNER, |request, recorder| {
+            request.close(Ticks(30), parent, recorder);
+            assert!(!request.release(Ticks(40), Some(Outcome::Ok), recorder).is_last);
+            assert!(request.release(Ticks(40), None, recorder).is_last);
         });
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_DURATION), (3, 20 + 5 + 2));
         assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_BUSY), (3, 3 + 4 + 5));
@@ -138,16 +141,17 @@ fn a_lane_that_is_swept_while_another_thread_adds_loses_no_edge() {
 }
 
 #[test]
-fn of_two_ends_at_once_one_counts() {
+fn one_of_two_concurrent_ends_counts() {
     check(|clock| {
         let shared = Shared::new(clock);
         let other = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(AWAY, |it, cx| it.release(Ticks(30), Some(Outcome::Ok), cx))
+                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
             })
         };
-        let here = shared.on(HOME, |it, cx| it.release(Ticks(40), Some(Outcome::Cancelled), cx));
+        let here = shared
+            .on(OWNER, |it, recorder| it.release(Ticks(40), Some(Outcome::Cancelled), recorder));
         let there = other.join().unwrap();
         assert!(here.duration.is_some() != there.duration.is_some());
         assert!(here.is_last != there.is_last);

@@ -1,30 +1,31 @@
-//! The records of all requests of an engine, used again and again.
+//! The memory of an engine's requests, which is reused.
 
 use std::sync::OnceLock;
 
-use crate::{sync::Mutex, timeline::record::Record};
+use crate::{sync::Mutex, timeline::active_request::ActiveRequest};
 
-/// Records are made this many at a time: 544 KiB.
+/// Requests are allocated this many at a time: 544 KiB.
 const PAGE: u32 = 256;
-/// The most pages, so 16,384 requests at once and 34 MiB; requests beyond are counted as dropped, and not measured.
+/// The most pages: 16,384 concurrent requests and 34 MiB. Further requests are counted as dropped
+/// and not measured.
 const PAGES: u32 = 64;
-/// How many free records a thread takes at a time.
+/// Free requests that a thread takes at a time.
 const BATCH: usize = 16;
-/// How many free records a thread keeps before it gives some back: requests may end on another thread than they began on. What idle threads keep,
-/// others do not have.
+/// Free requests that a thread keeps before it gives some back: a request may end on another
+/// thread than its owner, and free requests of an idle thread are lost to the others.
 const KEEP: usize = 48;
 
-/// All records, in pages that are made when first needed.
+/// All requests of an engine, in pages allocated on first use.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    pages: [OnceLock<Box<[Record]>>; PAGES as usize],
+    pages: [OnceLock<Box<[ActiveRequest]>>; PAGES as usize],
     shared: Mutex<Free>,
 }
 
-/// What is free and in no thread's hands.
+/// Free requests that no thread keeps.
 #[derive(Debug, Default)]
 struct Free {
-    records: Vec<u32>,
+    indices: Vec<u32>,
     pages_made: u32,
 }
 
@@ -36,31 +37,32 @@ impl Pool {
     }
 
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> Option<&Record> {
+    pub(crate) fn get(&self, index: u32) -> Option<&ActiveRequest> {
         self.pages.get((index / PAGE) as usize)?.get()?.get((index % PAGE) as usize)
     }
 
-    /// Takes a free record, from the thread's own ones if it has any. `None` when all are in use.
+    /// Takes a free request, if possible one of the thread's own. Returns `None` when all are in
+    /// use.
     #[inline]
     pub(crate) fn take(&self, own: &mut Vec<u32>) -> Option<u32> {
         own.pop().or_else(|| self.refill(own))
     }
 
-    /// Gives a record back, to the thread's own ones.
+    /// Returns a request to the thread's own ones.
     #[inline]
     pub(crate) fn put_back(&self, own: &mut Vec<u32>, index: u32) {
         own.push(index);
         if KEEP < own.len() {
-            self.shared.lock().records.extend(own.drain(KEEP / 2..));
+            self.shared.lock().indices.extend(own.drain(KEEP / 2..));
         }
     }
 
-    /// Takes the records of a thread that ends.
+    /// Returns all free requests of a thread that ends.
     pub(crate) fn put_all_back(&self, own: &mut Vec<u32>) {
-        self.shared.lock().records.append(own);
+        self.shared.lock().indices.append(own);
     }
 
-    /// Returns how many pages there are.
+    /// Returns the number of allocated pages.
     #[cfg(test)]
     pub(crate) fn pages_made(&self) -> u32 {
         self.shared.lock().pages_made
@@ -69,15 +71,16 @@ impl Pool {
     #[cold]
     fn refill(&self, own: &mut Vec<u32>) -> Option<u32> {
         let mut free = self.shared.lock();
-        if free.records.is_empty() && free.pages_made < PAGES {
+        if free.indices.is_empty() && free.pages_made < PAGES {
             let page = free.pages_made;
-            self.pages[page as usize].get_or_init(|| (0..PAGE).map(|_| Record::new()).collect());
+            self.pages[page as usize]
+                .get_or_init(|| (0..PAGE).map(|_| ActiveRequest::new()).collect());
             free.pages_made += 1;
-            // From the back, so that low numbers are used first and stay warm.
-            free.records.extend((page * PAGE..(page + 1) * PAGE).rev());
+            // In reverse, so that low indices are used first and stay in the cache.
+            free.indices.extend((page * PAGE..(page + 1) * PAGE).rev());
         }
-        let rest = free.records.len().saturating_sub(BATCH);
-        own.extend(free.records.drain(rest..));
+        let rest = free.indices.len().saturating_sub(BATCH);
+        own.extend(free.indices.drain(rest..));
         own.pop()
     }
 }

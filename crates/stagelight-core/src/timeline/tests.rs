@@ -1,38 +1,44 @@
-//! Requests driven through the engine with a clock that stands still between edges.
+//! Requests driven through the engine with a manual clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::sweep;
+use super::shares;
 use crate::{
-    Clock, Engine, ManualClock, Outcome, Request, Series, SpanKey, StageAttribute, Ticks, catalog,
+    Clock, Engine, ManualClock, Outcome, Request, Series, Ticks, catalog,
     key::NO_SLOT,
+    layer_api::{SpanKey, StageAttribute},
     stage::UNATTRIBUTED,
     store::Writer,
     symbol::Symbol,
-    timeline::{Context, Record},
+    timeline::{ActiveRequest, Recorder},
 };
 
-/// An engine, its clock, and one request in it.
-struct Bench {
+/// An engine, its clock, and a request.
+struct Fixture {
     engine: Engine,
     clock: ManualClock,
     request: Request,
     root: SpanKey,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         let (clock, manual) = Clock::manual();
         let engine = Engine::with_clock(clock);
         let request = engine.start_request("/test");
-        let root = request.link(|| engine.open_request_span("/test"));
+        let root = request.link(|| engine.spans().open_request("/test"));
         Self { engine, clock: manual, request, root }
     }
 
     fn open(&self, parent: SpanKey, stage: &str) -> SpanKey {
-        self.engine.open_stage(parent, self.engine.stage_id(stage))
+        let spans = self.engine.spans();
+        spans.open_stage(parent, spans.stage_id(stage))
+    }
+
+    fn close(&self, key: SpanKey) {
+        self.engine.spans().close(key);
     }
 
     fn advance(&self, nanos: u64) {
@@ -41,7 +47,7 @@ impl Bench {
 
     fn end(&mut self) -> u64 {
         let duration = self.request.end(Outcome::Ok).get();
-        self.engine.close(self.root);
+        self.engine.spans().close(self.root);
         duration
     }
 
@@ -65,90 +71,90 @@ impl Bench {
 }
 
 #[test]
-fn a_nested_stage_takes_its_time_from_the_one_around_it() {
-    let mut bench = Bench::new();
-    bench.advance(10);
-    let outer = bench.open(bench.root, "outer");
-    bench.advance(20);
-    let inner = bench.open(outer, "inner");
-    bench.advance(40);
-    bench.engine.close(inner);
-    bench.advance(30);
-    bench.engine.close(outer);
-    bench.advance(5);
-    assert_eq!(bench.end(), 105);
-    bench.check(catalog::STAGE_DURATION, &[("inner", 40), ("outer", 90)]);
-    bench.check(catalog::STAGE_SHARE, &[("inner", 40), ("outer", 50), (UNATTRIBUTED, 15)]);
+fn a_nested_stage_takes_its_share_from_its_parent() {
+    let mut fixture = Fixture::new();
+    fixture.advance(10);
+    let outer = fixture.open(fixture.root, "outer");
+    fixture.advance(20);
+    let inner = fixture.open(outer, "inner");
+    fixture.advance(40);
+    fixture.close(inner);
+    fixture.advance(30);
+    fixture.close(outer);
+    fixture.advance(5);
+    assert_eq!(fixture.end(), 105);
+    fixture.check(catalog::STAGE_DURATION, &[("inner", 40), ("outer", 90)]);
+    fixture.check(catalog::STAGE_SHARE, &[("inner", 40), ("outer", 50), (UNATTRIBUTED, 15)]);
 }
 
 #[test]
 fn stages_side_by_side_split_the_time_evenly() {
-    let mut bench = Bench::new();
-    let left = bench.open(bench.root, "left");
-    bench.advance(10);
-    let right = bench.open(bench.root, "right");
-    bench.advance(30);
-    bench.engine.close(left);
-    bench.advance(7);
-    bench.engine.close(right);
-    assert_eq!(bench.end(), 47);
-    bench.check(catalog::STAGE_SHARE, &[("left", 25), ("right", 22), (UNATTRIBUTED, 0)]);
+    let mut fixture = Fixture::new();
+    let left = fixture.open(fixture.root, "left");
+    fixture.advance(10);
+    let right = fixture.open(fixture.root, "right");
+    fixture.advance(30);
+    fixture.close(left);
+    fixture.advance(7);
+    fixture.close(right);
+    assert_eq!(fixture.end(), 47);
+    fixture.check(catalog::STAGE_SHARE, &[("left", 25), ("right", 22), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
 fn a_stage_that_outlives_its_request_keeps_its_duration_and_loses_nothing_else() {
-    let mut bench = Bench::new();
-    let late = bench.open(bench.root, "late");
-    bench.advance(40);
-    let duration = bench.request.end(Outcome::Ok).get();
-    bench.advance(60);
-    bench.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
-    bench.engine.close(late);
-    bench.engine.close(bench.root);
+    let mut fixture = Fixture::new();
+    let late = fixture.open(fixture.root, "late");
+    fixture.advance(40);
+    let duration = fixture.request.end(Outcome::Ok).get();
+    fixture.advance(60);
+    fixture.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
+    fixture.close(late);
+    fixture.close(fixture.root);
     assert_eq!(duration, 40);
-    bench.check(catalog::STAGE_DURATION, &[("late", 100)]);
-    bench.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::STAGE_DURATION, &[("late", 100)]);
+    fixture.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
-fn a_request_of_a_thousand_stages_is_swept_as_it_goes() {
-    let mut bench = Bench::new();
-    let outer = bench.open(bench.root, "outer");
+fn a_request_of_a_thousand_stages_is_flushed_while_it_runs() {
+    let mut fixture = Fixture::new();
+    let outer = fixture.open(fixture.root, "outer");
     for _ in 0..1000 {
-        bench.advance(3);
-        let inner = bench.open(outer, "inner");
-        bench.advance(5);
-        bench.engine.close(inner);
+        fixture.advance(3);
+        let inner = fixture.open(outer, "inner");
+        fixture.advance(5);
+        fixture.close(inner);
     }
-    bench.engine.close(outer);
-    assert_eq!(bench.end(), 8000);
-    bench.check(catalog::STAGE_DURATION, &[("inner", 5000), ("outer", 8000)]);
-    bench.check(catalog::STAGE_SHARE, &[("inner", 5000), ("outer", 3000), (UNATTRIBUTED, 0)]);
+    fixture.close(outer);
+    assert_eq!(fixture.end(), 8000);
+    fixture.check(catalog::STAGE_DURATION, &[("inner", 5000), ("outer", 8000)]);
+    fixture.check(catalog::STAGE_SHARE, &[("inner", 5000), ("outer", 3000), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
-fn a_fan_out_wider_than_the_lane_is_measured_in_full() {
-    let mut bench = Bench::new();
-    let stages: Vec<_> = (0..500).map(|_| bench.open(bench.root, "fan")).collect();
-    bench.advance(1000);
+fn a_fan_out_wider_than_the_edge_buffer_is_measured_completely() {
+    let mut fixture = Fixture::new();
+    let stages: Vec<_> = (0..500).map(|_| fixture.open(fixture.root, "fan")).collect();
+    fixture.advance(1000);
     for stage in stages {
-        bench.engine.close(stage);
+        fixture.close(stage);
     }
-    assert_eq!(bench.end(), 1000);
-    bench.check(catalog::STAGE_DURATION, &[("fan", 500 * 1000)]);
-    bench.check(catalog::STAGE_SHARE, &[("fan", 1000), (UNATTRIBUTED, 0)]);
+    assert_eq!(fixture.end(), 1000);
+    fixture.check(catalog::STAGE_DURATION, &[("fan", 500 * 1000)]);
+    fixture.check(catalog::STAGE_SHARE, &[("fan", 1000), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
 fn stages_beyond_the_limit_are_counted() {
-    let mut bench = Bench::new();
-    let stages: Vec<_> = (0..1030).map(|_| bench.open(bench.root, "fan")).collect();
+    let mut fixture = Fixture::new();
+    let stages: Vec<_> = (0..1030).map(|_| fixture.open(fixture.root, "fan")).collect();
     assert_eq!(stages.iter().filter(|it| !it.is_stage()).count(), 6);
     for stage in stages {
-        bench.engine.close(stage);
+        fixture.close(stage);
     }
-    bench.end();
-    let snapshot = bench.engine.snapshot();
+    fixture.end();
+    let snapshot = fixture.engine.snapshot();
     let dropped: Vec<_> = snapshot.of(&catalog::DROPPED).collect();
     assert_eq!(dropped.len(), 1);
     assert_eq!(dropped[0].value(catalog::Label::Reason), "too_many_stages");
@@ -157,51 +163,51 @@ fn stages_beyond_the_limit_are_counted() {
 
 #[test]
 fn a_stage_outside_any_request_is_counted_and_not_measured() {
-    let bench = Bench::new();
-    let stage = bench.open(SpanKey::NONE, "lost");
-    bench.engine.close(stage);
+    let fixture = Fixture::new();
+    let stage = fixture.open(SpanKey::NONE, "lost");
+    fixture.close(stage);
     assert!(stage.is_none());
-    let snapshot = bench.engine.snapshot();
+    let snapshot = fixture.engine.snapshot();
     let dropped: Vec<_> = snapshot.of(&catalog::DROPPED).collect();
     assert_eq!(dropped[0].value(catalog::Label::Reason), "outside_request");
 }
 
 #[test]
 fn busy_time_adds_up_over_threads() {
-    let mut bench = Bench::new();
-    let stage = bench.open(bench.root, "polled");
-    let entered = bench.engine.clock().now();
-    bench.advance(7);
-    bench.engine.add_busy(stage, entered, bench.engine.clock().now());
-    let engine = bench.engine.clone();
-    let clock = bench.clock.clone();
+    let mut fixture = Fixture::new();
+    let stage = fixture.open(fixture.root, "polled");
+    let entered = fixture.engine.clock().now();
+    fixture.advance(7);
+    fixture.engine.spans().add_busy(stage, entered, fixture.engine.clock().now());
+    let engine = fixture.engine.clone();
+    let clock = fixture.clock.clone();
     std::thread::spawn(move || {
         let entered = engine.clock().now();
         clock.advance(Duration::from_nanos(11));
-        engine.add_busy(stage, entered, engine.clock().now());
+        engine.spans().add_busy(stage, entered, engine.clock().now());
     })
     .join()
     .unwrap();
-    bench.advance(100);
-    bench.engine.close(stage);
-    bench.end();
-    bench.check(catalog::STAGE_BUSY, &[("polled", 18)]);
+    fixture.advance(100);
+    fixture.close(stage);
+    fixture.end();
+    fixture.check(catalog::STAGE_BUSY, &[("polled", 18)]);
 }
 
 #[test]
-fn backend_stages_tell_provider_and_model_when_they_close() {
-    let mut bench = Bench::new();
-    let fetch = bench.open(bench.root, "backend_fetch");
-    bench.engine.set_attribute(fetch, StageAttribute::Provider, "openai");
-    bench.advance(100);
-    bench.engine.set_attribute(fetch, StageAttribute::Model, "gpt");
-    bench.engine.set_attribute(fetch, StageAttribute::ErrorType, "timeout");
-    bench.engine.close(fetch);
-    let stream = bench.open(bench.root, "stream_processing");
-    bench.advance(50);
-    bench.engine.close(stream);
-    bench.end();
-    let snapshot = bench.engine.snapshot();
+fn backend_stages_record_provider_and_model_when_they_close() {
+    let mut fixture = Fixture::new();
+    let fetch = fixture.open(fixture.root, "backend_fetch");
+    fixture.engine.spans().set_attribute(fetch, StageAttribute::Provider, "openai");
+    fixture.advance(100);
+    fixture.engine.spans().set_attribute(fetch, StageAttribute::Model, "gpt");
+    fixture.engine.spans().set_attribute(fetch, StageAttribute::ErrorType, "timeout");
+    fixture.close(fetch);
+    let stream = fixture.open(fixture.root, "stream_processing");
+    fixture.advance(50);
+    fixture.close(stream);
+    fixture.end();
+    let snapshot = fixture.engine.snapshot();
     let backends: Vec<_> = snapshot.of(&catalog::BACKEND).collect();
     let values = |it: &Series| it.values.iter().map(|it| it.to_string()).collect::<Vec<_>>();
     assert_eq!(values(backends[0]), ["openai", "gpt", "/test"]);
@@ -213,15 +219,15 @@ fn backend_stages_tell_provider_and_model_when_they_close() {
 }
 
 #[test]
-fn frontend_processing_is_one_value_a_request() {
-    let mut bench = Bench::new();
+fn frontend_processing_is_one_value_per_request() {
+    let mut fixture = Fixture::new();
     for stage in ["request_parsing", "auth_validation", "backend_fetch", "request_preparation"] {
-        let stage = bench.open(bench.root, stage);
-        bench.advance(100);
-        bench.engine.close(stage);
+        let stage = fixture.open(fixture.root, stage);
+        fixture.advance(100);
+        fixture.close(stage);
     }
-    bench.end();
-    let snapshot = bench.engine.snapshot();
+    fixture.end();
+    let snapshot = fixture.engine.snapshot();
     let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
     assert_eq!((frontend.count(), frontend.recorded_sum()), (1, 300));
 }
@@ -231,11 +237,11 @@ fn a_dropped_request_is_cancelled_and_a_stale_key_is_ignored() {
     let (clock, manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     let request = engine.start_request("/gone");
-    let root = request.link(|| engine.open_request_span("/gone"));
+    let root = request.link(|| engine.spans().open_request("/gone"));
     manual.advance(Duration::from_nanos(9));
     drop(request);
-    engine.close(root);
-    let stage = engine.open_stage(root, engine.stage_id("late"));
+    engine.spans().close(root);
+    let stage = engine.spans().open_stage(root, engine.spans().stage_id("late"));
     assert!(!stage.is_stage());
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
@@ -248,13 +254,13 @@ fn a_request_without_a_guard_ends_with_its_span_or_its_outcome() {
     let (clock, manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     for outcome in [None, Some(Outcome::Error)] {
-        let root = engine.open_request_span("job");
+        let root = engine.spans().open_request("job");
         manual.advance(Duration::from_nanos(5));
         if let Some(outcome) = outcome {
-            engine.end_span_request(root, outcome);
+            engine.spans().end_request(root, outcome);
         }
         manual.advance(Duration::from_nanos(100));
-        engine.close(root);
+        engine.spans().close(root);
     }
     let snapshot = engine.snapshot();
     let sums: Vec<_> = snapshot
@@ -267,8 +273,8 @@ fn a_request_without_a_guard_ends_with_its_span_or_its_outcome() {
 /// Drives a request span and a stage on a thread of its own, and returns their keys.
 fn open_in_thread(engine: &Engine, endpoint: &str) -> (SpanKey, SpanKey) {
     let open = || {
-        let span = engine.open_request_span(endpoint);
-        (span, engine.open_stage(span, engine.stage_id("stage")))
+        let span = engine.spans().open_request(endpoint);
+        (span, engine.spans().open_stage(span, engine.spans().stage_id("stage")))
     };
     std::thread::scope(|it| it.spawn(open).join().unwrap())
 }
@@ -280,8 +286,8 @@ fn a_request_whose_thread_is_gone_is_measured_by_others() {
     for round in 1..=20 {
         let (span, stage) = open_in_thread(&engine, "/left");
         manual.advance(Duration::from_nanos(3));
-        engine.close(stage);
-        engine.close(span);
+        engine.spans().close(stage);
+        engine.spans().close(span);
         let snapshot = engine.snapshot();
         let share = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "stage");
         let share = share.unwrap().histogram(catalog::STAGE_SHARE).unwrap();
@@ -290,14 +296,14 @@ fn a_request_whose_thread_is_gone_is_measured_by_others() {
 }
 
 #[test]
-fn making_a_span_that_panics_links_nothing_later() {
+fn a_panic_while_a_span_is_created_leaves_nothing_to_link() {
     let (clock, _manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     let mut request = engine.start_request("/guarded");
-    let make = || request.link(|| panic!("while the span is made"));
+    let make = || request.link(|| panic!("while the span is created"));
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).unwrap_err();
-    let other = engine.open_request_span("/other");
-    engine.close(other);
+    let other = engine.spans().open_request("/other");
+    engine.spans().close(other);
     request.end(Outcome::Ok);
     let snapshot = engine.snapshot();
     let endpoints: Vec<_> =
@@ -307,34 +313,34 @@ fn making_a_span_that_panics_links_nothing_later() {
 
 #[test]
 fn a_link_within_a_link_leaves_the_outer_one_waiting() {
-    let bench = Bench::new();
-    let outer = bench.engine.start_request("/outer");
-    let inner = bench.engine.start_request("/inner");
+    let fixture = Fixture::new();
+    let outer = fixture.engine.start_request("/outer");
+    let inner = fixture.engine.start_request("/inner");
     let (first, second) = outer.link(|| {
-        let first = inner.link(|| bench.engine.open_request_span("/inner"));
-        (first, bench.engine.open_request_span("/outer"))
+        let first = inner.link(|| fixture.engine.spans().open_request("/inner"));
+        (first, fixture.engine.spans().open_request("/outer"))
     });
     drop((inner, outer));
-    bench.engine.close(first);
-    bench.engine.close(second);
-    let snapshot = bench.engine.snapshot();
+    fixture.close(first);
+    fixture.close(second);
+    let snapshot = fixture.engine.snapshot();
     let outcomes: Vec<_> =
         snapshot.of(&catalog::REQUEST).map(|it| it.values[1].to_string()).collect();
-    // A span that was not linked would have a request of its own, and that would be `ok`.
+    // An unlinked span would have a request of its own, with the outcome `ok`.
     assert_eq!(outcomes, ["cancelled", "cancelled"]);
 }
 
 #[test]
 fn an_ended_request_keeps_its_endpoint_and_links_no_span() {
-    let mut bench = Bench::new();
-    let late = bench.open(bench.root, "late");
-    bench.request.end(Outcome::Ok);
-    bench.request.set_endpoint("/renamed");
-    let other = bench.request.link(|| bench.engine.open_request_span("/other"));
-    bench.engine.close(late);
-    bench.engine.close(bench.root);
-    bench.engine.close(other);
-    let snapshot = bench.engine.snapshot();
+    let mut fixture = Fixture::new();
+    let late = fixture.open(fixture.root, "late");
+    fixture.request.end(Outcome::Ok);
+    fixture.request.set_endpoint("/renamed");
+    let other = fixture.request.link(|| fixture.engine.spans().open_request("/other"));
+    fixture.close(late);
+    fixture.close(fixture.root);
+    fixture.close(other);
+    let snapshot = fixture.engine.snapshot();
     let stage = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "late").unwrap();
     assert_eq!(stage.value(catalog::Label::Endpoint), "/test");
     let endpoints: Vec<_> =
@@ -343,18 +349,18 @@ fn an_ended_request_keeps_its_endpoint_and_links_no_span() {
 }
 
 #[test]
-fn guard_and_span_may_let_go_on_different_threads_in_any_order() {
+fn guard_and_span_may_be_released_on_different_threads_in_any_order() {
     let (clock, _manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
     const REQUESTS: u64 = 500;
     for _ in 0..REQUESTS {
         let mut request = engine.start_request("/both");
-        let span = request.link(|| engine.open_request_span("/both"));
-        let stage = engine.open_stage(span, engine.stage_id("stage"));
+        let span = request.link(|| engine.spans().open_request("/both"));
+        let stage = engine.spans().open_stage(span, engine.spans().stage_id("stage"));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                engine.close(stage);
-                engine.close(span);
+                engine.spans().close(stage);
+                engine.spans().close(span);
             });
             request.end(Outcome::Ok);
         });
@@ -369,12 +375,12 @@ fn guard_and_span_may_let_go_on_different_threads_in_any_order() {
 }
 
 #[test]
-fn a_request_ends_no_earlier_than_what_was_swept_of_it() {
+fn a_request_ends_no_earlier_than_its_latest_applied_edge() {
     let (clock, _manual) = Clock::manual();
     let engine = Engine::with_clock(clock);
-    let record = Record::new();
+    let request = ActiveRequest::new();
     let mut writer = Writer::new(&engine.0.store);
-    let mut cx = Context {
+    let mut recorder = Recorder {
         clock: &engine.0.clock,
         store: &engine.0.store,
         groups: &engine.0.groups,
@@ -382,32 +388,34 @@ fn a_request_ends_no_earlier_than_what_was_swept_of_it() {
         thread: 1,
     };
     let at = |nanos: u64| Ticks(1_000_000 + nanos);
-    record.start(1, at(0), Symbol::OTHER, true);
-    // Somebody else has read the clock at 20, to end the request, and waits for the mutex while home's lane runs over.
+    request.start(1, at(0), Symbol::OTHER, true);
+    // Another thread has read the clock at 20, to end the request, and waits for the mutex while
+    // the owner flushes its full buffer.
     for number in 0..40 {
-        let slot = record.open(at(number), Symbol::OTHER, NO_SLOT, &mut cx).unwrap();
-        record.close(at(number + 1), slot, &mut cx);
+        let slot = request.open(at(number), Symbol::OTHER, NO_SLOT, &mut recorder).unwrap();
+        request.close(at(number + 1), slot, &mut recorder);
     }
-    let duration = record.end(at(20), Outcome::Ok, &mut cx).unwrap();
+    let duration = request.end(at(20), Outcome::Ok, &mut recorder).unwrap();
     let snapshot = engine.snapshot();
     let share = |it: &Series| it.histogram(catalog::STAGE_SHARE).unwrap().recorded_sum();
     assert_eq!(snapshot.of(&catalog::STAGE).map(share).sum::<u64>(), duration);
-    let request = snapshot.of(&catalog::REQUEST).next().unwrap().histogram(0).unwrap();
-    assert_eq!(request.recorded_sum(), duration);
+    let recorded = snapshot.of(&catalog::REQUEST).next().unwrap().histogram(0).unwrap();
+    assert_eq!(recorded.recorded_sum(), duration);
 }
 
 #[test]
-fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
+fn a_stage_that_opens_when_the_buffer_is_full_keeps_its_slot() {
     for edges in 60..66 {
-        let mut bench = Bench::new();
-        // Stages of others, closed at home: edges in its lane that take none of its slots. 64 fill it.
-        let open = || (0..edges).map(|_| bench.open(bench.root, "theirs")).collect::<Vec<_>>();
-        on(true, open).into_iter().for_each(|it| bench.engine.close(it));
-        let ours = ["first", "second", "third"].map(|it| bench.open(bench.root, it));
-        bench.advance(10);
-        ours.into_iter().for_each(|it| bench.engine.close(it));
-        bench.end();
-        bench.check(
+        let mut fixture = Fixture::new();
+        // Stages of another thread, closed by the owner: edges in its buffer that use none of its
+        // slots. 64 fill it.
+        let open = || (0..edges).map(|_| fixture.open(fixture.root, "theirs")).collect::<Vec<_>>();
+        on(true, open).into_iter().for_each(|it| fixture.close(it));
+        let ours = ["first", "second", "third"].map(|it| fixture.open(fixture.root, it));
+        fixture.advance(10);
+        ours.into_iter().for_each(|it| fixture.close(it));
+        fixture.end();
+        fixture.check(
             catalog::STAGE_DURATION,
             &[("first", 10), ("second", 10), ("theirs", 0), ("third", 10)],
         );
@@ -417,13 +425,13 @@ fn a_stage_that_opens_when_the_lane_is_full_keeps_its_slot() {
 #[test]
 fn an_unusual_request_leaves_no_memory_behind() {
     let mut list: Vec<u64> = (0..10_000).collect();
-    sweep::empty(&mut list, 64);
+    shares::clear(&mut list, 64);
     assert!(list.is_empty() && list.capacity() <= 64);
-    // What the engine's documentation says of memory.
-    assert!(size_of::<Record>() <= 2176, "{}", size_of::<Record>());
+    // The size in the documentation of `Engine`.
+    assert!(size_of::<ActiveRequest>() <= 2176, "{}", size_of::<ActiveRequest>());
 }
 
-/// Makes numbers that are the same in each run; only how threads interleave differs.
+/// Generates the same numbers in each run. Only the interleaving of threads differs.
 struct Random(u64);
 
 impl Random {
@@ -434,27 +442,29 @@ impl Random {
     }
 }
 
-/// Opens and closes stages below `top` at random, and closes them all in the end. Returns how many there were.
+/// Opens and closes stages below `top` at random, and finally closes all. Returns their number.
 fn open_and_close(engine: &Engine, top: SpanKey, mut random: Random) -> u64 {
-    let stages = ["a", "b", "c"].map(|it| engine.stage_id(it));
+    let stages = ["a", "b", "c"].map(|it| engine.spans().stage_id(it));
     let mut open = vec![top];
     let mut opened = 0;
     for _ in 0..random.below(300) {
         if random.below(2) == 0 && open.len() < 60 {
             let parent = open[random.below(open.len())];
-            // Children of one parent may close in any order, but not before their own.
+            // Siblings may close in any order, parents after their children.
             let parent = if random.below(3) == 0 { top } else { parent };
-            open.push(engine.open_stage(parent, stages[random.below(3)]));
+            open.push(engine.spans().open_stage(parent, stages[random.below(3)]));
             opened += 1;
         } else if 1 < open.len() {
             let now = engine.clock().now();
             let key = *open.last().unwrap();
-            engine.add_busy(key, now, engine.clock().now());
+            engine.spans().add_busy(key, now, engine.clock().now());
             open.pop();
-            engine.close(key);
+            engine.spans().close(key);
         }
     }
-    open.drain(1..).rev().for_each(|it| engine.close(it));
+    for key in open.drain(1..).rev() {
+        engine.spans().close(key);
+    }
     opened
 }
 
@@ -468,8 +478,8 @@ fn threads_that_share_requests_lose_nothing() {
         for number in 0..REQUESTS {
             let seed = driver << 32 | number << 8;
             let mut request = engine.start_request("/shared");
-            let root = request.link(|| engine.open_request_span("/shared"));
-            let outer = engine.open_stage(root, engine.stage_id("outer"));
+            let root = request.link(|| engine.spans().open_request("/shared"));
+            let outer = engine.spans().open_stage(root, engine.spans().stage_id("outer"));
             opened += 1 + std::thread::scope(|scope| {
                 let engine = &engine;
                 let helpers = [1, 2].map(|it| {
@@ -481,7 +491,7 @@ fn threads_that_share_requests_lose_nothing() {
                     opened += open_and_close(engine, outer, random);
                     request.end(Outcome::Ok);
                 } else if number % 3 == 1 {
-                    // The end comes from elsewhere, in the middle of it all.
+                    // Another thread ends the request meanwhile.
                     let ender = scope.spawn(move || {
                         (0..random.below(2000)).for_each(|_| std::hint::spin_loop());
                         drop(request);
@@ -491,8 +501,8 @@ fn threads_that_share_requests_lose_nothing() {
                 }
                 opened + helpers.map(|it| it.join().unwrap()).iter().sum::<u64>()
             });
-            engine.close(outer);
-            engine.close(root);
+            engine.spans().close(outer);
+            engine.spans().close(root);
         }
         opened
     };
@@ -516,27 +526,36 @@ fn threads_that_share_requests_lose_nothing() {
     assert_eq!(snapshot.of(&catalog::DROPPED).count(), 0);
 }
 
-/// What a random request does at one instant.
+/// One step of a random request.
 #[derive(Clone, Debug)]
 enum Step {
     Advance(u64),
-    /// Below the open stage of this number (modulo how many are open), or the root; on the home thread or another.
+    /// Below the open stage of this number (modulo the number of open ones) or the root, on the
+    /// owner thread or a remote one.
     Open(usize, bool),
-    /// The open stage of this number that has no open children.
+    /// The open stage of this number among those without open children.
     Close(usize, bool),
     End,
+}
+
+fn is_remote() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.3)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 0..200)
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_u64..50).prop_map(Step::Advance),
-        6 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, away)| Step::Open(at, away)),
-        5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(at, away)| Step::Close(at, away)),
+        6 => (any::<usize>(), is_remote()).prop_map(|(at, remote)| Step::Open(at, remote)),
+        5 => (any::<usize>(), is_remote()).prop_map(|(at, remote)| Step::Close(at, remote)),
         1 => Just(Step::End),
     ]
 }
 
-/// A stage that is open in the model.
+/// An open stage of the model.
 #[derive(Clone, Copy)]
 struct Open {
     key: SpanKey,
@@ -545,7 +564,7 @@ struct Open {
     opened: u64,
 }
 
-/// Recomputes shares the slow and obvious way, in fractions of a nanosecond.
+/// Computes shares directly, in fractions of a nanosecond.
 #[derive(Default)]
 struct Model {
     now: u64,
@@ -574,36 +593,36 @@ impl Model {
     }
 }
 
-/// Runs on this thread, or on another and waits for it.
-fn on<R: Send>(away: bool, f: impl FnOnce() -> R + Send) -> R {
-    if away { std::thread::scope(|it| it.spawn(f).join().unwrap()) } else { f() }
+/// Runs `f` on this thread, or on another thread and waits for it.
+fn on<R: Send>(remote: bool, f: impl FnOnce() -> R + Send) -> R {
+    if remote { std::thread::scope(|it| it.spawn(f).join().unwrap()) } else { f() }
 }
 
-fn run(steps: &[Step]) -> (Bench, Model, usize) {
+fn run(steps: &[Step]) -> (Fixture, Model, usize) {
     const NAMES: [&str; 3] = ["a", "b", "c"];
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let mut model = Model::default();
     let mut opened = 0;
     for step in steps {
         match *step {
             Step::Advance(by) => {
-                bench.advance(by);
+                fixture.advance(by);
                 model.advance(by);
             }
-            Step::Open(at, away) => {
+            Step::Open(at, remote) => {
                 let parent = at.checked_rem(model.open.len() + 1).and_then(|it| model.open.get(it));
                 let parent = parent.map(|it| it.key);
                 let name = NAMES[at % NAMES.len()];
-                let key = on(away, || bench.open(parent.unwrap_or(bench.root), name));
+                let key = on(remote, || fixture.open(parent.unwrap_or(fixture.root), name));
                 model.open.push(Open { key, name, parent, opened: model.now });
                 opened += 1;
             }
-            Step::Close(at, away) => {
+            Step::Close(at, remote) => {
                 let leaves = model.innermost();
                 let Some(leaf) = at.checked_rem(leaves.len()).map(|it| leaves[it]) else {
                     continue;
                 };
-                on(away, || bench.engine.close(leaf.key));
+                on(remote, || fixture.close(leaf.key));
                 model.open.retain(|it| it.key != leaf.key);
                 *model.durations.entry(leaf.name.to_owned()).or_default() +=
                     model.now - leaf.opened;
@@ -611,41 +630,41 @@ fn run(steps: &[Step]) -> (Bench, Model, usize) {
             Step::End => {
                 if model.ended.is_none() {
                     model.ended = Some(model.now);
-                    bench.request.end(Outcome::Ok);
+                    fixture.request.end(Outcome::Ok);
                 }
             }
         }
     }
     while let Some(leaf) = model.innermost().pop() {
-        bench.engine.close(leaf.key);
+        fixture.close(leaf.key);
         model.open.retain(|it| it.key != leaf.key);
         *model.durations.entry(leaf.name.to_owned()).or_default() += model.now - leaf.opened;
     }
-    let duration = bench.end();
+    let duration = fixture.end();
     assert_eq!(duration, model.ended.unwrap_or(model.now));
-    (bench, model, opened)
+    (fixture, model, opened)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 400 }))]
 
     #[test]
-    fn shares_and_unattributed_time_are_the_duration(steps in prop::collection::vec(step(), 0..200)) {
-        let (bench, model, opened) = run(&steps);
-        let shares = bench.sums(catalog::STAGE_SHARE);
+    fn shares_and_unattributed_time_are_the_duration(steps in steps()) {
+        let (fixture, model, opened) = run(&steps);
+        let shares = fixture.sums(catalog::STAGE_SHARE);
         prop_assert_eq!(shares.values().sum::<u64>(), model.ended.unwrap_or(model.now));
         for (stage, expected) in &model.shares {
             let actual = shares.get(stage).copied().unwrap_or(0) as f64;
-            // Each change of the number of innermost stages may move less than one nanosecond a stage.
+            // Each change of the number of innermost stages may move up to 1 ns per stage.
             let slack = 1.0 + (2 * opened) as f64;
             prop_assert!((actual - expected).abs() <= slack, "{stage}: {actual}, not {expected}");
         }
     }
 
     #[test]
-    fn durations_are_from_open_to_close(steps in prop::collection::vec(step(), 0..200)) {
-        let (bench, model, _) = run(&steps);
-        let mut durations = bench.sums(catalog::STAGE_DURATION);
+    fn durations_are_from_open_to_close(steps in steps()) {
+        let (fixture, model, _) = run(&steps);
+        let mut durations = fixture.sums(catalog::STAGE_DURATION);
         durations.retain(|_, sum| *sum != 0);
         let expected: BTreeMap<_, _> =
             model.durations.into_iter().filter(|(_, sum)| *sum != 0).collect();

@@ -1,7 +1,10 @@
 use quote::ToTokens;
-use stagelight_core::stage::Group;
+use stagelight_core::{
+    fields,
+    stage::{self, Group},
+};
 
-use super::values::GROUPS;
+use super::values::{GROUPS, STAGE_NAME_MAX};
 use super::*;
 
 fn stage(source: &str) -> syn::Result<StageArgs> {
@@ -218,6 +221,13 @@ fn a_field_that_the_attribute_sets_is_refused() {
             &format!("the field `{field}` is set by the attribute itself"),
         );
     }
+}
+
+#[test]
+fn names_and_limits_are_those_of_core() {
+    assert_eq!(StageArgs::OWN_FIELDS, [fields::STAGE, fields::GROUP, fields::ERROR_TYPE]);
+    assert_eq!(RequestArgs::OWN_FIELDS, [fields::ENDPOINT, fields::OUTCOME, fields::ERROR_TYPE]);
+    assert_eq!(STAGE_NAME_MAX, stage::MAX_NAME_BYTES);
 }
 
 #[test]

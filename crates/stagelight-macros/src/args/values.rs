@@ -21,9 +21,8 @@ const LEVELS: [(&str, &str); 5] = [
     ("error", "ERROR"),
 ];
 
-/// Longest name of a stage, in bytes. The same number checks constants, in
-/// `stagelight_tracing::macro_support::stage_name`.
-const STAGE_NAME_MAX: usize = 64;
+/// Longest name of a stage, in bytes: `stagelight_core::stage::MAX_NAME_BYTES`, as a test checks.
+pub(super) const STAGE_NAME_MAX: usize = 64;
 
 /// Longest endpoint, in bytes: the longest route template is well below, a raw path may not be.
 const ENDPOINT_MAX: usize = 128;

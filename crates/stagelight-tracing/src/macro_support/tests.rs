@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tracing::field::{Empty, Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -17,7 +17,7 @@ impl ErrorType for Coded {
     }
 }
 
-/// Writes down what is recorded on any span after its creation, as `field=value`.
+/// Collects all fields recorded on any span after its creation, as `field=value`.
 #[derive(Clone, Default)]
 struct Records(Arc<Mutex<Vec<String>>>);
 
@@ -66,7 +66,7 @@ macro_rules! error_type {
 }
 
 #[test]
-fn an_error_says_its_own_type_if_it_can() {
+fn an_error_with_an_error_type_has_that_class() {
     assert_eq!(error_type!(Err::<(), _>(Coded("unknown_key"))), Some("unknown_key"));
     assert_eq!(error_type!(Err::<(), _>(&Coded("by_ref"))), Some("by_ref"));
     assert_eq!(error_type!(Err::<(), _>(Arc::new(Coded("shared")))), Some("shared"));
@@ -75,7 +75,7 @@ fn an_error_says_its_own_type_if_it_can() {
 }
 
 #[test]
-fn another_error_goes_by_the_name_of_its_type() {
+fn any_other_error_has_the_name_of_its_type() {
     let failed: io::Result<()> = Err(io::ErrorKind::NotFound.into());
     assert_eq!(error_type!(failed), Some("std::io::error::Error"));
     let not_even_an_error: Result<(), u8> = Err(3);
@@ -83,7 +83,7 @@ fn another_error_goes_by_the_name_of_its_type() {
 }
 
 #[test]
-fn an_error_of_unknown_type_goes_by_its_name_even_if_it_could_say() {
+fn an_error_of_a_generic_type_has_its_type_name_unless_the_bound_is_visible() {
     fn generic<E>(error: E) -> Option<&'static str> {
         error_type!(Err::<(), E>(error))
     }
@@ -95,7 +95,7 @@ fn an_error_of_unknown_type_goes_by_its_name_even_if_it_could_say() {
 }
 
 #[test]
-fn what_is_not_an_error_has_no_type() {
+fn values_other_than_errors_have_no_class() {
     assert_eq!(error_type!(Ok::<u8, Coded>(3)), None);
     assert_eq!(error_type!(Ok::<u8, io::Error>(3)), None);
     assert_eq!(error_type!(()), None);
@@ -109,7 +109,7 @@ fn a_request_that_returns_is_ok() {
 }
 
 #[test]
-fn a_request_that_returns_an_error_has_its_type() {
+fn a_request_that_returns_an_error_records_its_class() {
     check_records(
         |span| RequestGuard::new(span).finish(Some("unknown_key")),
         &["error.type=unknown_key", "outcome=error"],
@@ -117,7 +117,7 @@ fn a_request_that_returns_an_error_has_its_type() {
 }
 
 #[test]
-fn a_request_whose_error_is_a_timeout_timed_out() {
+fn a_request_that_returns_a_timeout_timed_out() {
     check_records(
         |span| RequestGuard::new(span).finish(Some("timeout")),
         &["error.type=timeout", "outcome=timeout"],
@@ -125,7 +125,7 @@ fn a_request_whose_error_is_a_timeout_timed_out() {
 }
 
 #[test]
-fn a_request_that_nobody_finishes_is_cancelled() {
+fn an_unfinished_request_is_cancelled() {
     check_records(|span| drop(RequestGuard::new(span)), &["outcome=cancelled"]);
 }
 
@@ -144,7 +144,7 @@ fn a_request_that_unwinds_panicked() {
 }
 
 #[test]
-fn a_request_made_while_another_panic_unwinds_did_not_panic() {
+fn a_request_created_while_another_panic_unwinds_did_not_panic() {
     struct Cleanup(Option<Span>);
 
     impl Drop for Cleanup {
@@ -172,7 +172,7 @@ fn a_stage_records_only_errors() {
 }
 
 #[test]
-fn a_body_may_return_what_it_borrows_from_a_captured_mutable_reference() {
+fn a_body_may_return_a_reborrow_of_a_captured_mutable_reference() {
     fn first(items: &mut [u8]) -> &mut u8 {
         call_once(move || &mut items[0])
     }

@@ -1,4 +1,4 @@
-//! Filters of every kind.
+//! Global filters and filters on layers.
 
 use tracing::{Dispatch, dispatcher, info, warn};
 use tracing_subscriber::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[test]
-fn a_layer_s_filter_takes_nothing_from_a_layer_without() {
+fn a_filter_on_a_layer_does_not_affect_a_layer_without_one() {
     let text = same!(|registry, log| registry
         .with(log.fmt())
         .with(log.fmt().with_filter(LevelFilter::WARN)));
@@ -24,7 +24,7 @@ fn a_layer_s_filter_takes_nothing_from_a_layer_without() {
 }
 
 #[test]
-fn what_all_layers_filters_refuse_is_refused() {
+fn events_that_all_filters_reject_are_disabled() {
     let text = same!(|registry, log| registry
         .with(log.fmt().with_filter(LevelFilter::WARN))
         .with(Observer(log.clone()).with_filter(LevelFilter::ERROR)));
@@ -32,7 +32,7 @@ fn what_all_layers_filters_refuse_is_refused() {
 }
 
 #[test]
-fn a_filtered_layer_sees_the_spans_that_are_left() {
+fn a_filtered_layer_receives_the_remaining_spans() {
     let text = same!(|registry, log| registry
         .with(Observer(log.clone()).with_filter(filter_fn(|it| it.name() != "stage")))
         .with(log.fmt()));
@@ -43,7 +43,7 @@ fn a_filtered_layer_sees_the_spans_that_are_left() {
 }
 
 #[test]
-fn a_global_filter_takes_spans_from_all() {
+fn a_global_filter_disables_spans_for_all_layers() {
     for level in [LevelFilter::OFF, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::TRACE] {
         same!(|registry, log| registry.with(level).with(Observer(log.clone())).with(log.fmt()));
         same!(|registry, log| registry.with(Observer(log.clone())).with(log.fmt()).with(level));
@@ -51,7 +51,7 @@ fn a_global_filter_takes_spans_from_all() {
 }
 
 #[test]
-fn directives_about_spans_hold_inside_them() {
+fn directives_for_spans_apply_inside_them() {
     for directives in
         ["info,[stage{stage=auth}]=debug", "warn,[request]=trace", "[level]=info", "off"]
     {
@@ -77,7 +77,7 @@ fn optional_and_boxed_layers_fit() {
 }
 
 #[test]
-fn a_filter_changed_while_running_counts_from_then_on() {
+fn a_reloaded_filter_applies_from_then_on() {
     let _alone = alone();
     fn run(dispatch: &Dispatch, change: impl Fn(LevelFilter), log: &Log) -> String {
         dispatcher::with_default(dispatch, || {

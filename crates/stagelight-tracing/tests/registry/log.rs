@@ -1,4 +1,4 @@
-//! A text that layers write to.
+//! A shared text to which layers write.
 
 use std::{
     io::{self, Write},

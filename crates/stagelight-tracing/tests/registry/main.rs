@@ -1,6 +1,7 @@
-//! What layers see on our registry is what they see on the plain one.
+//! Layers receive the same on our registry as on the plain one.
 //!
-//! Every test builds the same stack of layers on both, runs the same spans and events on each, and compares what came out.
+//! Each test builds the same stack of layers on both, runs the same spans and events, and compares
+//! the results.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod log;

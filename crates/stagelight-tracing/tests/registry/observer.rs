@@ -1,4 +1,4 @@
-//! A layer that writes down all that a layer can find out.
+//! A layer that logs everything a layer can observe.
 
 use tracing::{
     Event, Subscriber,
@@ -15,7 +15,7 @@ use crate::log::Log;
 #[derive(Debug)]
 pub(crate) struct Observer(pub(crate) Log);
 
-/// What the layer left in a span's extensions.
+/// The layer's data in a span's extensions.
 struct Seen(u32);
 
 // === impl Observer ===
@@ -32,7 +32,8 @@ impl Observer {
         let current_id = cx.current_span().metadata().map(|it| it.name());
         let seen = cx.span(id).and_then(|it| Some(it.extensions().get::<Seen>()?.0));
         self.0.line(&format!(
-            "{what} {metadata:?} in {scope:?} parent {parent:?} current {current:?} {current_id:?} seen {seen:?}"
+            "{what} {metadata:?} in {scope:?} parent {parent:?} current {current:?} {current_id:?} \
+             seen {seen:?}"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! Runs one thing on both registries.
+//! Runs the same on both registries.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,9 +9,9 @@ use tracing::{Dispatch, dispatcher};
 
 use crate::{log::Log, scenario};
 
-/// Runs the scenario on `stack` built on each registry, and compares all that it wrote. Returns that.
+/// Runs the scenario with the stack on each registry, compares the logs, and returns them.
 ///
-/// The stack is written out twice, because layers are typed by what is below them.
+/// A macro, because the type of the stack depends on the registry below it.
 macro_rules! same {
     (|$registry:ident, $log:ident| $stack:expr) => {{
         let _alone = crate::same::alone();
@@ -30,13 +30,15 @@ macro_rules! same {
 
 pub(crate) use same;
 
-/// Waits until no other test has a subscriber: what is enabled in a process depends on all of them.
+/// Waits until no other test has a subscriber, because all of them affect which callsites are
+/// enabled.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs the scenario on a thread of its own: a filter's verdict that nothing used stays in its thread's memory.
+/// Runs the scenario on a new thread, because an unused filter result remains in the thread's
+/// state.
 pub(crate) fn run(dispatch: Dispatch, log: &Log) -> String {
     let work = || dispatcher::with_default(&dispatch, || scenario::run(log));
     thread::scope(|scope| scope.spawn(work).join().unwrap());

@@ -1,4 +1,4 @@
-//! Spans and events as programs make them, tidy and not.
+//! Spans and events in regular and irregular use.
 
 use std::thread;
 
@@ -8,25 +8,25 @@ use tracing::{
 
 use crate::log::Log;
 
-/// Runs all of it with the current subscriber; what `tracing` itself tells goes to the log, too.
+/// Runs everything with the current subscriber, and also logs the state that `tracing` reports.
 pub(crate) fn run(log: &Log) {
     info!("outside");
-    tell(log);
+    log_state(log);
     let connection = info_span!("connection", peer = 7).entered();
     request(log);
     entered_again(log);
-    left_out_of_order(log);
+    exited_out_of_order(log);
     explicit_parents(log);
     other_threads(log);
-    forgotten(log);
+    leaked(log);
     deep(log);
     warn!("after");
     drop(connection);
-    tell(log);
+    log_state(log);
 }
 
-/// Writes down what `tracing` says the current span is, and which levels are enabled here.
-fn tell(log: &Log) {
+/// Logs the current span and the enabled levels.
+fn log_state(log: &Log) {
     let current = Span::current();
     let name = current.metadata().map(|it| it.name());
     let enabled = [tracing::enabled!(Level::WARN), tracing::enabled!(Level::TRACE)];
@@ -45,7 +45,7 @@ fn request(log: &Log) {
         trace!("more");
         let _plain = debug_span!("plain", x = true).entered();
         error!("nested");
-        tell(log);
+        log_state(log);
     }
     info!("in request");
 }
@@ -55,28 +55,28 @@ fn entered_again(log: &Log) {
     let outer = first.enter();
     let second = info_span!("second").entered();
     let again = first.enter();
-    // An entry of a span that the thread is in already is nobody's parent.
+    // A second entry of the same span is not a parent.
     info_span!("child").in_scope(|| info!("in child"));
-    tell(log);
+    log_state(log);
     drop(outer);
-    tell(log);
+    log_state(log);
     info!("after the outer guard");
     drop(again);
     drop(second);
-    tell(log);
+    log_state(log);
 }
 
-fn left_out_of_order(log: &Log) {
+fn exited_out_of_order(log: &Log) {
     let outer = info_span!("outer").entered();
     let middle = info_span!("middle").entered();
     let inner = info_span!("inner").entered();
     drop(middle);
-    tell(log);
+    log_state(log);
     info_span!("under_inner").in_scope(|| warn!("here"));
     drop(outer);
-    tell(log);
+    log_state(log);
     drop(inner);
-    tell(log);
+    log_state(log);
 }
 
 fn explicit_parents(log: &Log) {
@@ -90,7 +90,7 @@ fn explicit_parents(log: &Log) {
     drop(parent);
     child.in_scope(|| {
         info!("in child");
-        info_span!("grandchild").in_scope(|| tell(log));
+        info_span!("grandchild").in_scope(|| log_state(log));
     });
     root.in_scope(|| info!("in root"));
 }
@@ -102,25 +102,25 @@ fn other_threads(log: &Log) {
         let (span, dispatch) = (span.clone(), dispatcher::get_default(Clone::clone));
         let work = || {
             dispatcher::with_default(&dispatch, || {
-                tell(log);
+                log_state(log);
                 span.in_scope(|| info_span!("there").in_scope(|| info!("on another thread")));
-                tell(log);
+                log_state(log);
             });
         };
         thread::scope(|scope| scope.spawn(work).join().unwrap());
     }
-    tell(log);
+    log_state(log);
 }
 
-/// A span that is closed, and its guard never dropped.
-fn forgotten(log: &Log) {
+/// A closed span with a leaked guard.
+fn leaked(log: &Log) {
     let work = |dispatch: &dispatcher::Dispatch| {
         dispatcher::with_default(dispatch, || {
-            let span = info_span!("forgotten");
+            let span = info_span!("leaked");
             let id = span.id();
             dispatcher::get_default(|it| id.iter().for_each(|id| it.enter(id)));
             drop(span);
-            tell(log);
+            log_state(log);
             info_span!("after_it").in_scope(|| info!("in a span"));
             info!("in none");
         });
@@ -131,8 +131,8 @@ fn forgotten(log: &Log) {
 
 fn deep(log: &Log) {
     let guards: Vec<_> = (0..100).map(|depth| info_span!("level", depth).entered()).collect();
-    tell(log);
-    // From the outermost.
+    log_state(log);
+    // Drops the outermost first.
     drop(guards);
-    tell(log);
+    log_state(log);
 }

@@ -1,4 +1,4 @@
-//! What layers and programs see of spans.
+//! Spans as layers and programs observe them.
 
 use std::{
     cell::RefCell,
@@ -55,7 +55,7 @@ fn two_registries_on_one_thread_do_not_mix() {
 }
 
 #[test]
-fn spans_of_many_threads_keep_to_their_threads() {
+fn spans_of_many_threads_do_not_mix() {
     let _alone = alone();
     let log = Log::default();
     let dispatch = Dispatch::new(stagelight_tracing::registry().with(log.fmt()));
@@ -84,7 +84,7 @@ fn spans_of_many_threads_keep_to_their_threads() {
 }
 
 #[test]
-fn the_registry_within_is_found_by_its_type() {
+fn the_wrapped_registry_is_found_by_its_type() {
     let _alone = alone();
     let dispatch = Dispatch::new(stagelight_tracing::registry().with(Log::default().fmt()));
     dispatcher::with_default(&dispatch, || {
@@ -99,7 +99,7 @@ fn the_registry_within_is_found_by_its_type() {
 }
 
 #[test]
-fn a_span_closed_elsewhere_with_its_guard_leaked_is_nobody_s_parent() {
+fn a_span_closed_on_another_thread_with_its_guard_leaked_is_not_a_parent() {
     fn run(dispatch: &Dispatch) -> Vec<Option<&'static str>> {
         dispatcher::with_default(dispatch, || {
             let span = info_span!("leaked");
@@ -140,7 +140,7 @@ fn a_closed_span_is_gone() {
 #[test]
 fn spans_may_be_entered_while_their_thread_ends() {
     let _alone = alone();
-    /// Enters its span when it is torn down with the thread.
+    /// Enters its span when the thread drops it.
     struct AtTheEnd(Span, Dispatch, Log);
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
@@ -153,7 +153,7 @@ fn spans_may_be_entered_while_their_thread_ends() {
     }
     thread_local!(static AT_THE_END: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
 
-    // What was made first is torn down last, when the registry's memory of the thread is gone.
+    // The first thread-local is dropped last, after the registry's thread state.
     let run = |dispatch: Dispatch, is_first: bool| {
         let log = Log::default();
         let kept = log.clone();

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Engine, ExemplarReader, HeadDecision, Outcome, Snapshot, SpanKey,
+    Engine, ExemplarReader, HeadDecision, Outcome, Snapshot,
     catalog::{self, Family},
     clock::Clock,
+    layer_api::SpanKey,
 };
 
 const MILLI: u64 = 1_000_000;
@@ -14,9 +15,9 @@ fn engine() -> Engine {
 
 /// Records a value of `frontend.processing` within a recorded span of this id; with zero, outside of any.
 fn record(engine: &Engine, span: u64, nanos: u64) {
-    engine.set_inside(SpanKey::NONE, (span != 0).then_some((7, span)));
+    engine.spans().set_current(SpanKey::NONE, (span != 0).then_some((7, span)));
     engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
-    engine.set_inside(SpanKey::NONE, None);
+    engine.spans().set_current(SpanKey::NONE, None);
 }
 
 /// Returns bucket and span of each exemplar of a metric.
@@ -105,19 +106,19 @@ fn read_after_another_thread(engine: &Engine, reader: &mut ExemplarReader) -> u6
 /// Runs a request of one stage whose spans have these ids; returns whether its trace should be kept.
 fn request(engine: &Engine, request: Option<u64>, stage: Option<u64>) -> bool {
     let mut guard = engine.start_request("/x");
-    let span = guard.link(|| engine.open_request_span("/x"));
+    let span = guard.link(|| engine.spans().open_request("/x"));
     let verdict =
         HeadDecision { is_sampled: request.is_some(), trace_id: 7, span_id: 99, propagated: None };
-    let span = engine.decide(span, &verdict);
+    let span = engine.spans().decide(span, &verdict);
     assert_eq!(span.is_traced(), request.is_some());
-    engine.enter_recorded(span, request.map(|it| (7, it)));
-    let fetch = engine.open_stage(span, engine.stage_id("backend_fetch"));
-    engine.enter_recorded(fetch, stage.map(|it| (7, it)));
-    assert!(!engine.close_recorded(fetch), "a stage is no request");
-    engine.set_inside(span, request.map(|it| (7, it)));
+    engine.spans().enter_recorded(span, request.map(|it| (7, it)));
+    let fetch = engine.spans().open_stage(span, engine.spans().stage_id("backend_fetch"));
+    engine.spans().enter_recorded(fetch, stage.map(|it| (7, it)));
+    assert!(!engine.spans().close(fetch), "a stage is no request");
+    engine.spans().set_current(span, request.map(|it| (7, it)));
     guard.end(Outcome::Ok);
-    engine.set_inside(SpanKey::NONE, None);
-    engine.close_recorded(span)
+    engine.spans().set_current(SpanKey::NONE, None);
+    engine.spans().close(span)
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn a_page_follows_the_openmetrics_specification() {
     engine.add(&catalog::STAGE_ERRORS, &["parse", "/x", "a \"b\""], 0, 2);
     let record = |nanos| engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
     record(2_000_000);
-    engine.set_inside(stagelight_core::SpanKey::NONE, Some((TRACE, 0xb7)));
+    engine.spans().set_current(stagelight_core::layer_api::SpanKey::NONE, Some((TRACE, 0xb7)));
     record(700_000_000);
     let snapshot = reader.snapshot();
     let mut view = ExemplarView::default();

@@ -1,25 +1,26 @@
-//! Gives every instant of a request to exactly one place.
+//! Attributes every instant of a request to exactly one place.
 //!
-//! A stage with no open stage below it is *innermost*. Each instant is split evenly among the innermost stages, or is
-//! unattributed when none is open. To do that in one pass, a virtual time runs: in `dt` of real time it advances by `dt ÷ n`, `n`
-//! being the number of innermost stages, so a stage earns what the virtual time advanced by while it was innermost. What the whole-number
-//! division leaves over is carried into the next step, and at last into the unattributed time: nothing is lost or made up, so shares +
-//! unattributed = duration, exactly.
+//! A stage without an open child is *innermost*. Each instant is split evenly among the innermost
+//! stages, or is unattributed if there is none. One pass suffices with a virtual clock: in `dt` of
+//! real time it advances by `dt ÷ n`, where `n` is the number of innermost stages. A stage's share
+//! is the virtual time that passes while the stage is innermost. The remainder of the
+//! integer division is carried into the next step, and the last one into the unattributed time, so
+//! shares + unattributed = duration, exactly.
 
 use crate::key::NO_SLOT;
 
-/// The running state of a request's sweep. All times are nanoseconds since the request's start.
+/// The shares of a request's stages so far. All times are nanoseconds since the request's start.
 #[derive(Debug, Default)]
-pub(crate) struct Sweep {
+pub(crate) struct ShareAccumulator {
     now: u64,
     virtual_time: u64,
-    /// Nanoseconds that the last division left over; fewer than there were innermost stages.
+    /// Remainder of the last division, less than the number of innermost stages.
     carry: u64,
     unattributed: u64,
     innermost: u64,
-    /// By slot; grows to the highest slot used.
+    /// By slot, up to the highest slot used.
     stages: Vec<Stage>,
-    /// The request has ended: shares are settled, and only durations are still measured.
+    /// The request has ended: shares are final, and only durations are still measured.
     ended: bool,
 }
 
@@ -29,30 +30,30 @@ struct Stage {
     is_open: bool,
     parent: u16,
     opened: u64,
-    /// Open stages right below. Counted also while this slot's own start has not been swept: with equal times from two threads a
-    /// child's start may come first.
+    /// Open children. Also counted before this slot's own start has been applied: with equal times
+    /// on two threads, a child's start may come first.
     children: u32,
-    /// Virtual time since when it has been innermost.
+    /// The virtual time at which it became innermost.
     innermost_since: u64,
     share: u64,
 }
 
-/// What is known of a stage when it has ended.
+/// The result of closing a stage, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Closed {
-    /// Nanoseconds from its start to its end.
+pub(crate) struct ClosedStage {
+    /// From the stage's start to its end.
     pub(crate) duration: u64,
-    /// Nanoseconds of the request that are its own, unless the request's end settled that before.
+    /// The stage's share, or `None` if the request's end has already fixed it.
     pub(crate) share: Option<u64>,
 }
 
-// === impl Sweep ===
+// === impl ShareAccumulator ===
 
-impl Sweep {
-    /// Forgets everything, for the next request; keeps room for `keep` slots at most.
+impl ShareAccumulator {
+    /// Clears everything for the next request. Keeps the capacity of at most `keep` slots.
     pub(crate) fn reset(&mut self, keep: usize) {
         let mut stages = std::mem::take(&mut self.stages);
-        empty(&mut stages, keep);
+        clear(&mut stages, keep);
         *self = Self { stages, ..Self::default() };
     }
 
@@ -69,7 +70,7 @@ impl Sweep {
         self.stages.get(slot).is_some_and(|it| it.is_open)
     }
 
-    /// Moves the time forward; an earlier `time` than the last one counts as the last one.
+    /// Advances to `time`. An earlier time than the last one counts as the last one.
     fn advance(&mut self, time: u64) {
         let elapsed = time.saturating_sub(self.now);
         self.now += elapsed;
@@ -96,13 +97,12 @@ impl Sweep {
             self.stages.resize(slot + 1, Stage::FREE);
         }
         if self.ended {
-            let stage = &mut self.stages[slot];
-            *stage = Stage { is_open: true, opened: time, ..Stage::FREE };
+            self.stages[slot] = Stage { is_open: true, opened: time, ..Stage::FREE };
             return;
         }
         self.advance(time);
         if parent != NO_SLOT {
-            self.cover(parent);
+            self.child_opened(parent);
         }
         let stage = &mut self.stages[slot];
         *stage = Stage {
@@ -118,38 +118,39 @@ impl Sweep {
         }
     }
 
-    /// Ends a stage. `None` when it is not open.
-    pub(crate) fn close(&mut self, time: u64, slot: usize) -> Option<Closed> {
+    /// Closes a stage. Returns `None` if it is not open.
+    pub(crate) fn close(&mut self, time: u64, slot: usize) -> Option<ClosedStage> {
         let stage = *self.stages.get(slot).filter(|it| it.is_open)?;
         let duration = time.saturating_sub(stage.opened);
         if self.ended {
             self.stages[slot].is_open = false;
-            return Some(Closed { duration, share: None });
+            return Some(ClosedStage { duration, share: None });
         }
         self.advance(time);
-        let share = self.settle(slot);
+        let share = self.finalize(slot);
         self.stages[slot].is_open = false;
         if stage.parent != NO_SLOT {
-            self.uncover(stage.parent);
+            self.child_closed(stage.parent);
         }
-        Some(Closed { duration, share: Some(share) })
+        Some(ClosedStage { duration, share: Some(share) })
     }
 
-    /// Ends the request. Calls `settled` with the slot and share of each stage that is still open, and returns the unattributed time.
-    pub(crate) fn end(&mut self, time: u64, mut settled: impl FnMut(usize, u64)) -> u64 {
+    /// Ends the request. Calls `on_share` with the slot and share of each stage still open,
+    /// and returns the unattributed time.
+    pub(crate) fn end(&mut self, time: u64, mut on_share: impl FnMut(usize, u64)) -> u64 {
         self.advance(time);
         self.ended = true;
         for slot in 0..self.stages.len() {
             if self.stages[slot].is_open {
-                let share = self.settle(slot);
-                settled(slot, share);
+                let share = self.finalize(slot);
+                on_share(slot, share);
             }
         }
         self.unattributed + self.carry
     }
 
-    /// A stage opens below `parent`: it is not innermost any more.
-    fn cover(&mut self, parent: u16) {
+    /// Notes a new child of `parent`, which is no longer innermost.
+    fn child_opened(&mut self, parent: u16) {
         let parent = usize::from(parent);
         if self.stages.len() <= parent {
             self.stages.resize(parent + 1, Stage::FREE);
@@ -163,8 +164,8 @@ impl Sweep {
         stage.children += 1;
     }
 
-    /// A stage below `parent` ends: `parent` may be innermost again.
-    fn uncover(&mut self, parent: u16) {
+    /// Notes the end of a child of `parent`, which may become innermost again.
+    fn child_closed(&mut self, parent: u16) {
         let virtual_time = self.virtual_time;
         let Some(stage) = self.stages.get_mut(usize::from(parent)) else { return };
         stage.children = stage.children.saturating_sub(1);
@@ -174,8 +175,8 @@ impl Sweep {
         }
     }
 
-    /// Closes the account of an open stage.
-    fn settle(&mut self, slot: usize) -> u64 {
+    /// Computes the final share of an open stage.
+    fn finalize(&mut self, slot: usize) -> u64 {
         let stage = &mut self.stages[slot];
         if stage.children == 0 {
             stage.share += self.virtual_time - stage.innermost_since;
@@ -198,8 +199,8 @@ impl Stage {
     };
 }
 
-/// Empties a list, and keeps room for `keep` items at most.
-pub(super) fn empty<T>(list: &mut Vec<T>, keep: usize) {
+/// Clears a list. Keeps the capacity of at most `keep` items.
+pub(super) fn clear<T>(list: &mut Vec<T>, keep: usize) {
     list.clear();
     list.shrink_to(keep);
 }
