@@ -19,7 +19,7 @@ async fn rerank() {
     pend_once().await;
 }
 
-#[request(endpoint = "nightly_reindex")]
+#[request("nightly_reindex")]
 async fn reindex() -> Result<(), u8> {
     rerank().await;
     authenticate()

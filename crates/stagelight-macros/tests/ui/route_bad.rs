@@ -1,9 +1,9 @@
 use stagelight_macros::request;
 
-#[request(endpoint = "")]
+#[request("")]
 fn empty() {}
 
-#[request(endpoint = "/search?q=tracing")]
+#[request("/search?q=tracing")]
 fn with_a_query() {}
 
 fn main() {}

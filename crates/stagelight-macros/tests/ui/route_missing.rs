@@ -3,8 +3,8 @@ use stagelight_macros::request;
 #[request]
 fn bare() {}
 
-#[request("nightly_reindex")]
-fn without_its_key() {}
+#[request(endpoint = "nightly_reindex")]
+fn former_form() {}
 
 #[request(endpont = "nightly_reindex")]
 fn misspelt() {}
