@@ -47,7 +47,9 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
 
     print(args.format, &breakdown, measured, &mut io::stdout().lock())?;
     writeln!(io::stderr(), "{counts}")?;
-    telemetry.shutdown().context("--otlp-endpoint: not all that was measured could be exported")
+    telemetry
+        .shutdown_blocking()
+        .context("--otlp-endpoint: not all that was measured could be exported")
 }
 
 /// Says where to look and how long, in lines.

@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::Context;
-use stagelight::Environment;
+use stagelight::otel::Environment;
 
 use look::Places;
 use options::Format;

@@ -4,7 +4,7 @@
 
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};
 use stagelight_core::{Clock, Engine, catalog};
-use stagelight_otel::{Config, Environment, Histograms, Pipeline, Protocol};
+use stagelight_otel::{Config, Environment, Histograms, Pipeline};
 use testbed::OtlpSink;
 
 const MILLI: u64 = 1_000_000;
@@ -12,11 +12,12 @@ const MILLI: u64 = 1_000_000;
 /// Records a stage and a value of a user's instrument; returns the exported metrics by name.
 fn exported(engine: &Engine, histograms: Histograms) -> Vec<(String, Data)> {
     let sink = OtlpSink::start().unwrap();
-    let config = Config::from_env(&Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]))
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
-        .with_histograms(histograms);
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_SERVICE_NAME", "gateway"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.grpc_endpoint()),
+    ]));
+    config.histograms = histograms;
     let pipeline = Pipeline::start(engine, config).unwrap();
     for millis in [20, 20, 40] {
         let values = [(0, millis * MILLI), (1, 0), (2, 1)];

@@ -13,7 +13,9 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{HistogramDataPoint, metric::Data},
 };
 use stagelight_core::{Clock, Engine, catalog, layer_api::SpanKey};
-use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
+use stagelight_otel::{
+    Config, Environment, Pipeline, Protocol, config::Endpoint, opentelemetry::KeyValue,
+};
 use testbed::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
 use tracing_subscriber::Registry;
 
@@ -27,11 +29,12 @@ fn endpoint(sink: &OtlpSink, protocol: Protocol) -> String {
 }
 
 fn config(sink: &OtlpSink, protocol: Protocol) -> Config {
-    Config::from_env(&Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]))
-        .with_resource_attribute("service.instance.id", "1")
-        .with_protocol(protocol)
-        .with_endpoint(&endpoint(sink, protocol))
-        .unwrap()
+    Config::from_env(&Environment::from_pairs([
+        ("OTEL_SERVICE_NAME", "gateway"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=1"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.as_str()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint(sink, protocol)),
+    ]))
 }
 
 const MILLI: u64 = 1_000_000;
@@ -203,7 +206,8 @@ fn frontend_points(request: &ExportMetricsServiceRequest) -> Vec<HistogramDataPo
 #[test]
 fn metrics_are_exported_at_the_interval() {
     let sink = OtlpSink::start().unwrap();
-    let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(50));
+    let mut config = config(&sink, Protocol::Grpc);
+    config.export_interval = Duration::from_millis(50);
     let _pipeline = Pipeline::start(&engine(), config).unwrap();
     assert!(sink.wait_until(|it| 3 <= it.metrics().len()));
 }
@@ -212,7 +216,8 @@ fn metrics_are_exported_at_the_interval() {
 fn the_last_values_arrive_during_a_running_export() {
     for _ in 0..30 {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(1));
+        let mut config = config(&sink, Protocol::Grpc);
+        config.export_interval = Duration::from_millis(1);
         let engine = Engine::new();
         let pipeline = Pipeline::start(&engine, config).unwrap();
         let counter = pipeline.meter("app").u64_counter("app.counter").build();
@@ -233,10 +238,9 @@ fn the_last_values_arrive_during_a_running_export() {
 fn headers_and_compression_are_as_configured() {
     for protocol in PROTOCOLS {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, protocol)
-            .with_header("x-api-key", "secret")
-            .unwrap()
-            .with_compression(stagelight_otel::Compression::Gzip);
+        let mut config = config(&sink, protocol);
+        config.metrics.set_header("x-api-key", "secret").unwrap();
+        config.metrics.compression = stagelight_otel::Compression::Gzip;
         Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
         let [head] = &sink.heads()[..] else { panic!("one request") };
         let headers = |names: &[&str]| -> Vec<_> {
@@ -263,7 +267,8 @@ fn headers_and_compression_are_as_configured() {
 fn http_requests_go_to_the_configured_path() {
     let sink = OtlpSink::start().unwrap();
     let endpoint = format!("{}/otlp/", sink.http_endpoint());
-    let config = config(&sink, Protocol::HttpProtobuf).with_endpoint(&endpoint).unwrap();
+    let mut config = config(&sink, Protocol::HttpProtobuf);
+    config.metrics.endpoint = Some(Endpoint::base(&endpoint).unwrap());
     Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
     assert_eq!(sink.heads()[0].path, "/otlp/v1/metrics");
 }
@@ -274,7 +279,8 @@ fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
         [|| panic!("on purpose"), || thread::sleep(Duration::from_secs(3600))];
     for callback in callbacks {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, Protocol::Grpc).with_shutdown_timeout(Duration::from_secs(1));
+        let mut config = config(&sink, Protocol::Grpc);
+        config.shutdown_timeout = Duration::from_secs(1);
         let pipeline = Pipeline::start(&engine(), config).unwrap();
         let meter = pipeline.meter("app");
         let _gauge =
@@ -292,7 +298,8 @@ fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
 fn a_disabled_pipeline_exports_nothing_and_the_engine_still_records() {
     let sink = OtlpSink::start().unwrap();
     let engine = engine();
-    let config = config(&sink, Protocol::Grpc).with_disabled(true);
+    let mut config = config(&sink, Protocol::Grpc);
+    config.disabled = true;
     let pipeline = Pipeline::start(&engine, config).unwrap();
     pipeline.meter("app").u64_counter("app.tokens").build().add(1, &[]);
     assert!(pipeline.tracing_layer::<Registry>().is_none());

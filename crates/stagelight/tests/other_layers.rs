@@ -1,10 +1,12 @@
-//! Layers of other projects see the same spans with stagelight's beside them, and stagelight measures the same.
+//! Other projects' layers see the same spans beside stagelight's, and do not change its
+//! measurements.
 
 use sentry_core::{
     ClientOptions, Envelope,
     protocol::{EnvelopeItem, Transaction},
 };
-use stagelight::{Engine, StageLayer, catalog, catalog::Label};
+use stagelight::{catalog, catalog::Label, engine::Engine};
+use stagelight_tracing::StageLayer;
 use tracing::{info, info_span};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
@@ -25,7 +27,7 @@ fn transactions(envelopes: &[Envelope]) -> Vec<Transaction<'static>> {
     envelopes.iter().flat_map(Envelope::items).filter_map(transaction).collect()
 }
 
-/// Returns the transaction that Sentry makes of the request, as its name and its spans' names and fields.
+/// Returns Sentry's transaction of the request: its name, and its spans' names and fields.
 fn seen_by_sentry(engine: Option<&Engine>) -> String {
     let options = ClientOptions::new().traces_sample_rate(1.0);
     let stages = engine.map(StageLayer::new);

@@ -2,15 +2,20 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     time::Duration,
 };
 
 use anyhow::Context;
 use llm_gateway::{
-    GatewayConfig, Server, ServerError, Slow, app, bind,
+    BindError, GatewayConfig, Server, ServerError, Slow, app, bind,
     upstream::{Upstream, UpstreamConfig},
 };
-use stagelight::{Config, Engine, Environment, Exporter, Telemetry};
+use stagelight::{
+    Builder, Telemetry,
+    engine::Engine,
+    otel::{Environment, Exporter},
+};
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use super::options::DemoArgs;
@@ -30,7 +35,7 @@ pub(super) struct Service {
     telemetry: Telemetry,
     upstream: Upstream,
     gateway: Server,
-    metrics: Server,
+    metrics: SocketAddr,
     models: Vec<String>,
 }
 
@@ -45,7 +50,6 @@ impl Service {
     pub(super) async fn start(args: &DemoArgs) -> anyhow::Result<Self> {
         // Addresses first: nothing else has to be undone when one is taken.
         let listener = bind("--listen", args.listen).await?;
-        let metrics_listener = bind("--metrics-listen", args.metrics_listen).await?;
         let upstream_listener = bind("upstream", ([127, 0, 0, 1], 0).into()).await?;
 
         let upstream = UpstreamConfig { seed: args.seed, ..UpstreamConfig::default() };
@@ -57,8 +61,10 @@ impl Service {
         let models = config.models().map(|(model, _)| model.to_owned()).collect();
 
         let telemetry = telemetry(args.otlp_endpoint.as_deref())?;
+        let metrics = telemetry.serve_metrics(args.metrics_listen).await.map_err(|source| {
+            BindError { option: "--metrics-listen", address: args.metrics_listen, source }
+        })?;
         let gateway = Server::start(listener, app(config, &telemetry)?)?;
-        let metrics = Server::start(metrics_listener, telemetry.metrics_router())?;
         Ok(Self { telemetry, upstream, gateway, metrics, models })
     }
 
@@ -74,7 +80,7 @@ impl Service {
 
     /// Returns the address of the page of metrics.
     pub(super) fn metrics_url(&self) -> String {
-        format!("{}/metrics", self.metrics.url())
+        format!("http://{}/metrics", self.metrics)
     }
 
     /// Returns the models that can be asked for.
@@ -86,10 +92,9 @@ impl Service {
     ///
     /// The requests under way may end first; it is noted on standard error if one does not.
     pub(super) async fn stop(self) -> Telemetry {
-        let Self { telemetry, upstream, gateway, metrics, .. } = self;
+        let Self { telemetry, upstream, gateway, .. } = self;
         note("gateway", gateway.shutdown(PATIENCE).await);
         note("upstream", upstream.shutdown(PATIENCE).await);
-        note("/metrics", metrics.shutdown(PATIENCE).await);
         telemetry
     }
 }
@@ -106,22 +111,23 @@ fn note(what: &str, stopped: Result<(), ServerError>) {
 /// Nothing is logged: the gateway's access log would be all that one sees.
 fn telemetry(otlp_endpoint: Option<&str>) -> anyhow::Result<Telemetry> {
     let Some(endpoint) = otlp_endpoint else {
-        // Not even the environment may make it look for a collector.
-        let config = Config::from_env(&Environment::from_pairs([("OTEL_SDK_DISABLED", "true")]));
-        let telemetry = Telemetry::start(config)?;
-        tracing_subscriber::registry().with(telemetry.stage_layer()).try_init()?;
+        // An empty environment, so that no variable can turn the export on.
+        let environment = Environment::from_pairs::<&str, &str>([]);
+        let telemetry = Builder::from_env(&environment).disabled(true).build()?;
+        tracing_subscriber::registry().with(telemetry.tracing_layer()).try_init()?;
         return Ok(telemetry);
     };
-    let config = Config::from_env(&Environment::process())
-        .with_service_name("stagelight-demo")
-        .with_disabled(false)
-        .with_traces_exporter(Exporter::Otlp)
-        .with_metrics_exporter(Exporter::Otlp)
-        .with_export_interval(EXPORT_INTERVAL)
-        .with_endpoint(endpoint)
+    let telemetry = stagelight::builder()
+        .service_name("stagelight-demo")
+        .disabled(false)
+        .traces_exporter(Exporter::Otlp)
+        .metrics_exporter(Exporter::Otlp)
+        .export_interval(EXPORT_INTERVAL)
+        .otlp_endpoint(endpoint)
+        .build()
         .context("--otlp-endpoint")?;
-    let telemetry = Telemetry::start(config).context("--otlp-endpoint")?;
     // Without a filter the HTTP libraries' own spans would be exported too.
-    tracing_subscriber::registry().with(LevelFilter::INFO).with(telemetry.layer()).try_init()?;
+    let layers = tracing_subscriber::registry().with(LevelFilter::INFO);
+    layers.with(telemetry.tracing_layer()).try_init()?;
     Ok(telemetry)
 }

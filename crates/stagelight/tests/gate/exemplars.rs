@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{Exemplar, HistogramDataPoint, exemplar, metric::Data},
     trace::v1::Span as Exported,
 };
-use stagelight::{Protocol, Sampler, catalog};
+use stagelight::{
+    catalog,
+    otel::{Protocol, Sampler},
+};
 
 use crate::support::{Bench, find, hex, stages};
 
@@ -55,7 +58,7 @@ fn every_exemplar_names_an_exported_span_of_a_marked_request() {
             });
         }
         bench.check_measured(100);
-        bench.telemetry.flush().unwrap();
+        bench.telemetry.flush_blocking().unwrap();
         let exemplars = exemplars(&bench);
         let spans = bench.finish();
         let marked = marked(&spans);
@@ -85,7 +88,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
     for _ in 0..20 {
         bench.serve(&[], |_| stages());
     }
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     for point in histograms(&bench).into_values().flatten() {
         let mut buckets = BTreeSet::new();
         for exemplar in &point.exemplars {
@@ -99,7 +102,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
         let counted = point.bucket_counts.iter().filter(|it| 0 < **it).count();
         assert_eq!(buckets.len(), counted, "every bucket has one: all are sampled");
     }
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     assert!(exemplars(&bench).is_empty(), "nothing was recorded since");
 }
 
@@ -107,7 +110,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
 fn a_stages_exemplar_names_the_stages_own_span() {
     let bench = Bench::new(Sampler::AlwaysOn);
     bench.serve(&[], |_| stages());
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     let exemplars = exemplars(&bench);
     let spans = bench.finish();
     let named = |metric: &str| -> BTreeSet<_> {
@@ -126,6 +129,6 @@ fn a_stages_exemplar_names_the_stages_own_span() {
 fn without_sampled_requests_there_is_no_exemplar() {
     let bench = Bench::new(Sampler::AlwaysOff);
     bench.serve(&[], |_| stages());
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     assert!(exemplars(&bench).is_empty());
 }

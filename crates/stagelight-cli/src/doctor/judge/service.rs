@@ -30,7 +30,7 @@ fn unanswered(url: &str, error: &AskError) -> Finding {
         AskError::Status { code: 404, .. } => (
             "the server there has no metrics page at this path",
             "give the page's address with --service, or add it to the service: \
-             `.merge(telemetry.metrics_router())`",
+             `telemetry.serve_metrics(address)`",
         ),
         error if error.is_denial() => (
             "the page is behind authentication",
@@ -38,7 +38,7 @@ fn unanswered(url: &str, error: &AskError) -> Finding {
         ),
         AskError::Unreadable(_) => (
             "what answers is another program, or another page of the service",
-            "give the address of `telemetry.metrics_router()`'s page with --service",
+            "give the address of the service's /metrics with --service",
         ),
         _ => (
             "the service is not running, or its metrics page is elsewhere",
@@ -60,7 +60,7 @@ fn measured(url: &str, page: &Page) -> Verdict {
         return Verdict::broken(Finding::new(
             format!("{url}: {} samples, none of stagelight's", page.samples().len()),
             "the page is another program's, or another exporter's",
-            "give the address of `telemetry.metrics_router()`'s page with --service",
+            "give the address of the service's /metrics with --service",
         ));
     }
     Verdict::broken(Finding::new(

@@ -36,8 +36,8 @@ fn what_is_no_page_is_refused() {
 
 #[test]
 fn what_the_library_writes_is_read() {
-    let engine = stagelight::Engine::new();
-    engine.start_request("/v1/\"odd\\path").end(stagelight::Outcome::Ok);
+    let engine = stagelight::engine::Engine::new();
+    engine.start_request("/v1/\"odd\\path").end(stagelight::engine::Outcome::Ok);
     let page = Page::parse(&stagelight_live::prometheus::text(&engine.snapshot())).unwrap();
     let sample = page.named("request_duration_seconds_count").next().unwrap();
     assert_eq!((sample.label("endpoint"), sample.value), ("/v1/\"odd\\path", 1.0));
