@@ -1,4 +1,4 @@
-//! The README's snippets match the code.
+//! The documentation agrees with the code.
 
 use std::{collections::BTreeSet, fs};
 
@@ -33,9 +33,10 @@ fn the_minimal_example_is_short() {
 }
 
 #[test]
-fn every_metric_in_the_readmes_queries_is_in_the_catalogue() {
-    let readme = fs::read_to_string(Workspace::find().path("README.md")).unwrap();
-    let blocks = readme.split("```promql\n").skip(1).filter_map(|it| it.split("```").next());
+fn every_metric_in_documented_queries_is_in_the_catalogue() {
+    let read = |it: &str| fs::read_to_string(Workspace::find().path(it)).unwrap();
+    let documents = ["README.md", "docs/metrics.md", "docs/stages.md"].map(read).concat();
+    let blocks = documents.split("```promql\n").skip(1).filter_map(|it| it.split("```").next());
 
     let used: BTreeSet<_> = blocks.flat_map(metrics_in).collect();
 

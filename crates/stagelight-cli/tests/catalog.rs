@@ -21,13 +21,13 @@ fn print(format: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_the_catalogue_of_today() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+fn the_documentation_shows_the_current_catalogue() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
     let readme = fs::read_to_string(&path).unwrap_or_default();
     let parts = readme
         .split_once(BEGIN)
         .and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
-        .unwrap_or_else(|| panic!("README.md has no lines {BEGIN:?} and {END:?} in this order"));
+        .unwrap_or_else(|| panic!("docs/metrics.md has no lines {BEGIN:?} and {END:?} in this order"));
     let (head, (shown, tail)) = parts;
     let expected = format!("\n{}\n", print("markdown"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -35,7 +35,7 @@ fn the_readme_shows_the_catalogue_of_today() {
     } else {
         assert!(
             shown == expected,
-            "README.md's table of metrics is not what `stagelight catalog --format markdown` prints; \
+            "docs/metrics.md is not what `stagelight catalog --format markdown` prints; \
              run this test with UPDATE_EXPECT=1.\nexpected:\n{expected}\nfound:\n{shown}"
         );
     }

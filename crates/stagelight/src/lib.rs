@@ -116,10 +116,16 @@ pub mod stages {
     pub use stagelight_http::{StageFuture, StageSpan, StageStream, TrackedBody};
 }
 
-/// The README's snippets, compiled.
+/// The snippets of the README and of `docs/`, compiled.
 #[cfg(all(doctest, feature = "axum", feature = "reqwest"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod snippets {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/stages.md")]
+    struct Stages;
+    #[doc = include_str!("../../../docs/composing.md")]
+    struct Composing;
+}
 
 /// Used by code that the macros generate; may change in any release.
 #[doc(hidden)]
