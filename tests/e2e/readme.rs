@@ -42,9 +42,10 @@ fn every_metric_in_documented_queries_is_in_the_catalogue() {
 
     let known: BTreeSet<String> = catalog::ALL
         .iter()
+        .chain(&stagelight_otel::catalog::ALL)
         .flat_map(|it| it.metrics)
         .flat_map(|metric| {
-            let name = metric.prometheus_name();
+            let name = metric.prometheus_name;
             let is_histogram = matches!(metric.instrument, Instrument::Histogram { .. });
             let parts = if is_histogram { &["_bucket", "_sum", "_count"][..] } else { &[""] };
             parts.iter().map(move |part| format!("{name}{part}"))

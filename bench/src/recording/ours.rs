@@ -26,7 +26,7 @@ pub(crate) fn recorded(engine: &Engine) -> u64 {
     let snapshot = engine.snapshot();
     let count = |stage: &&str| {
         let of = snapshot.of(&catalog::STAGE).filter(|it| it.values[0].as_ref() == *stage);
-        of.filter_map(|it| Some(it.histogram(catalog::STAGE_DURATION)?.count())).sum()
+        of.filter_map(|it| Some(it.histogram(catalog::REQUEST_STAGE_DURATION)?.count())).sum()
     };
     spans::STAGES.iter().map(count).min().unwrap_or(0)
 }

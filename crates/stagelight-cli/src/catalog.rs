@@ -7,7 +7,7 @@ mod table;
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
-use stagelight_core::catalog;
+use stagelight_core::catalog::{self, Family};
 
 use entry::Entry;
 
@@ -32,8 +32,7 @@ enum Format {
 
 /// Prints the catalogue to `out`.
 pub(crate) fn run(args: &CatalogArgs, out: &mut impl Write) -> io::Result<()> {
-    let entries: Vec<_> = catalog::ALL
-        .iter()
+    let entries: Vec<_> = families()
         .flat_map(|family| family.metrics.iter().map(|metric| Entry::of(family, metric)))
         .collect();
     match args.format {
@@ -44,4 +43,9 @@ pub(crate) fn run(args: &CatalogArgs, out: &mut impl Write) -> io::Result<()> {
         }
         Format::Markdown => out.write_all(markdown::render(&entries).as_bytes()),
     }
+}
+
+/// Returns the families of all crates.
+pub(crate) fn families() -> impl Iterator<Item = &'static Family> {
+    catalog::ALL.into_iter().chain(stagelight_otel::catalog::ALL)
 }

@@ -40,8 +40,8 @@ async fn a_renamed_facade_is_given_with_crate() {
     drop(guard);
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
-    assert_eq!(request.value(catalog::Label::Outcome), "error");
+    assert_eq!(request.value(catalog::Outcome::LABEL), "error");
     let stages: Vec<_> =
-        snapshot.of(&catalog::STAGE).map(|it| it.value(catalog::Label::Stage)).collect();
+        snapshot.of(&catalog::STAGE).map(|it| it.value(catalog::labels::Stage::LABEL)).collect();
     assert_eq!(stages, ["request_parsing", "unattributed"]);
 }

@@ -83,6 +83,7 @@ mod worker;
 mod span_queue;
 mod span_export;
 mod instruments;
+pub mod catalog;
 mod exporter_metrics;
 mod metric_export;
 mod pipeline;

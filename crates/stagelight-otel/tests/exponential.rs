@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};
-use stagelight_core::{Clock, Engine, catalog};
+use stagelight_core::{
+    Clock, Engine,
+    catalog::{
+        self,
+        labels::{Endpoint, Stage},
+    },
+};
 use stagelight_otel::{Config, Environment, Histograms, Pipeline};
 use testbed::OtlpSink;
 
@@ -20,8 +26,13 @@ fn exported(engine: &Engine, histograms: Histograms) -> Vec<(String, Data)> {
     config.histograms = histograms;
     let pipeline = Pipeline::start(engine, config).unwrap();
     for millis in [20, 20, 40] {
-        let values = [(0, millis * MILLI), (1, 0), (2, 1)];
-        engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
+        let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"));
+        let values = [
+            catalog::REQUEST_STAGE_DURATION.value(millis * MILLI),
+            catalog::REQUEST_STAGE_SHARE.value(0),
+            catalog::REQUEST_STAGE_BUSY.value(1),
+        ];
+        engine.record(&catalog::STAGE, labels, &values);
     }
     let sizes = pipeline.meter("app").f64_histogram("app.size").with_boundaries(vec![1.0]).build();
     sizes.record(8.0, &[]);

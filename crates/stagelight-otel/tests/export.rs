@@ -12,7 +12,17 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     metrics::v1::{HistogramDataPoint, metric::Data},
 };
-use stagelight_core::{Clock, Engine, catalog, layer_api::SpanKey};
+use stagelight_core::{
+    Clock, Engine,
+    catalog::{
+        self,
+        labels::{
+            self, ErrorType, HttpRequestMethod, HttpResponseStatusCode, HttpRoute,
+            NetworkProtocolVersion, Stage, UrlScheme,
+        },
+    },
+    layer_api::SpanKey,
+};
 use stagelight_otel::{
     Config, Environment, Pipeline, Protocol, config::Endpoint, opentelemetry::KeyValue,
 };
@@ -42,13 +52,33 @@ const MILLI: u64 = 1_000_000;
 /// Returns an engine with one request: 20 ms of authentication, 10 ms unattributed.
 fn engine() -> Engine {
     let engine = Engine::new();
-    let auth = [(0, 20 * MILLI), (1, 20 * MILLI), (2, 2 * MILLI)];
-    engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &auth);
-    engine.record(&catalog::STAGE, &["unattributed", "/v1/chat"], &[(1, 10 * MILLI)]);
-    engine.add(&catalog::STAGE_ERRORS, &["auth_validation", "/v1/chat", "denied"], 0, 1);
-    let exchange = ["POST", "http", "401", "/v1/chat", "401", "1.1"];
-    engine.record(&catalog::HTTP_SERVER, &exchange, &[(0, 30 * MILLI), (1, 512)]);
-    engine.add(&catalog::HTTP_SERVER_ACTIVE, &["POST", "http"], 0, 2);
+    let endpoint = labels::Endpoint::new("/v1/chat");
+    let labels = (Stage::new("auth_validation"), endpoint);
+    let auth = [
+        catalog::REQUEST_STAGE_DURATION.value(20 * MILLI),
+        catalog::REQUEST_STAGE_SHARE.value(20 * MILLI),
+        catalog::REQUEST_STAGE_BUSY.value(2 * MILLI),
+    ];
+    engine.record(&catalog::STAGE, labels, &auth);
+    let unattributed = [catalog::REQUEST_STAGE_SHARE.value(10 * MILLI)];
+    engine.record(&catalog::STAGE, (Stage::new("unattributed"), endpoint), &unattributed);
+    let labels = (labels.0, endpoint, ErrorType::new("denied"));
+    engine.add(catalog::REQUEST_STAGE_ERRORS, labels, 1);
+    let labels = (
+        HttpRequestMethod::Post,
+        UrlScheme::Http,
+        Some(HttpResponseStatusCode::new("401")),
+        Some(HttpRoute::new("/v1/chat")),
+        Some(ErrorType::new("401")),
+        NetworkProtocolVersion::Http11,
+    );
+    let values = [
+        catalog::HTTP_SERVER_REQUEST_DURATION.value(30 * MILLI),
+        catalog::HTTP_SERVER_REQUEST_BODY_SIZE.value(512),
+    ];
+    engine.record(&catalog::HTTP_SERVER, labels, &values);
+    let labels = (HttpRequestMethod::Post, UrlScheme::Http);
+    engine.add(catalog::HTTP_SERVER_ACTIVE_REQUESTS, labels, 2);
     engine
 }
 
@@ -111,7 +141,13 @@ fn an_exemplar_carries_ids_value_and_time() {
         let engine = Engine::with_clock(clock);
         let sink = OtlpSink::start().unwrap();
         let pipeline = Pipeline::start(&engine, config(&sink, protocol)).unwrap();
-        let record = |nanos| engine.record(&catalog::FRONTEND, &["/v1"], &[(0, nanos)]);
+        let record = |nanos| {
+            engine.record(
+                &catalog::FRONTEND,
+                labels::Endpoint::new("/v1"),
+                &[catalog::FRONTEND_PROCESSING.value(nanos)],
+            );
+        };
         record(2 * MILLI);
         engine.spans().set_current(SpanKey::NONE, Some((0x0af7, 0xb7)));
         record(700 * MILLI);
@@ -172,7 +208,11 @@ fn values_are_cumulative_since_the_engines_creation() {
     let sink = OtlpSink::start().unwrap();
     let pipeline = Pipeline::start(&engine, config(&sink, Protocol::HttpProtobuf)).unwrap();
     pipeline.flush().unwrap();
-    engine.record(&catalog::FRONTEND, &["/v1/chat"], &[(0, MILLI)]);
+    engine.record(
+        &catalog::FRONTEND,
+        labels::Endpoint::new("/v1/chat"),
+        &[catalog::FRONTEND_PROCESSING.value(MILLI)],
+    );
     pipeline.flush().unwrap();
     pipeline.flush().unwrap();
 
@@ -223,7 +263,11 @@ fn the_last_values_arrive_during_a_running_export() {
         let counter = pipeline.meter("app").u64_counter("app.counter").build();
         for _ in 0..1000 {
             counter.add(1, &[]);
-            engine.record(&catalog::FRONTEND, &["/"], &[(0, MILLI)]);
+            engine.record(
+                &catalog::FRONTEND,
+                labels::Endpoint::new("/"),
+                &[catalog::FRONTEND_PROCESSING.value(MILLI)],
+            );
         }
         pipeline.shutdown().unwrap();
         let lines = sink.last_metric_lines();

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagelight_core::{Engine, catalog};
+use stagelight_core::{
+    Engine,
+    catalog::{self, labels::Endpoint},
+};
 use stagelight_otel::{
     Config, DeliveryError, Environment, Pipeline, Protocol, ShutdownError, Signal,
 };
@@ -55,7 +58,7 @@ fn used(config: Config) -> Pipeline {
     let pipeline = Pipeline::start(&engine, config).unwrap();
     let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
     tracing::subscriber::with_default(subscriber, || tracing::info_span!("work").in_scope(|| {}));
-    engine.record(&catalog::FRONTEND, &["/"], &[(0, 1)]);
+    engine.record(&catalog::FRONTEND, Endpoint::new("/"), &[catalog::FRONTEND_PROCESSING.value(1)]);
     assert!(begun.elapsed() < SLACK, "{:?}", started.elapsed());
     pipeline
 }

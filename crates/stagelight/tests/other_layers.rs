@@ -5,7 +5,7 @@ use sentry_core::{
     ClientOptions, Envelope,
     protocol::{EnvelopeItem, Transaction},
 };
-use stagelight::{catalog, catalog::Label, engine::Engine};
+use stagelight::{catalog, catalog::labels, engine::Engine};
 use stagelight_tracing::StageLayer;
 use tracing::{info, info_span};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
@@ -45,7 +45,7 @@ fn seen_by_sentry(engine: Option<&Engine>) -> String {
 /// Returns the stages that were measured.
 fn stages(engine: &Engine) -> Vec<String> {
     let snapshot = engine.snapshot();
-    snapshot.of(&catalog::STAGE).map(|it| it.value(Label::Stage).to_owned()).collect()
+    snapshot.of(&catalog::STAGE).map(|it| it.value(labels::Stage::LABEL).to_owned()).collect()
 }
 
 #[test]
@@ -67,6 +67,6 @@ fn a_filter_on_another_layer_is_not_ours() {
     tracing::subscriber::with_default(subscriber, serve);
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
-    assert_eq!(request.value(Label::Endpoint), "/chat");
+    assert_eq!(request.value(labels::Endpoint::LABEL), "/chat");
     assert_eq!(stages(&engine), ["auth_validation", "request_parsing", "unattributed"]);
 }

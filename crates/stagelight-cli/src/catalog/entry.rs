@@ -12,7 +12,7 @@ pub(super) struct Entry {
     pub(super) unit: String,
     pub(super) kind: &'static str,
     /// The name that Prometheus shows; a histogram's three suffixes come after it.
-    pub(super) prometheus_name: String,
+    pub(super) prometheus_name: &'static str,
     /// The attributes' OpenTelemetry names; Prometheus' labels have `_` for `.`.
     pub(super) attributes: Vec<&'static str>,
     /// The classic upper bounds in the unit; empty unless it is a histogram.
@@ -28,8 +28,8 @@ impl Entry {
             name: metric.name,
             unit: metric.unit.code(),
             kind: metric.instrument.as_str(),
-            prometheus_name: metric.prometheus_name(),
-            attributes: family.labels.iter().map(|it| it.otel_name()).collect(),
+            prometheus_name: metric.prometheus_name,
+            attributes: family.labels.iter().map(|it| it.otel_name).collect(),
             buckets: metric.bounds(),
             help: metric.help,
         }

@@ -15,7 +15,7 @@ pub(super) fn render(entries: &[Entry]) -> String {
 fn paragraph(entry: &Entry) -> String {
     let unit = if entry.unit.is_empty() { "no unit" } else { &entry.unit };
     let mut paragraph = format!("{} ({unit}, {})\n", entry.name, entry.kind);
-    paragraph.push_str(&field("Prometheus", &entry.prometheus_name));
+    paragraph.push_str(&field("Prometheus", entry.prometheus_name));
     paragraph.push_str(&field("attributes", &entry.attributes.join(", ")));
     paragraph.push_str(&field("buckets", &entry.bounds().join(" ")));
     paragraph.push_str(&field("meaning", entry.help));

@@ -2,6 +2,8 @@
 
 use stagelight_core::catalog::{self, Family, Instrument, Metric};
 
+use crate::catalog::families;
+
 /// How Prometheus makes its names from OpenTelemetry's: `otlp.translation_strategy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strategy {
@@ -39,10 +41,10 @@ impl Strategy {
     pub(crate) fn name(self, metric: &Metric) -> String {
         let escaped = metric.name.replace('.', "_");
         match self {
-            Self::UnderscoreEscapingWithSuffixes => metric.prometheus_name(),
+            Self::UnderscoreEscapingWithSuffixes => metric.prometheus_name.to_owned(),
             Self::UnderscoreEscapingWithoutSuffixes => escaped,
             Self::NoUtf8EscapingWithSuffixes => {
-                let name = metric.prometheus_name();
+                let name = metric.prometheus_name;
                 format!("{}{}", metric.name, name.strip_prefix(&escaped).unwrap_or_default())
             }
             Self::NoTranslation => metric.name.to_owned(),
@@ -52,7 +54,7 @@ impl Strategy {
 
 /// What every request of every service leaves, and nobody else's metrics are called.
 pub(crate) fn anchor() -> &'static Metric {
-    &catalog::STAGE.metrics[catalog::STAGE_SHARE]
+    catalog::REQUEST_STAGE_SHARE.metric()
 }
 
 /// Returns the name of the series that stands for a metric: a histogram's count.
@@ -73,7 +75,7 @@ pub(crate) fn any_name(metric: &Metric) -> String {
 
 /// Returns all metrics, each with its family.
 pub(crate) fn all() -> impl Iterator<Item = (&'static Family, &'static Metric)> {
-    catalog::ALL.into_iter().flat_map(|family| family.metrics.iter().map(move |it| (family, it)))
+    families().flat_map(|family| family.metrics.iter().map(move |it| (family, it)))
 }
 
 /// Escapes what regular expressions take for something else, for use in a string of PromQL.
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn each_strategy_has_its_names() {
-        let duration = &catalog::STAGE.metrics[catalog::STAGE_DURATION];
+        let duration = catalog::REQUEST_STAGE_DURATION.metric();
         assert_eq!(
             Strategy::ALL.map(|it| it.name(duration)),
             [
@@ -110,7 +112,7 @@ mod tests {
                 "request.stage.duration",
             ]
         );
-        let errors = &catalog::STAGE_ERRORS.metrics[0];
+        let errors = catalog::REQUEST_STAGE_ERRORS.metric();
         assert_eq!(Strategy::NoUtf8EscapingWithSuffixes.name(errors), "request.stage.errors_total");
     }
 

@@ -73,7 +73,7 @@ mod tests {
         let text = str::from_utf8(&body).unwrap();
         let count = r#"request_duration_seconds_count{endpoint="/v1/jobs",outcome="ok"} 1"#;
         assert!(text.lines().any(|it| it == count), "{text}");
-        assert!(text.contains(&catalog::PERCENTAGE.metrics[0].prometheus_name()), "{text}");
+        assert!(text.contains(catalog::STAGE_PERCENTAGE.metric().prometheus_name), "{text}");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -8,7 +8,12 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span as Exported,
 };
 use stagelight::{
-    catalog,
+    catalog::{
+        self,
+        labels::{
+            HttpRequestMethod, HttpResponseStatusCode, HttpRoute, NetworkProtocolVersion, UrlScheme,
+        },
+    },
     otel::{Protocol, Sampler},
 };
 
@@ -53,8 +58,16 @@ fn every_exemplar_names_an_exported_span_of_a_marked_request() {
         for _ in 0..100 {
             bench.serve(&[], |_| {
                 stages();
-                let labels = ["GET", "http", "200", "/chat", "", "1.1"];
-                bench.telemetry.engine().record(&catalog::HTTP_SERVER, &labels, &[(0, 1)]);
+                let labels = (
+                    HttpRequestMethod::Get,
+                    UrlScheme::Http,
+                    Some(HttpResponseStatusCode::new("200")),
+                    Some(HttpRoute::new("/chat")),
+                    None,
+                    NetworkProtocolVersion::Http11,
+                );
+                let values = [catalog::HTTP_SERVER_REQUEST_DURATION.value(1)];
+                bench.telemetry.engine().record(&catalog::HTTP_SERVER, labels, &values);
             });
         }
         bench.check_measured(100);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use opentelemetry_proto::tonic::trace::v1::Span as Exported;
 use stagelight::{
     Builder, Telemetry, catalog,
-    catalog::{Family, Label},
+    catalog::{Family, Label, labels},
     engine::Outcome,
     otel::{Config, Environment, Pipeline, Protocol, Sampler},
 };
@@ -108,10 +108,10 @@ impl Bench {
     }
 
     /// Returns how many values the first metric of a family has, by a label.
-    pub(crate) fn counts(&self, family: &'static Family, by: Label) -> BTreeMap<String, u64> {
+    pub(crate) fn counts(&self, family: &'static Family, by: &Label) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for series in self.telemetry.engine().snapshot().of(family) {
-            let count = series.histogram(0).map_or(0, |it| it.count());
+            let count = series.points[0].histogram().map_or(0, |it| it.count());
             *counts.entry(series.value(by).to_owned()).or_default() += count;
         }
         counts
@@ -121,8 +121,8 @@ impl Bench {
     #[track_caller]
     pub(crate) fn check_measured(&self, requests: u64) {
         let expected = BTreeMap::from([("ok".to_owned(), requests)]);
-        assert_eq!(self.counts(&catalog::REQUEST, Label::Outcome), expected);
-        let stages = self.counts(&catalog::STAGE, Label::Stage);
+        assert_eq!(self.counts(&catalog::REQUEST, Outcome::LABEL), expected);
+        let stages = self.counts(&catalog::STAGE, labels::Stage::LABEL);
         let expected = STAGES.map(|it| (it.to_owned(), requests)).into_iter();
         let expected: BTreeMap<_, _> = expected.chain([("unattributed".to_owned(), 0)]).collect();
         assert_eq!(stages, expected);

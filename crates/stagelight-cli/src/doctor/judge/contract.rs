@@ -105,7 +105,7 @@ fn missing(facts: &Facts, prometheus: &PrometheusFacts) -> Option<Finding> {
     let missing: Vec<_> = aliases::all()
         .map(|it| it.1)
         .filter(|it| is_shown(it) && !has(prometheus, it, ours) && !is_native(prometheus, it))
-        .map(Metric::prometheus_name)
+        .map(|it| it.prometheus_name.to_owned())
         .collect();
     let count = missing.len();
     (0 < count).then(|| {
@@ -121,12 +121,12 @@ fn missing(facts: &Facts, prometheus: &PrometheusFacts) -> Option<Finding> {
 /// Returns whether a histogram has arrived as a native one.
 fn is_native(prometheus: &PrometheusFacts, metric: &Metric) -> bool {
     matches!(metric.instrument, Instrument::Histogram { .. })
-        && prometheus.names.contains(&metric.prometheus_name())
+        && prometheus.names.contains(metric.prometheus_name)
 }
 
 fn native(prometheus: &PrometheusFacts) -> Option<Finding> {
     let metrics = aliases::all().map(|it| it.1).filter(|it| is_native(prometheus, it));
-    let native: Vec<_> = metrics.map(Metric::prometheus_name).collect();
+    let native: Vec<_> = metrics.map(|it| it.prometheus_name.to_owned()).collect();
     (!native.is_empty()).then(|| {
         Finding::new(
             format!("{} histograms have no buckets with `le`: {}", native.len(), listed(native)),
@@ -140,11 +140,11 @@ fn native(prometheus: &PrometheusFacts) -> Option<Finding> {
 
 fn other_bounds(prometheus: &PrometheusFacts) -> Option<Finding> {
     let known: BTreeMap<_, _> =
-        aliases::all().map(|(_, it)| (it.prometheus_name(), it.bounds())).collect();
+        aliases::all().map(|(_, it)| (it.prometheus_name, it.bounds())).collect();
     let differing: Vec<_> = prometheus
         .bounds
         .iter()
-        .filter(|(name, bounds)| known.get(*name).is_some_and(|it| it != bounds))
+        .filter(|(name, bounds)| known.get(name.as_str()).is_some_and(|it| it != bounds))
         .map(|(name, bounds)| {
             let bounds: Vec<_> = bounds.iter().map(f64::to_string).collect();
             format!("{name} has {}", bounds.join(" "))

@@ -103,7 +103,9 @@ fn prometheus_well() -> PrometheusFacts {
         }],
         time: Some((NOW, NOW)),
         names: names(Strategy::UnderscoreEscapingWithSuffixes),
-        bounds: histograms.map(|it| (it.prometheus_name(), it.bounds().to_vec())).collect(),
+        bounds: histograms
+            .map(|it| (it.prometheus_name.to_owned(), it.bounds().to_vec()))
+            .collect(),
         rules: [
             "HighBackendTTFB",
             "CriticalBackendTTFB",
@@ -483,9 +485,9 @@ fn other_buckets_and_missing_labels_are_named() {
 #[test]
 fn native_histograms_are_named() {
     let why = check_breaks(Link::Contract, |it| {
-        let name = catalog::BACKEND.metrics[catalog::BACKEND_TTFB].prometheus_name();
+        let name = catalog::BACKEND_TTFB.metric().prometheus_name;
         prometheus(it).names.remove(&format!("{name}_count"));
-        prometheus(it).names.insert(name);
+        prometheus(it).names.insert(name.to_owned());
     });
     assert!(why.contains("backend_ttfb_seconds") && why.contains("native"), "{why}");
 }

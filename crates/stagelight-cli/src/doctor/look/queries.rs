@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stagelight_core::catalog::{self, Family, Instrument, Label};
+use stagelight_core::catalog::{Family, Instrument, Label, Outcome, labels};
+use stagelight_otel::catalog as export;
 
 use super::{
     api::{Api, Row, list},
     unix_seconds,
 };
+use crate::catalog::families;
 use crate::doctor::{
     aliases::{self, Strategy, any_name, escape, series_name},
     facts::{JobFacts, Performance},
@@ -15,6 +17,18 @@ use crate::doctor::{
 
 /// What is taken for the time between two samples, in seconds, if it is not known.
 const UNKNOWN_INTERVAL: f64 = 60.0;
+
+/// Labels that every series of their families has a value for.
+const ALWAYS_THERE: [&Label; 8] = [
+    labels::Stage::LABEL,
+    labels::Endpoint::LABEL,
+    labels::Provider::LABEL,
+    labels::Model::LABEL,
+    Outcome::LABEL,
+    labels::HttpRequestMethod::LABEL,
+    labels::UrlScheme::LABEL,
+    labels::Reason::LABEL,
+];
 
 /// Queries for the series of some jobs.
 #[derive(Clone, Debug)]
@@ -90,7 +104,7 @@ impl<'a> Queries<'a> {
         let is_histogram = |it: &Instrument| matches!(it, Instrument::Histogram { .. });
         let histograms = aliases::all().filter(|it| is_histogram(&it.1.instrument));
         let names: Vec<_> =
-            histograms.map(|(_, it)| format!("{}_bucket", it.prometheus_name())).collect();
+            histograms.map(|(_, it)| format!("{}_bucket", it.prometheus_name)).collect();
         let buckets = self.matching(&names.join("|"), "");
         let rows = self.current("__name__, le", &buckets).await;
         let mut bounds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -111,16 +125,16 @@ impl<'a> Queries<'a> {
     /// Returns the metrics of the catalogue, each with a label that some of its series lack.
     pub(super) async fn unlabelled(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for label in Label::ALL.into_iter().filter(|&it| is_always_there(it)) {
-            let has = |family: &&&Family| family.labels.contains(&label);
-            let metrics = catalog::ALL.iter().filter(has).flat_map(|it| it.metrics);
+        for label in ALWAYS_THERE {
+            let has = |family: &&Family| family.labels.contains(&label);
+            let metrics = families().filter(has).flat_map(|it| it.metrics);
             let names: Vec<_> = metrics
                 .map(|it| series_name(it, Strategy::UnderscoreEscapingWithSuffixes))
                 .collect();
-            let name = label.prometheus_name();
+            let name = label.prometheus_name;
             let series = self.matching(&names.join("|"), &format!("{name}=\"\""));
             let rows = self.current("__name__", &series).await;
-            found.extend(rows.iter().map(|it| (it.label("__name__"), name.clone())));
+            found.extend(rows.iter().map(|it| (it.label("__name__"), name.to_owned())));
         }
         found
     }
@@ -176,7 +190,7 @@ impl<'a> Queries<'a> {
     /// Returns the usual time between two samples of each job.
     async fn intervals(&self) -> BTreeMap<String, f64> {
         // It has one series a process, so that ten minutes of it are not much.
-        let metric = &catalog::METRIC_EXPORTER.metrics[0];
+        let metric = export::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED.metric();
         let query = format!("{}[10m]", self.matching(&any_name(metric), "error_type=\"\""));
         let answer = self.api.data("query", &[("query", &query)]).await.unwrap_or_default();
         let mut intervals = BTreeMap::new();
@@ -209,21 +223,6 @@ impl<'a> Queries<'a> {
         let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
         format!("{{{}}}", parts.join(","))
     }
-}
-
-/// Returns whether every series of a family with this label has a value for it.
-const fn is_always_there(label: Label) -> bool {
-    matches!(
-        label,
-        Label::Stage
-            | Label::Endpoint
-            | Label::Provider
-            | Label::Model
-            | Label::Outcome
-            | Label::HttpRequestMethod
-            | Label::UrlScheme
-            | Label::Reason
-    )
 }
 
 /// Returns the median time between two neighbours, or nothing if there is none.
