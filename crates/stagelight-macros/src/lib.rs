@@ -21,7 +21,6 @@ use proc_macro::TokenStream;
 /// Measures a function as a stage of the current request.
 ///
 /// ```
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/attributes/facade.rs"));
 /// # fn main() {
 /// use stagelight::stage;
 ///
@@ -89,7 +88,6 @@ use proc_macro::TokenStream;
 /// error itself is neither formatted nor recorded.
 ///
 /// ```
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/attributes/facade.rs"));
 /// # fn main() {
 /// use stagelight::{ErrorType, stage};
 ///
@@ -138,7 +136,6 @@ pub fn stage(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Its time is broken down by stage like that of an HTTP request.
 ///
 /// ```
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/attributes/facade.rs"));
 /// # fn main() {
 /// use stagelight::request;
 ///

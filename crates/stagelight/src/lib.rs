@@ -130,6 +130,5 @@ mod snippets {
 /// Used by code that the macros generate; may change in any release.
 #[doc(hidden)]
 pub mod __private {
-    pub use stagelight_tracing::macro_support::*;
-    pub use tracing;
+    pub use stagelight_instrument::__private::*;
 }

@@ -1,16 +1,10 @@
-//! The attributes where the facade has another name than `stagelight`.
+//! The attributes in a package without a dependency called `stagelight`.
 
 use stagelight_core::{Engine, catalog};
 use tracing_subscriber::prelude::*;
 
-/// Stands in for `renamed = { package = "stagelight" }`: no crate of this test is `stagelight`.
 mod renamed {
-    pub(crate) use stagelight_macros::{request, stage};
-
-    pub(crate) mod __private {
-        pub(crate) use ::tracing;
-        pub(crate) use stagelight_tracing::macro_support::*;
-    }
+    pub(crate) use stagelight_instrument::{__private, request, stage};
 }
 
 const PARSING: &str = "request_parsing";
