@@ -27,7 +27,9 @@ fn the_documentation_shows_the_current_catalogue() {
     let parts = readme
         .split_once(BEGIN)
         .and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
-        .unwrap_or_else(|| panic!("docs/metrics.md has no lines {BEGIN:?} and {END:?} in this order"));
+        .unwrap_or_else(|| {
+            panic!("docs/metrics.md has no lines {BEGIN:?} and {END:?} in this order")
+        });
     let (head, (shown, tail)) = parts;
     let expected = format!("\n{}\n", print("markdown"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
