@@ -1,16 +1,16 @@
 //! `stagelight doctor`: walks the chain from a service's requests to its dashboards, and names the link that is broken.
 //!
-//! [`look`] asks and judges nothing; [`judge`] judges what was seen, and asks nobody; [`report`] prints.
+//! [`look`] asks and judges nothing; [`evaluate`] judges what was seen, and asks nobody; [`report`] prints.
 
 mod options;
-mod link;
+mod check;
 mod finding;
 mod page;
 mod aliases;
-mod facts;
+mod observations;
 mod http;
-mod look;
-mod judge;
+mod collect;
+mod evaluate;
 mod report;
 
 use std::{
@@ -21,7 +21,7 @@ use std::{
 use anyhow::Context;
 use stagelight::otel::Environment;
 
-use look::Places;
+use collect::Targets;
 use options::Format;
 
 pub(crate) use options::DoctorArgs;
@@ -29,15 +29,15 @@ pub(crate) use options::DoctorArgs;
 /// The exit status of a command line that cannot be used; clap's own.
 const USAGE: u8 = 2;
 
-/// Looks, judges, and prints to `out`; returns the exit status.
+/// ScrapePair, judges, and prints to `out`; returns the exit status.
 ///
 /// # Errors
 ///
 /// When the report cannot be printed.
 pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let environment = Environment::process();
-    let places = match Places::new(args, &|name| environment.get(name)) {
-        Ok(places) => places,
+    let targets = match Targets::new(args, &|name| environment.get(name)) {
+        Ok(targets) => targets,
         Err(error) => {
             writeln!(io::stderr(), "error: {:#}", anyhow::Error::new(error))?;
             return Ok(ExitCode::from(USAGE));
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exi
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the asynchronous runtime cannot be started")?;
-    let facts = runtime.block_on(look::look(args, &places));
-    let report = judge::judge(&facts, &args.skip);
+    let observations = runtime.block_on(collect::collect(args, &targets));
+    let report = evaluate::evaluate(&observations, &args.skip);
     match args.format {
         Format::Text => out.write_all(report.to_text().as_bytes())?,
         Format::Json => {
@@ -54,5 +54,5 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exi
             out.write_all(b"\n")?;
         }
     }
-    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::link::Link;
+use super::check::Check;
 
 /// What is wrong with a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,13 +19,13 @@ pub(crate) struct Finding {
 
 /// How a link is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Outcome {
     /// It works; what was seen says so.
     Ok(String),
     /// It does not; at least one finding.
     Broken(Vec<Finding>),
     /// It may work or not: what is seen of it comes from another link that is broken.
-    NotJudged(Link),
+    Blocked(Check),
     /// It was not looked at, and why.
     Skipped(String),
 }
@@ -47,11 +47,11 @@ impl Finding {
     }
 }
 
-// === impl Verdict ===
+// === impl Outcome ===
 
-impl Verdict {
+impl Outcome {
     /// Returns `Ok` unless there is a finding.
-    pub(crate) fn of(findings: Vec<Finding>, seen: impl FnOnce() -> String) -> Self {
+    pub(crate) fn from_findings(findings: Vec<Finding>, seen: impl FnOnce() -> String) -> Self {
         if findings.is_empty() { Self::Ok(seen()) } else { Self::Broken(findings) }
     }
 

@@ -1,6 +1,6 @@
 //! Asks over HTTP, directly and without following anybody elsewhere, and tells the ways in which that can fail apart.
 
-mod ask_error;
+mod error;
 mod credentials;
 #[cfg(feature = "tls")]
 mod connector_tls;
@@ -23,8 +23,8 @@ use hyper_util::{
 };
 use tokio::time::timeout;
 
-pub(crate) use ask_error::AskError;
 pub(crate) use credentials::{CredentialError, Credentials};
+pub(crate) use error::ProbeError;
 
 use connector::Connector;
 
@@ -39,14 +39,14 @@ const SHOWN: usize = 200;
 ///
 /// Proxies that the environment names are not used, and redirects not followed: who answers is to be who was asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Http {
+pub(crate) struct HttpClient {
     http1: Client<Connector, Full<Bytes>>,
     http2: Client<Connector, Full<Bytes>>,
 }
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// Headers, and trailers after them.
     pub(crate) headers: HeaderMap,
@@ -57,9 +57,9 @@ pub(crate) struct Answer {
     pub(crate) clock_ahead: Option<f64>,
 }
 
-// === impl Http ===
+// === impl HttpClient ===
 
-impl Http {
+impl HttpClient {
     pub(crate) fn new() -> Self {
         let mut builder = Client::builder(TokioExecutor::new());
         // Each question has a connection of its own: one that somebody closed in between tells nothing.
@@ -73,7 +73,7 @@ impl Http {
         &self,
         url: &str,
         credentials: &Credentials,
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Response, ProbeError> {
         self.ask(Method::GET, url, credentials, None).await?.success()
     }
 
@@ -83,7 +83,7 @@ impl Http {
         url: &str,
         credentials: &Credentials,
         body: (&'static str, &'static [u8]),
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Response, ProbeError> {
         self.ask(Method::POST, url, credentials, Some((body, Version::HTTP_11))).await
     }
 
@@ -93,7 +93,7 @@ impl Http {
         url: &str,
         credentials: &Credentials,
         message: &'static [u8],
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Response, ProbeError> {
         let body = ("application/grpc", message);
         self.ask(Method::POST, url, credentials, Some((body, Version::HTTP_2))).await
     }
@@ -104,10 +104,10 @@ impl Http {
         url: &str,
         credentials: &Credentials,
         body: Option<((&'static str, &'static [u8]), Version)>,
-    ) -> Result<Answer, AskError> {
-        let uri: Uri = url.parse().map_err(|_| AskError::Unresolved)?;
+    ) -> Result<Response, ProbeError> {
+        let uri: Uri = url.parse().map_err(|_| ProbeError::Unresolved)?;
         if uri.scheme_str() == Some("https") && !connector::KNOWS_TLS {
-            return Err(AskError::TlsNotBuilt);
+            return Err(ProbeError::TlsNotBuilt);
         }
         let mut request = Request::builder().method(method).uri(uri);
         let version = body.map_or(Version::HTTP_11, |it| it.1);
@@ -121,26 +121,27 @@ impl Http {
             request = request.header(name, value);
         }
         let body = Full::new(Bytes::from_static(body.map_or(&[], |it| it.0.1)));
-        let request = request.body(body).map_err(|error| AskError::Broke(error.to_string()))?;
+        let request =
+            request.body(body).map_err(|error| ProbeError::Disconnected(error.to_string()))?;
         let client = if version == Version::HTTP_2 { &self.http2 } else { &self.http1 };
         let asked = SystemTime::now();
-        let answer = timeout(PATIENCE, Answer::read(client, request, asked)).await;
-        answer.unwrap_or(Err(AskError::TimedOut(PATIENCE)))
+        let answer = timeout(PATIENCE, Response::read(client, request, asked)).await;
+        answer.unwrap_or(Err(ProbeError::TimedOut(PATIENCE)))
     }
 }
 
-// === impl Answer ===
+// === impl Response ===
 
-impl Answer {
+impl Response {
     async fn read(
         client: &Client<Connector, Full<Bytes>>,
         request: Request<Full<Bytes>>,
         asked: SystemTime,
-    ) -> Result<Self, AskError> {
-        let response = client.request(request).await.map_err(|it| AskError::of(&it))?;
+    ) -> Result<Self, ProbeError> {
+        let response = client.request(request).await.map_err(|it| ProbeError::of(&it))?;
         let round_trip = asked.elapsed().unwrap_or_default();
         let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|it| AskError::of(&it))?;
+        let body = body.collect().await.map_err(|it| ProbeError::of(&it))?;
         let mut headers = head.headers;
         headers.extend(body.trailers().cloned().unwrap_or_default());
         let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
@@ -151,18 +152,18 @@ impl Answer {
     }
 
     /// Returns the answer if it is a success, or what it is instead.
-    pub(crate) fn success(self) -> Result<Self, AskError> {
+    pub(crate) fn success(self) -> Result<Self, ProbeError> {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.as_error()) }
     }
 
     /// Returns the error that the status stands for.
-    pub(crate) fn as_error(&self) -> AskError {
+    pub(crate) fn as_error(&self) -> ProbeError {
         // What Go's servers say, in plain text, to those who do not speak TLS.
         if self.status == 400 && self.body.contains("HTTP request to an HTTPS server") {
-            return AskError::WantsTls;
+            return ProbeError::TlsRequired;
         }
         let says: String = self.body.trim().chars().take(SHOWN).collect();
-        AskError::Status { code: self.status, says: says.replace(char::is_control, " ") }
+        ProbeError::Status { code: self.status, says: says.replace(char::is_control, " ") }
     }
 }
 

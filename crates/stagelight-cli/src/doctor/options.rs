@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::link::Link;
+use super::check::Check;
 
 /// Find the broken link between a service and its dashboards.
 ///
-/// Asks the service, the collector, Prometheus and Grafana, and judges each link of the chain: `ok`, `broken`, `not judged` (it
+/// Asks the service, the collector, Prometheus and Grafana, and judges each link of the outcomes: `ok`, `broken`, `not judged` (it
 /// cannot work, because another link is broken) or `skipped` (its address was not given, and nothing answers at the default). An
-/// address that is given has to answer. Looks only: the one thing sent is an empty OTLP export, which changes nothing.
+/// address that is given has to answer. ScrapePair only: the one thing sent is an empty OTLP export, which changes nothing.
 ///
 /// Exit status: 0 if nothing is broken, 1 if a link is or nothing answered at all, 2 if the command line or a variable cannot be used.
 ///
@@ -39,8 +39,8 @@ pub(crate) struct DoctorArgs {
     pub(crate) job: Option<String>,
     /// Leave a link out; may be given more than once.
     #[arg(long, value_name = "LINK", value_enum)]
-    pub(crate) skip: Vec<Link>,
-    /// Time between two looks at the counters; longer than the service's export interval sees an export.
+    pub(crate) skip: Vec<Check>,
+    /// Time between two pair at the counters; longer than the service's export interval sees an export.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     pub(crate) watch: Duration,
     /// How old the newest sample may be [default: three of the intervals seen, 15 s at least].

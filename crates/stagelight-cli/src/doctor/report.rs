@@ -5,16 +5,17 @@ mod text;
 use serde::Serialize;
 
 use super::{
-    finding::{Finding, Verdict},
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
 };
 
-/// What was found out about the whole chain.
+/// What was found out about the whole outcomes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
     pub(crate) verdict: Overall,
-    /// Every link, in the order of the chain.
-    pub(crate) links: Vec<LinkReport>,
+    /// Every link, in the order of the outcomes.
+    #[serde(rename = "links")]
+    pub(crate) checks: Vec<CheckReport>,
     /// What is slow, and whose fault that is; one sentence each.
     pub(crate) performance: Vec<String>,
 }
@@ -33,13 +34,14 @@ pub(crate) enum Overall {
 
 /// What was found out about one link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct LinkReport {
-    pub(crate) link: Link,
+pub(crate) struct CheckReport {
+    #[serde(rename = "link")]
+    pub(crate) check: Check,
     pub(crate) status: Status,
     /// What was seen of a link that works, or why one was skipped; empty otherwise.
     pub(crate) detail: String,
     /// Whose failure keeps this one from being judged.
-    pub(crate) because: Option<Link>,
+    pub(crate) because: Option<Check>,
     /// What is wrong with a link that is broken.
     pub(crate) findings: Vec<Finding>,
     /// What is worth knowing and breaks nothing.
@@ -52,15 +54,16 @@ pub(crate) struct LinkReport {
 pub(crate) enum Status {
     Ok,
     Broken,
-    NotJudged,
+    #[serde(rename = "not_judged")]
+    Blocked,
     Skipped,
 }
 
 // === impl Report ===
 
 impl Report {
-    pub(crate) fn new(links: Vec<LinkReport>, performance: Vec<String>) -> Self {
-        let has = |status| links.iter().any(|it| it.status == status);
+    pub(crate) fn new(checks: Vec<CheckReport>, performance: Vec<String>) -> Self {
+        let has = |status| checks.iter().any(|it| it.status == status);
         let verdict = if has(Status::Broken) {
             Overall::Broken
         } else if has(Status::Ok) {
@@ -68,11 +71,11 @@ impl Report {
         } else {
             Overall::NothingChecked
         };
-        Self { verdict, links, performance }
+        Self { verdict, checks, performance }
     }
 
     /// Returns whether something was checked, and nothing is broken.
-    pub(crate) fn is_well(&self) -> bool {
+    pub(crate) fn is_healthy(&self) -> bool {
         self.verdict == Overall::Ok
     }
 
@@ -82,19 +85,17 @@ impl Report {
     }
 }
 
-// === impl LinkReport ===
+// === impl CheckReport ===
 
-impl LinkReport {
-    pub(crate) fn new(link: Link, verdict: Verdict, notes: Vec<String>) -> Self {
+impl CheckReport {
+    pub(crate) fn new(check: Check, verdict: Outcome, notes: Vec<String>) -> Self {
         let (status, detail, because, findings) = match verdict {
-            Verdict::Ok(seen) => (Status::Ok, seen, None, Vec::new()),
-            Verdict::Broken(findings) => (Status::Broken, String::new(), None, findings),
-            Verdict::NotJudged(cause) => {
-                (Status::NotJudged, String::new(), Some(cause), Vec::new())
-            }
-            Verdict::Skipped(reason) => (Status::Skipped, reason, None, Vec::new()),
+            Outcome::Ok(seen) => (Status::Ok, seen, None, Vec::new()),
+            Outcome::Broken(findings) => (Status::Broken, String::new(), None, findings),
+            Outcome::Blocked(cause) => (Status::Blocked, String::new(), Some(cause), Vec::new()),
+            Outcome::Skipped(reason) => (Status::Skipped, reason, None, Vec::new()),
         };
-        Self { link, status, detail, because, findings, notes }
+        Self { check, status, detail, because, findings, notes }
     }
 }
 
@@ -106,7 +107,7 @@ impl Status {
         match self {
             Self::Ok => "ok",
             Self::Broken => "BROKEN",
-            Self::NotJudged => "not judged",
+            Self::Blocked => "not judged",
             Self::Skipped => "skipped",
         }
     }
@@ -123,12 +124,12 @@ mod tests {
         let finding = Finding::new("seen", "why", "fix").with_runbook("CollectorDown");
         let report = Report::new(
             vec![
-                LinkReport::new(
-                    Link::Collector,
-                    Verdict::broken(finding),
+                CheckReport::new(
+                    Check::Collector,
+                    Outcome::broken(finding),
                     vec!["a note".to_owned()],
                 ),
-                LinkReport::new(Link::Delivery, Verdict::NotJudged(Link::Collector), Vec::new()),
+                CheckReport::new(Check::Delivery, Outcome::Blocked(Check::Collector), Vec::new()),
             ],
             vec!["slow".to_owned()],
         );

@@ -42,7 +42,7 @@ impl Credentials {
     /// # Errors
     ///
     /// When a file cannot be read, or a value cannot be put into a header.
-    pub(crate) fn of(
+    pub(crate) fn for_target(
         place: &str,
         get: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, CredentialError> {
@@ -64,7 +64,7 @@ impl Credentials {
     /// # Errors
     ///
     /// When a value is no list of headers.
-    pub(crate) fn of_otlp(get: &impl Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
+    pub(crate) fn for_otlp(get: &impl Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
         for variable in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"] {
             let Some(list) = get(variable) else { continue };

@@ -23,8 +23,8 @@ fn answers(bytes: &'static [u8]) -> String {
     address
 }
 
-async fn get(url: &str) -> Result<Answer, AskError> {
-    Http::new().get(url, &Credentials::default()).await
+async fn get(url: &str) -> Result<Response, ProbeError> {
+    HttpClient::new().get(url, &Credentials::default()).await
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -42,8 +42,8 @@ async fn an_answer_has_its_body_and_how_far_the_clock_is_ahead() {
 async fn a_status_that_is_no_success_is_an_error_with_what_was_said() {
     let address = answers(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno!");
     let error = get(&format!("http://{address}")).await.unwrap_err();
-    assert_eq!(error, AskError::Status { code: 403, says: "no!".to_owned() });
-    assert!(error.is_denial() && !error.is_absence());
+    assert_eq!(error, ProbeError::Status { code: 403, says: "no!".to_owned() });
+    assert!(error.is_access_denied() && !error.is_unreachable());
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -51,11 +51,11 @@ async fn nobody_there_is_told_from_somebody_else() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), AskError::Refused);
+    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), ProbeError::Refused);
 
     // What a server says that speaks HTTP/2 only.
     let address = answers(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64");
-    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), AskError::OtherProtocol);
+    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), ProbeError::OtherProtocol);
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -63,13 +63,13 @@ async fn a_tls_server_in_go_says_that_it_is_one() {
     let address = answers(
         b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
     );
-    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), AskError::WantsTls);
+    assert_eq!(get(&format!("http://{address}")).await.unwrap_err(), ProbeError::TlsRequired);
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_server_without_tls_is_told_from_one_with() {
     let address = answers(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     let error = get(&format!("https://{address}")).await.unwrap_err();
-    let expected = if cfg!(feature = "tls") { AskError::NoTls } else { AskError::TlsNotBuilt };
+    let expected = if cfg!(feature = "tls") { ProbeError::NoTls } else { ProbeError::TlsNotBuilt };
     assert_eq!(error, expected);
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::{Result, Write};
 
-use super::{LinkReport, Overall, Report, Status};
+use super::{CheckReport, Overall, Report, Status};
 
 /// Width of the first two columns.
 const STATUS: usize = 10;
-const LINK: usize = 12;
+const CHECK: usize = 12;
 
 pub(super) fn write(report: &Report) -> String {
     let mut out = String::new();
@@ -16,17 +16,17 @@ pub(super) fn write(report: &Report) -> String {
 }
 
 fn write_all(out: &mut String, report: &Report) -> Result {
-    for it in &report.links {
-        let (status, link) = (it.status.as_str(), it.link.as_str());
+    for it in &report.checks {
+        let (status, check) = (it.status.as_str(), it.check.as_str());
         writeln!(
             out,
             "{}",
-            format!("{status:STATUS$}  {link:LINK$}  {}", in_a_line(it)).trim_end()
+            format!("{status:STATUS$}  {check:CHECK$}  {}", in_a_line(it)).trim_end()
         )?;
     }
-    for broken in report.links.iter().filter(|it| it.status == Status::Broken) {
+    for broken in report.checks.iter().filter(|it| it.status == Status::Broken) {
         for finding in &broken.findings {
-            writeln!(out, "\n{} is broken", broken.link.as_str())?;
+            writeln!(out, "\n{} is broken", broken.check.as_str())?;
             writeln!(out, "  seen  {}", finding.seen)?;
             writeln!(out, "  why   {}", finding.why)?;
             writeln!(out, "  fix   {}", finding.fix)?;
@@ -35,10 +35,9 @@ fn write_all(out: &mut String, report: &Report) -> Result {
             }
         }
     }
-    let of_links = report
-        .links
-        .iter()
-        .flat_map(|link| link.notes.iter().map(|note| format!("{}: {note}", link.link.as_str())));
+    let of_links = report.checks.iter().flat_map(|check| {
+        check.notes.iter().map(|note| format!("{}: {note}", check.check.as_str()))
+    });
     let slow = report.performance.iter().map(|it| format!("slow: {it}"));
     for (index, note) in of_links.chain(slow).enumerate() {
         let gap = if index == 0 { "\n" } else { "" };
@@ -53,11 +52,11 @@ fn write_all(out: &mut String, report: &Report) -> Result {
     Ok(())
 }
 
-fn in_a_line(link: &LinkReport) -> String {
-    match (link.status, link.because, link.findings.as_slice()) {
-        (Status::NotJudged, Some(cause), _) => format!("because of {}", cause.as_str()),
+fn in_a_line(check: &CheckReport) -> String {
+    match (check.status, check.because, check.findings.as_slice()) {
+        (Status::Blocked, Some(cause), _) => format!("because of {}", cause.as_str()),
         (Status::Broken, _, [first, ..]) => first.seen.clone(),
-        _ => link.detail.clone(),
+        _ => check.detail.clone(),
     }
 }
 
@@ -67,8 +66,8 @@ mod tests {
 
     use super::*;
     use crate::doctor::{
-        finding::{Finding, Verdict},
-        link::Link,
+        check::Check,
+        finding::{Finding, Outcome},
     };
 
     #[test]
@@ -76,20 +75,20 @@ mod tests {
         let finding = Finding::new("a token is missing", "somebody forgot it", "set TOKEN");
         let report = Report::new(
             vec![
-                LinkReport::new(
-                    Link::Service,
-                    Verdict::Ok("7 requests".to_owned()),
+                CheckReport::new(
+                    Check::Service,
+                    Outcome::Ok("7 requests".to_owned()),
                     vec!["odd".to_owned()],
                 ),
-                LinkReport::new(
-                    Link::Export,
-                    Verdict::broken(finding.with_runbook("ServiceExportsFail")),
+                CheckReport::new(
+                    Check::Export,
+                    Outcome::broken(finding.with_runbook("ServiceExportsFail")),
                     Vec::new(),
                 ),
-                LinkReport::new(Link::Prometheus, Verdict::NotJudged(Link::Export), Vec::new()),
-                LinkReport::new(
-                    Link::Grafana,
-                    Verdict::Skipped("not given".to_owned()),
+                CheckReport::new(Check::Prometheus, Outcome::Blocked(Check::Export), Vec::new()),
+                CheckReport::new(
+                    Check::Grafana,
+                    Outcome::Skipped("not given".to_owned()),
                     Vec::new(),
                 ),
             ],

@@ -12,7 +12,7 @@ use super::{
 use crate::catalog::families;
 use crate::doctor::{
     aliases::{self, Strategy, any_name, escape, series_name},
-    facts::{JobFacts, Performance},
+    observations::{Job, Performance},
 };
 
 /// What is taken for the time between two samples, in seconds, if it is not known.
@@ -52,9 +52,9 @@ impl<'a> Queries<'a> {
     }
 
     /// Narrows the queries down to these jobs, and to what their newest samples are of.
-    pub(super) fn of(self, jobs: &[JobFacts]) -> Self {
+    pub(super) fn of(self, jobs: &[Job]) -> Self {
         let names: Vec<_> = jobs.iter().map(|it| escape(&it.job)).collect();
-        let interval = |it: &JobFacts| it.interval.unwrap_or(UNKNOWN_INTERVAL);
+        let interval = |it: &Job| it.interval.unwrap_or(UNKNOWN_INTERVAL);
         Self {
             jobs: format!("job=~\"{}\"", names.join("|")),
             current: (
@@ -67,7 +67,7 @@ impl<'a> Queries<'a> {
     }
 
     /// Returns who has stagelight's series, the freshest first.
-    pub(super) async fn jobs(&self) -> Vec<JobFacts> {
+    pub(super) async fn jobs(&self) -> Vec<Job> {
         let anchor = self.matching(&any_name(aliases::anchor()), "");
         let newest = self.api.query(&format!("max by (job) (timestamp({anchor}))")).await;
         let scraped = self.api.query("count by (job) (up)").await;
@@ -75,7 +75,7 @@ impl<'a> Queries<'a> {
         let is_scraped = |job: &str| scraped.iter().any(|it| it.label("job") == job);
         let mut jobs: Vec<_> = newest
             .iter()
-            .map(|it| JobFacts {
+            .map(|it| Job {
                 job: it.label("job"),
                 is_scraped: is_scraped(&it.label("job")),
                 newest: it.value,

@@ -1,7 +1,7 @@
-//! What is slow, and whose fault that is. Not about the chain: it works, or there would be nothing to tell.
+//! What is slow, and whose fault that is. Not about the outcomes: it works, or there would be nothing to tell.
 
 use super::number;
-use crate::doctor::facts::{Facts, Performance};
+use crate::doctor::observations::{Observations, Performance};
 
 /// An alert of `collector/prometheus/rules`, and the seconds above which it fires.
 type Alert = (&'static str, f64);
@@ -12,8 +12,8 @@ const STREAMING: Alert = ("HighStreamingDuration", 1.5);
 const MOST: f64 = 0.5;
 
 /// Returns a sentence for each thing that is slow.
-pub(super) fn notes(facts: &Facts) -> Vec<String> {
-    let Some(prometheus) = facts.prometheus.facts() else { return Vec::new() };
+pub(super) fn notes(observations: &Observations) -> Vec<String> {
+    let Some(prometheus) = observations.prometheus.value() else { return Vec::new() };
     prometheus.performance.iter().flat_map(of_provider).collect()
 }
 

@@ -9,7 +9,7 @@ use super::super::{
 
 /// One address that is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) is_given: bool,
     pub(crate) credentials: Credentials,
@@ -17,17 +17,17 @@ pub(crate) struct Asked {
 
 /// All addresses that are asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
-    pub(super) service: Asked,
+pub(crate) struct Targets {
+    pub(super) service: Target,
     /// Receivers: the one given, or the default ones.
-    pub(super) receivers: Vec<Asked>,
+    pub(super) receivers: Vec<Target>,
     /// What exporters send along.
     pub(super) otlp: Credentials,
-    pub(super) collector_metrics: Asked,
-    pub(super) prometheus: Asked,
+    pub(super) collector_metrics: Target,
+    pub(super) prometheus: Target,
     /// Prometheus' own metrics.
-    pub(super) own: Asked,
-    pub(super) grafana: Asked,
+    pub(super) own: Target,
+    pub(super) grafana: Target,
 }
 
 /// The command line, or a variable, cannot be used.
@@ -47,9 +47,9 @@ pub(crate) enum UsageError {
     },
 }
 
-// === impl Places ===
+// === impl Targets ===
 
-impl Places {
+impl Targets {
     /// Takes what was given, and defaults for the rest.
     ///
     /// # Errors
@@ -70,12 +70,12 @@ impl Places {
                 return Err(UsageError::Password { flag });
             }
         }
-        let asked = |given: &Option<String>, default: &str, credentials| Asked {
+        let asked = |given: &Option<String>, default: &str, credentials| Target {
             url: given.clone().unwrap_or_else(|| default.to_owned()),
             is_given: given.is_some(),
             credentials,
         };
-        let otlp = Credentials::of_otlp(get)?;
+        let otlp = Credentials::for_otlp(get)?;
         let receiver = |default| asked(&args.collector, default, otlp.clone());
         let receivers = if args.collector.is_some() {
             vec![receiver("")]
@@ -84,16 +84,19 @@ impl Places {
         };
         let host = host_of(&receivers[0].url);
         let metrics = format!("http://{host}:8888");
-        let metrics =
-            asked(&args.collector_metrics, &metrics, Credentials::of("COLLECTOR_METRICS", get)?);
-        let prometheus = Credentials::of("PROMETHEUS", get)?;
+        let metrics = asked(
+            &args.collector_metrics,
+            &metrics,
+            Credentials::for_target("COLLECTOR_METRICS", get)?,
+        );
+        let prometheus = Credentials::for_target("PROMETHEUS", get)?;
         let prometheus = asked(&args.prometheus, "http://127.0.0.1:9090", prometheus);
-        let own = Asked { url: format!("{}/metrics", prometheus.url), ..prometheus.clone() };
+        let own = Target { url: format!("{}/metrics", prometheus.url), ..prometheus.clone() };
         Ok(Self {
             service: asked(
                 &args.service,
                 "http://127.0.0.1:9464",
-                Credentials::of("SERVICE", get)?,
+                Credentials::for_target("SERVICE", get)?,
             )
             .with_default_path("/metrics"),
             receivers,
@@ -104,15 +107,15 @@ impl Places {
             grafana: asked(
                 &args.grafana,
                 "http://127.0.0.1:3000",
-                Credentials::of("GRAFANA", get)?,
+                Credentials::for_target("GRAFANA", get)?,
             ),
         })
     }
 }
 
-// === impl Asked ===
+// === impl Target ===
 
-impl Asked {
+impl Target {
     /// Adds the path that such pages usually have, unless the address has one.
     fn with_default_path(mut self, path: &str) -> Self {
         if self.url.parse::<Uri>().is_ok_and(|it| it.path() == "/") {

@@ -1,11 +1,11 @@
 //! Does Grafana's data source answer with the service's series, and are the dashboards there?
 
-use super::{Chain, number};
+use super::{Outcomes, number};
 use crate::doctor::{
-    facts::{Facts, GrafanaFacts, SourceFacts},
-    finding::{Finding, Verdict},
-    http::AskError,
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    http::ProbeError,
+    observations::{DataSource, GrafanaObservations, Observations},
 };
 
 /// Grafana's least step if a data source has none, in seconds.
@@ -13,30 +13,34 @@ const DEFAULT_STEP: f64 = 15.0;
 const TOKEN: &str = "set STAGELIGHT_DOCTOR_GRAFANA_TOKEN (or …_TOKEN_FILE) to a service account's token with the role Admin: \
      only that may see data sources";
 
-pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
-    let place = &facts.grafana;
+pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
+    let place = &observations.grafana;
     let verdict = if let Some(reason) = place.absence("--grafana") {
-        Verdict::Skipped(reason)
+        Outcome::Skipped(reason)
     } else if let Some(error) = place.failure() {
-        Verdict::broken(Finding::new(
+        Outcome::broken(Finding::new(
             format!("{}: {error}", place.url),
             "Grafana is not running, or listens elsewhere or below another path",
             "start it, or give its address with --grafana",
         ))
-    } else if let Some(grafana) = place.facts() {
-        known(facts, grafana, chain)
+    } else if let Some(grafana) = place.value() {
+        known(observations, grafana, outcomes)
     } else {
         return;
     };
-    chain.put(Link::Grafana, verdict);
+    outcomes.put(Check::Grafana, verdict);
 }
 
-fn known(facts: &Facts, grafana: &GrafanaFacts, chain: &mut Chain) -> Verdict {
+fn known(
+    observations: &Observations,
+    grafana: &GrafanaObservations,
+    outcomes: &mut Outcomes,
+) -> Outcome {
     let sources = match &grafana.sources {
         Ok(sources) => sources,
-        Err(error) if facts.grafana.is_given || grafana.has_credentials => {
-            return Verdict::broken(Finding::new(
-                format!("{}: data sources cannot be read: {error}", facts.grafana.url),
+        Err(error) if observations.grafana.is_given || grafana.has_credentials => {
+            return Outcome::broken(Finding::new(
+                format!("{}: data sources cannot be read: {error}", observations.grafana.url),
                 if grafana.has_credentials {
                     "the token is wrong, or its role may not see data sources"
                 } else {
@@ -46,11 +50,14 @@ fn known(facts: &Facts, grafana: &GrafanaFacts, chain: &mut Chain) -> Verdict {
             ));
         }
         Err(_) => {
-            return Verdict::Skipped(format!("Grafana answers at {}; {TOKEN}", facts.grafana.url));
+            return Outcome::Skipped(format!(
+                "Grafana answers at {}; {TOKEN}",
+                observations.grafana.url
+            ));
         }
     };
     if sources.is_empty() {
-        return Verdict::broken(Finding::new(
+        return Outcome::broken(Finding::new(
             "Grafana has no data source of the type prometheus",
             "dashboards have nobody to ask",
             "copy grafana/provisioning to /etc/grafana/provisioning, set the variables of grafana/provisioning.env, and restart Grafana",
@@ -59,13 +66,15 @@ fn known(facts: &Facts, grafana: &GrafanaFacts, chain: &mut Chain) -> Verdict {
     // Others may be for other things: one that has the series is enough.
     let working = sources.iter().find(|it| it.series.as_ref().is_ok_and(|it| 0.0 < *it));
     let Some(source) = working else {
-        return match chain.cause_in(Link::Prometheus) {
-            Some(cause) => Verdict::NotJudged(cause),
-            None => Verdict::Broken(sources.iter().map(|it| without_series(it, facts)).collect()),
+        return match outcomes.blocker(Check::Prometheus) {
+            Some(cause) => Outcome::Blocked(cause),
+            None => {
+                Outcome::Broken(sources.iter().map(|it| without_series(it, observations)).collect())
+            }
         };
     };
-    notes(source, grafana, chain);
-    Verdict::of(step(source, facts).into_iter().collect(), || {
+    notes(source, grafana, outcomes);
+    Outcome::from_findings(step(source, observations).into_iter().collect(), || {
         let series = source.series.as_ref().map_or(0.0, |it| *it);
         format!(
             "Grafana {}; data source {} answers with {} series; {} dashboards",
@@ -77,12 +86,12 @@ fn known(facts: &Facts, grafana: &GrafanaFacts, chain: &mut Chain) -> Verdict {
     })
 }
 
-fn without_series(source: &SourceFacts, facts: &Facts) -> Finding {
-    let SourceFacts { name, url, ill, series, .. } = source;
-    let prometheus = &facts.prometheus.url;
-    if let Some(ill) = ill {
+fn without_series(source: &DataSource, observations: &Observations) -> Finding {
+    let DataSource { name, url, error, series, .. } = source;
+    let prometheus = &observations.prometheus.url;
+    if let Some(error) = error {
         return Finding::new(
-            format!("data source {name} ({url}) is not well: {ill}"),
+            format!("data source {name} ({url}) is not well: {error}"),
             "Grafana's server cannot ask Prometheus at this address, from where it runs",
             format!(
                 "set the data source's URL to Prometheus' address as Grafana's server sees it; from here it is {prometheus}"
@@ -90,12 +99,12 @@ fn without_series(source: &SourceFacts, facts: &Facts) -> Finding {
         );
     }
     match series {
-        Err(error) if error.is_denial() => Finding::new(
+        Err(error) if error.is_access_denied() => Finding::new(
             format!("data source {name} cannot be asked: {error}"),
             "the token's role may not query data sources",
             TOKEN,
         ),
-        Err(AskError::Status { code, says }) => Finding::new(
+        Err(ProbeError::Status { code, says }) => Finding::new(
             format!("data source {name} ({url}) answers with HTTP status {code}: {says}"),
             "what listens at its URL is not Prometheus",
             format!(
@@ -120,8 +129,8 @@ fn without_series(source: &SourceFacts, facts: &Facts) -> Finding {
 }
 
 /// Finds a least step that is shorter than the time between samples.
-fn step(source: &SourceFacts, facts: &Facts) -> Option<Finding> {
-    let interval = facts.prometheus.facts()?.jobs.first()?.interval?;
+fn step(source: &DataSource, observations: &Observations) -> Option<Finding> {
+    let interval = observations.prometheus.value()?.jobs.first()?.interval?;
     let step = if source.interval.is_empty() {
         DEFAULT_STEP
     } else {
@@ -139,10 +148,10 @@ fn step(source: &SourceFacts, facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn notes(source: &SourceFacts, grafana: &GrafanaFacts, chain: &mut Chain) {
+fn notes(source: &DataSource, grafana: &GrafanaObservations, outcomes: &mut Outcomes) {
     if !source.exemplar_labels.iter().any(|it| it == "trace_id") {
-        chain.note(
-            Link::Grafana,
+        outcomes.note(
+            Check::Grafana,
             format!(
                 "data source {}: exemplars lead nowhere; its `exemplarTraceIdDestinations` has no `trace_id`",
                 source.name
@@ -150,8 +159,8 @@ fn notes(source: &SourceFacts, grafana: &GrafanaFacts, chain: &mut Chain) {
         );
     }
     if grafana.dashboards.is_empty() {
-        chain.note(
-            Link::Grafana,
+        outcomes.note(
+            Check::Grafana,
             "no dashboard has the tag `stagelight`: import those of grafana/dashboards, or copy grafana/provisioning",
         );
     }

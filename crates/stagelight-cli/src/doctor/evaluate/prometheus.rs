@@ -1,11 +1,11 @@
 //! Does Prometheus run, take metrics, and have fresh ones of the service?
 
-use super::{Chain, counters, number};
+use super::{Outcomes, counters, number};
 use crate::doctor::{
-    facts::{Facts, JobFacts, PrometheusFacts},
-    finding::{Finding, Verdict},
-    http::AskError,
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    http::ProbeError,
+    observations::{Job, Observations, PrometheusObservations},
 };
 
 /// How many export intervals may pass without a sample: one may be late, one lost.
@@ -16,17 +16,17 @@ const LEAST: f64 = 15.0;
 const DEFAULT_INTERVAL: f64 = 60.0;
 
 /// Judges the server by itself.
-pub(super) fn judge_server(facts: &Facts) -> Verdict {
-    let place = &facts.prometheus;
+pub(super) fn evaluate_server(observations: &Observations) -> Outcome {
+    let place = &observations.prometheus;
     if let Some(reason) = place.absence("--prometheus") {
-        return Verdict::Skipped(reason);
+        return Outcome::Skipped(reason);
     }
-    let Some(prometheus) = place.facts() else {
-        let Some(error) = place.failure() else { return Verdict::Skipped(String::new()) };
-        return Verdict::broken(unanswered(&place.url, error));
+    let Some(prometheus) = place.value() else {
+        let Some(error) = place.failure() else { return Outcome::Skipped(String::new()) };
+        return Outcome::broken(unanswered(&place.url, error));
     };
-    if prometheus.otlp_receiver == Some(false) && is_receiver_missed(facts, prometheus) {
-        return Verdict::broken(
+    if prometheus.otlp_receiver == Some(false) && is_receiver_missed(observations, prometheus) {
+        return Outcome::broken(
             Finding::new(
                 format!(
                     "Prometheus {} runs with --web.enable-otlp-receiver=false",
@@ -38,16 +38,16 @@ pub(super) fn judge_server(facts: &Facts) -> Verdict {
             .with_runbook("PrometheusReceivesNothing"),
         );
     }
-    Verdict::Ok(format!("Prometheus {}", prometheus.version))
+    Outcome::Ok(format!("Prometheus {}", prometheus.version))
 }
 
-fn unanswered(url: &str, error: &AskError) -> Finding {
+fn unanswered(url: &str, error: &ProbeError) -> Finding {
     let (why, fix) = match error {
-        error if error.is_denial() => (
+        error if error.is_access_denied() => (
             "Prometheus is behind authentication",
             "set STAGELIGHT_DOCTOR_PROMETHEUS_TOKEN or STAGELIGHT_DOCTOR_PROMETHEUS_BASIC",
         ),
-        AskError::Status { .. } | AskError::Unreadable(_) => (
+        ProbeError::Status { .. } | ProbeError::UnexpectedBody(_) => (
             "what answers there is not Prometheus, or its API is below another path",
             "give Prometheus' address, with its --web.route-prefix, with --prometheus",
         ),
@@ -61,62 +61,69 @@ fn unanswered(url: &str, error: &AskError) -> Finding {
 }
 
 /// Returns whether somebody tries to send OTLP to a Prometheus that does not take it.
-fn is_receiver_missed(facts: &Facts, prometheus: &PrometheusFacts) -> bool {
-    let is_fresh = |it: &&JobFacts| age(prometheus, it) <= limit(facts, it);
+fn is_receiver_missed(observations: &Observations, prometheus: &PrometheusObservations) -> bool {
+    let is_fresh = |it: &&Job| age(prometheus, it) <= limit(observations, it);
     if prometheus.jobs.iter().filter(|it| !it.is_scraped).any(|it| is_fresh(&it)) {
         // They come some other way, by remote write for example.
         return false;
     }
     let is_scraped = prometheus.jobs.iter().any(|it| is_fresh(&it));
-    let is_sent = facts.collector.metrics.facts().is_some_and(|looks| {
-        0.0 < counters::growth(looks, "otelcol_receiver_accepted_metric_points")
+    let is_sent = observations.collector.metrics.value().is_some_and(|pair| {
+        0.0 < counters::growth(pair, "otelcol_receiver_accepted_metric_points")
     });
     is_sent || !is_scraped
 }
 
 /// Judges the server together with what it has of the service.
-pub(super) fn judge(facts: &Facts, server: Verdict, chain: &mut Chain) {
-    let verdict = match (server, facts.prometheus.facts()) {
-        (Verdict::Ok(seen), Some(prometheus)) => series(facts, prometheus, &seen, chain),
+pub(super) fn evaluate(observations: &Observations, server: Outcome, outcomes: &mut Outcomes) {
+    let verdict = match (server, observations.prometheus.value()) {
+        (Outcome::Ok(seen), Some(prometheus)) => series(observations, prometheus, &seen, outcomes),
         (server, _) => server,
     };
-    chain.put(Link::Prometheus, verdict);
+    outcomes.put(Check::Prometheus, verdict);
 }
 
-fn series(facts: &Facts, prometheus: &PrometheusFacts, seen: &str, chain: &mut Chain) -> Verdict {
+fn series(
+    observations: &Observations,
+    prometheus: &PrometheusObservations,
+    seen: &str,
+    outcomes: &mut Outcomes,
+) -> Outcome {
     if let Some(finding) = rejected(prometheus) {
-        return Verdict::broken(finding);
+        return Outcome::broken(finding);
     }
     let Some(freshest) = prometheus.jobs.first() else {
-        return upstream(chain).unwrap_or_else(|| Verdict::broken(none(prometheus)));
+        return upstream(outcomes).unwrap_or_else(|| Outcome::broken(none(prometheus)));
     };
-    let (age, limit) = (age(prometheus, freshest), limit(facts, freshest));
+    let (age, limit) = (age(prometheus, freshest), limit(observations, freshest));
     if age <= limit {
-        for late in
-            prometheus.jobs.iter().filter(|it| self::limit(facts, it) < self::age(prometheus, it))
+        for late in prometheus
+            .jobs
+            .iter()
+            .filter(|it| self::limit(observations, it) < self::age(prometheus, it))
         {
             let age = number(self::age(prometheus, late).round());
-            chain.note(
-                Link::Prometheus,
+            outcomes.note(
+                Check::Prometheus,
                 format!("the newest sample of job {} is {age} s old", late.job),
             );
         }
         let job = &freshest.job;
-        return Verdict::Ok(format!("{seen}; job {job}, newest sample {} s old", number(age)));
+        return Outcome::Ok(format!("{seen}; job {job}, newest sample {} s old", number(age)));
     }
-    upstream(chain)
-        .or_else(|| chain.cause_in(Link::Clocks).map(Verdict::NotJudged))
-        .unwrap_or_else(|| Verdict::broken(stale(freshest, age, limit)))
+    upstream(outcomes)
+        .or_else(|| outcomes.blocker(Check::Clocks).map(Outcome::Blocked))
+        .unwrap_or_else(|| Outcome::broken(stale(freshest, age, limit)))
 }
 
 /// Returns what keeps samples from arriving, if that is known.
-fn upstream(chain: &Chain) -> Option<Verdict> {
-    chain
-        .cause(&[Link::Service, Link::Collector, Link::Export, Link::Delivery])
-        .map(Verdict::NotJudged)
+fn upstream(outcomes: &Outcomes) -> Option<Outcome> {
+    outcomes
+        .first_blocker(&[Check::Service, Check::Collector, Check::Export, Check::Delivery])
+        .map(Outcome::Blocked)
 }
 
-fn stale(job: &JobFacts, age: f64, limit: f64) -> Finding {
+fn stale(job: &Job, age: f64, limit: f64) -> Finding {
     let (age, limit) = (number(age.round()), number(limit.round()));
     Finding::new(
         format!(
@@ -128,7 +135,7 @@ fn stale(job: &JobFacts, age: f64, limit: f64) -> Finding {
     ).with_runbook("ServiceStoppedExporting")
 }
 
-fn none(prometheus: &PrometheusFacts) -> Finding {
+fn none(prometheus: &PrometheusObservations) -> Finding {
     let seen = match (prometheus.last_seen, prometheus.time) {
         (Some(last), Some((now, _))) => {
             format!(
@@ -147,7 +154,7 @@ fn none(prometheus: &PrometheusFacts) -> Finding {
 }
 
 /// Tells of samples that Prometheus refused while we looked.
-fn rejected(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn rejected(prometheus: &PrometheusObservations) -> Option<Finding> {
     let own = prometheus.own.as_ref()?;
     let out_of_order = counters::growth(own, "prometheus_tsdb_out_of_order_samples");
     let too_old = counters::growth(own, "prometheus_tsdb_too_old_samples");
@@ -163,13 +170,13 @@ fn rejected(prometheus: &PrometheusFacts) -> Option<Finding> {
 }
 
 /// Returns how old a job's newest sample is, in seconds.
-pub(super) fn age(prometheus: &PrometheusFacts, job: &JobFacts) -> f64 {
+pub(super) fn age(prometheus: &PrometheusObservations, job: &Job) -> f64 {
     prometheus.time.map_or(0.0, |(now, _)| (now - job.newest).max(0.0))
 }
 
 /// Returns how old it may be.
-pub(super) fn limit(facts: &Facts, job: &JobFacts) -> f64 {
-    facts.fresh_within.map_or_else(
+pub(super) fn limit(observations: &Observations, job: &Job) -> f64 {
+    observations.fresh_within.map_or_else(
         || (INTERVALS * job.interval.unwrap_or(DEFAULT_INTERVAL)).max(LEAST),
         |it| it.as_secs_f64(),
     )

@@ -1,42 +1,42 @@
 //! Has Prometheus somebody to tell about alerts?
 
-use super::{Chain, contract::without_prometheus, counters, number};
+use super::{Outcomes, contract::without_prometheus, counters, number};
 use crate::doctor::{
-    facts::{Facts, PrometheusFacts},
-    finding::{Finding, Verdict},
-    http::AskError,
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    http::ProbeError,
+    observations::{Observations, PrometheusObservations},
 };
 
-pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
-    let verdict = match facts.prometheus.facts() {
-        None => without_prometheus(chain),
+pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
+    let verdict = match observations.prometheus.value() {
+        None => without_prometheus(outcomes),
         Some(prometheus) => {
             let findings: Vec<_> = [nobody(prometheus), undelivered(prometheus)]
                 .into_iter()
                 .flatten()
-                .chain(stopped(prometheus, chain))
+                .chain(stopped(prometheus, outcomes))
                 .collect();
             let known = &prometheus.alertmanagers;
             let addresses: Vec<_> = known.iter().map(|it| it.0.clone()).collect();
-            Verdict::of(findings, || format!("told: {}", addresses.join(", ")))
+            Outcome::from_findings(findings, || format!("told: {}", addresses.join(", ")))
         }
     };
-    chain.put(Link::Alertmanager, verdict);
+    outcomes.put(Check::Alertmanager, verdict);
 }
 
-fn nobody(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn nobody(prometheus: &PrometheusObservations) -> Option<Finding> {
     prometheus.alertmanagers.is_empty().then(|| {
         Finding::new(
             "Prometheus knows no Alertmanager",
             "alerts fire, and nobody is told",
             "put its address into collector/prometheus/targets/alertmanager.yaml, which the shipped configuration's \
-             `alerting:` reads; leave this link out with --skip alertmanager if alerts go another way",
+             `alerting:` reads; leave this check out with --skip alertmanager if alerts go another way",
         ).with_runbook("PrometheusNoAlertmanager")
     })
 }
 
-fn undelivered(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn undelivered(prometheus: &PrometheusObservations) -> Option<Finding> {
     let errors = counters::growth(prometheus.own.as_ref()?, "prometheus_notifications_errors");
     (0.0 < errors).then(|| {
         Finding::new(
@@ -49,20 +49,22 @@ fn undelivered(prometheus: &PrometheusFacts) -> Option<Finding> {
 }
 
 /// Tells of an Alertmanager that does not run; of one that cannot be reached from here, only that.
-fn stopped(prometheus: &PrometheusFacts, chain: &mut Chain) -> Vec<Finding> {
+fn stopped(prometheus: &PrometheusObservations, outcomes: &mut Outcomes) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (url, error) in &prometheus.alertmanagers {
         match error {
             None => {}
-            Some(error @ (AskError::Refused | AskError::Status { code: 500.., .. })) => {
+            Some(error @ (ProbeError::Refused | ProbeError::Status { code: 500.., .. })) => {
                 findings.push(Finding::new(
                     format!("{url}: {error}"),
                     "the Alertmanager that Prometheus tells is not running, or not ready",
                     "start it: `alertmanager --config.file=collector/alertmanager/alertmanager.yaml`; its log says why it ended",
                 ).with_runbook("AlertmanagerDown"));
             }
-            Some(error) => chain
-                .note(Link::Alertmanager, format!("{url}: {error}; that may be so from here only")),
+            Some(error) => outcomes.note(
+                Check::Alertmanager,
+                format!("{url}: {error}; that may be so from here only"),
+            ),
         }
     }
     findings

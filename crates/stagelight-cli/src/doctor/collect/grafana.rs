@@ -1,50 +1,50 @@
-//! Looks at Grafana, by its HTTP API.
+//! ScrapePair at Grafana, by its HTTP API.
 
 use serde_json::Value;
 
 use super::{
     Timed,
     api::{Api, list, text},
-    places::Places,
+    targets::Targets,
 };
 use crate::doctor::{
     aliases::{anchor, any_name},
-    facts::{GrafanaFacts, SourceFacts},
-    http::{AskError, Http},
+    http::{HttpClient, ProbeError},
+    observations::{DataSource, GrafanaObservations},
 };
 
-/// Looks at Grafana: what everybody may see, and with credentials its data sources and dashboards.
-pub(super) async fn look(http: &Http, places: &Places) -> Timed<GrafanaFacts> {
-    let api = Api { http, place: &places.grafana };
+/// ScrapePair at Grafana: what everybody may see, and with credentials its data sources and dashboards.
+pub(super) async fn collect(http: &HttpClient, targets: &Targets) -> Timed<GrafanaObservations> {
+    let api = Api { http, place: &targets.grafana };
     let (health, clock_ahead) = match api.json("/api/health", &[]).await {
         Ok(answer) => answer,
         Err(error) => return (Err(error), None),
     };
     if health["database"].is_null() {
-        return (Err(AskError::Unreadable("Grafana's")), clock_ahead);
+        return (Err(ProbeError::UnexpectedBody("Grafana's")), clock_ahead);
     }
-    let facts = GrafanaFacts {
+    let observations = GrafanaObservations {
         version: text(&health["version"]),
-        has_credentials: !places.grafana.credentials.is_empty(),
+        has_credentials: !targets.grafana.credentials.is_empty(),
         sources: sources(&api).await,
         dashboards: dashboards(&api).await,
     };
-    (Ok(facts), clock_ahead)
+    (Ok(observations), clock_ahead)
 }
 
-async fn sources(api: &Api<'_>) -> Result<Vec<SourceFacts>, AskError> {
+async fn sources(api: &Api<'_>) -> Result<Vec<DataSource>, ProbeError> {
     let (answer, _) = api.json("/api/datasources", &[]).await?;
     let mut sources = Vec::new();
     for it in list(&answer).iter().filter(|it| it["type"] == "prometheus") {
         let uid = text(&it["uid"]);
         let settings = &it["jsonData"];
         let destinations = list(&settings["exemplarTraceIdDestinations"]);
-        sources.push(SourceFacts {
+        sources.push(DataSource {
             name: text(&it["name"]),
             url: text(&it["url"]),
             interval: text(&settings["timeInterval"]),
             exemplar_labels: destinations.iter().map(|it| text(&it["name"])).collect(),
-            ill: ill(api, &uid).await,
+            error: error(api, &uid).await,
             series: series(api, &uid).await,
         });
     }
@@ -52,7 +52,7 @@ async fn sources(api: &Api<'_>) -> Result<Vec<SourceFacts>, AskError> {
 }
 
 /// Returns what Grafana's own check of a data source says, if it is not well.
-async fn ill(api: &Api<'_>, uid: &str) -> Option<String> {
+async fn error(api: &Api<'_>, uid: &str) -> Option<String> {
     match api.json(&format!("/api/datasources/uid/{uid}/health"), &[]).await {
         Ok((answer, _)) if answer["status"] == "OK" => None,
         Ok((answer, _)) => Some(text(&answer["message"])),
@@ -61,12 +61,12 @@ async fn ill(api: &Api<'_>, uid: &str) -> Option<String> {
 }
 
 /// Returns how many of stagelight's series a data source answers with.
-async fn series(api: &Api<'_>, uid: &str) -> Result<f64, AskError> {
+async fn series(api: &Api<'_>, uid: &str) -> Result<f64, ProbeError> {
     let query = format!("count({{__name__=~\"{}\"}})", any_name(anchor()));
     let path = format!("/api/datasources/proxy/uid/{uid}/api/v1/query");
     let (answer, _) = api.json(&path, &[("query", &query)]).await?;
     if answer["status"] != "success" {
-        return Err(AskError::Unreadable("one of Prometheus' API"));
+        return Err(ProbeError::UnexpectedBody("one of Prometheus' API"));
     }
     let value = &answer["data"]["result"][0]["value"][1];
     Ok(value.as_str().and_then(|it| it.parse().ok()).unwrap_or(0.0))

@@ -5,16 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::{http::AskError, page::Page};
+use super::{http::ProbeError, page::Page};
 
 /// All that was seen.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) service: Place<Looks>,
-    pub(crate) collector: CollectorFacts,
-    pub(crate) prometheus: Place<PrometheusFacts>,
-    pub(crate) grafana: Place<GrafanaFacts>,
-    /// Time between the two looks.
+pub(crate) struct Observations {
+    pub(crate) service: Observed<ScrapePair>,
+    pub(crate) collector: CollectorObservations,
+    pub(crate) prometheus: Observed<PrometheusObservations>,
+    pub(crate) grafana: Observed<GrafanaObservations>,
+    /// Time between the two pair.
     pub(crate) watched: Duration,
     /// How old the newest sample may be; `None` for three intervals between samples.
     pub(crate) fresh_within: Option<Duration>,
@@ -22,19 +22,19 @@ pub(crate) struct Facts {
 
 /// One server that was asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Place<T> {
+pub(crate) struct Observed<T> {
     /// The address that was asked, without a slash at the end.
     pub(crate) url: String,
     /// Whether the user gave the address, and expects an answer.
     pub(crate) is_given: bool,
-    pub(crate) seen: Result<T, AskError>,
+    pub(crate) seen: Result<T, ProbeError>,
     /// How far its clock is ahead of ours, in seconds, if it told the time; within a second of the truth.
     pub(crate) clock_ahead: Option<f64>,
 }
 
 /// A metrics page, some time apart.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Looks {
+pub(crate) struct ScrapePair {
     pub(crate) first: Page,
     /// When the first was taken, by our clock, in seconds since 1970.
     pub(crate) first_at: f64,
@@ -43,11 +43,11 @@ pub(crate) struct Looks {
 
 /// The collector, from outside and as it says of itself.
 #[derive(Clone, Debug)]
-pub(crate) struct CollectorFacts {
+pub(crate) struct CollectorObservations {
     /// Empty exports that were sent: to the address given, or the default ones, and to where the service sends.
     pub(crate) probes: Vec<Probe>,
     /// Its own metrics.
-    pub(crate) metrics: Place<Looks>,
+    pub(crate) metrics: Observed<ScrapePair>,
     /// Whether the probes carried headers.
     pub(crate) has_credentials: bool,
 }
@@ -60,13 +60,13 @@ pub(crate) struct Probe {
     pub(crate) is_given: bool,
     /// Whether the service's page names this address as where it sends to.
     pub(crate) is_services: bool,
-    pub(crate) http: Result<(), AskError>,
-    pub(crate) grpc: Result<(), AskError>,
+    pub(crate) http: Result<(), ProbeError>,
+    pub(crate) grpc: Result<(), ProbeError>,
 }
 
 /// Prometheus, by its API and its own page.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PrometheusFacts {
+pub(crate) struct PrometheusObservations {
     pub(crate) version: String,
     /// Whether it was started with `--web.enable-otlp-receiver`; `None` if it does not tell its flags.
     pub(crate) otlp_receiver: Option<bool>,
@@ -75,9 +75,9 @@ pub(crate) struct PrometheusFacts {
     /// Its configuration as it prints it; empty if it does not.
     pub(crate) config: String,
     /// Its own metrics, if it shows them.
-    pub(crate) own: Option<Looks>,
+    pub(crate) own: Option<ScrapePair>,
     /// Who has stagelight's series, the freshest first.
-    pub(crate) jobs: Vec<JobFacts>,
+    pub(crate) jobs: Vec<Job>,
     /// When a sample came last, in seconds since 1970, if there was one within a day.
     pub(crate) last_seen: Option<f64>,
     /// Its time, and ours at that moment, in seconds since 1970.
@@ -88,9 +88,9 @@ pub(crate) struct PrometheusFacts {
     pub(crate) bounds: BTreeMap<String, Vec<f64>>,
     /// Metrics of the catalogue with series that lack a label: name and label.
     pub(crate) unlabelled: Vec<(String, String)>,
-    pub(crate) rules: Vec<RuleFacts>,
+    pub(crate) rules: Vec<Rule>,
     /// Addresses of the Alertmanagers that it tells, each with why it does not answer us, if it does not.
-    pub(crate) alertmanagers: Vec<(String, Option<AskError>)>,
+    pub(crate) alertmanagers: Vec<(String, Option<ProbeError>)>,
     /// How many exemplars of the last hour it has.
     pub(crate) exemplars: usize,
     /// How many requests it was told of within the last five minutes.
@@ -100,7 +100,7 @@ pub(crate) struct PrometheusFacts {
 
 /// One job that has stagelight's series.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct JobFacts {
+pub(crate) struct Job {
     pub(crate) job: String,
     /// Whether Prometheus asks for its metrics, instead of being sent them.
     pub(crate) is_scraped: bool,
@@ -112,7 +112,7 @@ pub(crate) struct JobFacts {
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RuleFacts {
+pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) file: String,
     pub(crate) is_alert: bool,
@@ -134,42 +134,42 @@ pub(crate) struct Performance {
 
 /// Grafana, by its API.
 #[derive(Clone, Debug)]
-pub(crate) struct GrafanaFacts {
+pub(crate) struct GrafanaObservations {
     pub(crate) version: String,
     /// Whether a token or a password was sent along.
     pub(crate) has_credentials: bool,
     /// Data sources of the type `prometheus`.
-    pub(crate) sources: Result<Vec<SourceFacts>, AskError>,
+    pub(crate) sources: Result<Vec<DataSource>, ProbeError>,
     /// Titles of the dashboards with the tag `stagelight`.
     pub(crate) dashboards: Vec<String>,
 }
 
 /// One data source.
 #[derive(Clone, Debug)]
-pub(crate) struct SourceFacts {
+pub(crate) struct DataSource {
     pub(crate) name: String,
-    /// Where Grafana's server looks for Prometheus.
+    /// Where Grafana's server pair for Prometheus.
     pub(crate) url: String,
     /// The least step, such as `15s`; empty for Grafana's default, which is 15 s.
     pub(crate) interval: String,
     /// Label names of exemplars that lead to a trace.
     pub(crate) exemplar_labels: Vec<String>,
     /// What Grafana's own check of it says, if it is not well.
-    pub(crate) ill: Option<String>,
+    pub(crate) error: Option<String>,
     /// How many series of stagelight it answers with, or why it does not.
-    pub(crate) series: Result<f64, AskError>,
+    pub(crate) series: Result<f64, ProbeError>,
 }
 
-// === impl Place ===
+// === impl Observed ===
 
-impl<T> Place<T> {
+impl<T> Observed<T> {
     /// Returns what was seen.
-    pub(crate) fn facts(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         self.seen.as_ref().ok()
     }
 
     /// Returns why nothing was seen where something was expected.
-    pub(crate) fn failure(&self) -> Option<&AskError> {
+    pub(crate) fn failure(&self) -> Option<&ProbeError> {
         self.seen.as_ref().err().filter(|_| self.is_given)
     }
 
@@ -180,9 +180,9 @@ impl<T> Place<T> {
     }
 }
 
-// === impl Looks ===
+// === impl ScrapePair ===
 
-impl Looks {
+impl ScrapePair {
     /// Returns how much the sum of what a filter lets through grew from the first look to the second.
     ///
     /// What was not there at the first look grew from nothing, and what was started anew since grew by what it has.
@@ -203,15 +203,15 @@ impl Probe {
     /// Returns whether somebody is there, whatever the answer.
     pub(crate) fn is_answered(&self) -> bool {
         let answered =
-            |it: &Result<(), AskError>| it.as_ref().err().is_none_or(|it| !it.is_absence());
+            |it: &Result<(), ProbeError>| it.as_ref().err().is_none_or(|it| !it.is_unreachable());
         answered(&self.http) || answered(&self.grpc)
     }
 
     /// Returns the failure that says most: one of a protocol that the server speaks, if there is one.
-    pub(crate) fn failure(&self) -> Option<&AskError> {
+    pub(crate) fn failure(&self) -> Option<&ProbeError> {
         let (http, grpc) = (self.http.as_ref().err()?, self.grpc.as_ref().err()?);
         let says_little =
-            |it: &AskError| matches!(it, AskError::OtherProtocol | AskError::Broke(_));
+            |it: &ProbeError| matches!(it, ProbeError::OtherProtocol | ProbeError::Disconnected(_));
         Some(if says_little(http) && !says_little(grpc) { grpc } else { http })
     }
 }

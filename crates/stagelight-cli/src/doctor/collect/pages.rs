@@ -1,17 +1,17 @@
 //! Reads metrics pages.
 
-use super::{Timed, places::Asked};
+use super::{Timed, targets::Target};
 use crate::doctor::{
-    http::{AskError, Http},
+    http::{HttpClient, ProbeError},
     page::Page,
 };
 
 /// Reads a page once.
-pub(super) async fn read(http: &Http, place: &Asked) -> Timed<Page> {
+pub(super) async fn read(http: &HttpClient, place: &Target) -> Timed<Page> {
     match http.get(&place.url, &place.credentials).await {
         Ok(answer) => {
             let page = Page::parse(&answer.body);
-            (page.ok_or(AskError::Unreadable("a metrics page")), answer.clock_ahead)
+            (page.ok_or(ProbeError::UnexpectedBody("a metrics page")), answer.clock_ahead)
         }
         Err(error) => (Err(error), None),
     }

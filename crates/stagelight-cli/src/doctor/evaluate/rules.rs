@@ -1,19 +1,19 @@
 //! Has Prometheus the shipped rules, and can it evaluate them?
 
-use super::{Chain, contract::without_prometheus};
+use super::{Outcomes, contract::without_prometheus};
 use crate::doctor::{
-    facts::Facts,
-    finding::{Finding, Verdict},
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    observations::Observations,
 };
 
 /// Alerts that every operator of these metrics has; the shipped files have more.
 const ALERTS: [&str; 4] =
     ["HighBackendTTFB", "CriticalBackendTTFB", "HighStreamingDuration", "HighFrontendProcessing"];
 
-pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
-    let verdict = match facts.prometheus.facts() {
-        None => without_prometheus(chain),
+pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
+    let verdict = match observations.prometheus.value() {
+        None => without_prometheus(outcomes),
         Some(prometheus) => {
             let rules = &prometheus.rules;
             let has = |name: &str| rules.iter().any(|it| it.is_alert && it.name == name);
@@ -39,10 +39,10 @@ pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
                 )
             }));
             let alerts = rules.iter().filter(|it| it.is_alert).count();
-            Verdict::of(findings, || {
+            Outcome::from_findings(findings, || {
                 format!("{alerts} alerts and {} recording rules, all healthy", rules.len() - alerts)
             })
         }
     };
-    chain.put(Link::Rules, verdict);
+    outcomes.put(Check::Rules, verdict);
 }

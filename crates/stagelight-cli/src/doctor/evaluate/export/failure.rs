@@ -1,12 +1,12 @@
 //! Why an export fails, and what helps.
 
-use super::{Exports, accepted_elsewhere, is_denied, probe_of, protocol_of};
+use super::{ServiceExporter, accepted_elsewhere, is_denied, probe_of, protocol_of};
 use crate::doctor::{
-    facts::{Facts, Probe},
+    check::Check,
+    evaluate::{Outcomes, number},
     finding::Finding,
-    http::AskError,
-    judge::{Chain, number},
-    link::Link,
+    http::ProbeError,
+    observations::{Observations, Probe},
 };
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -43,34 +43,44 @@ impl Kind {
 }
 
 /// Returns the link whose failure an export's failure comes from, if it is another.
-pub(super) fn cause(error: &str, facts: &Facts, chain: &Chain) -> Option<Link> {
+pub(super) fn cause(
+    error: &str,
+    observations: &Observations,
+    outcomes: &Outcomes,
+) -> Option<Check> {
     match Kind::of(error) {
         // A collector that refuses everybody; but one that lets us in may still be at another address than the service's.
-        Kind::Absent if facts.collector.probes.iter().any(|it| it.is_given && it.is_answered()) => {
+        Kind::Absent
+            if observations.collector.probes.iter().any(|it| it.is_given && it.is_answered()) =>
+        {
             None
         }
-        Kind::Absent => chain.cause_in(Link::Collector),
-        Kind::Pressed => chain.cause(&[Link::Collector, Link::Delivery]),
+        Kind::Absent => outcomes.blocker(Check::Collector),
+        Kind::Pressed => outcomes.first_blocker(&[Check::Collector, Check::Delivery]),
         Kind::Denied | Kind::Unknown | Kind::Other => None,
     }
 }
 
 /// Says why exporters that send to one place fail; nothing of none.
-pub(super) fn finding(failing: &[(&Exports, f64)], error: &str, facts: &Facts) -> Option<Finding> {
+pub(super) fn finding(
+    failing: &[(&ServiceExporter, f64)],
+    error: &str,
+    observations: &Observations,
+) -> Option<Finding> {
     let (exporter, _) = failing.first()?;
-    let Exports { protocol, to, .. } = exporter;
+    let ServiceExporter { protocol, to, .. } = exporter;
     let lost: Vec<_> =
         failing.iter().map(|(it, count)| format!("{} {}", number(*count), it.things)).collect();
     let lost = lost.join(" and ");
     let seen = format!("the service could not deliver {lost} to {to} by {protocol}: {error}");
     let (why, fix) = match Kind::of(error) {
-        Kind::Absent => unreachable(exporter, facts),
+        Kind::Absent => unreachable(exporter, observations),
         Kind::Pressed => (
             "the collector asks to wait".to_owned(),
             "see its own metrics and log for what is full".to_owned(),
         ),
-        Kind::Denied => denied(to, facts),
-        Kind::Unknown => unknown(exporter, facts),
+        Kind::Denied => denied(to, observations),
+        Kind::Unknown => unknown(exporter, observations),
         Kind::Other => (
             "the collector answered, and did not take it".to_owned(),
             "the service's log and the collector's say why".to_owned(),
@@ -79,9 +89,9 @@ pub(super) fn finding(failing: &[(&Exports, f64)], error: &str, facts: &Facts) -
     Some(Finding::new(seen, why, fix).with_runbook("ServiceExportsFail"))
 }
 
-fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
+fn unreachable(exporter: &ServiceExporter, observations: &Observations) -> (String, String) {
     let to = &exporter.to;
-    let probe = probe_of(facts, to);
+    let probe = probe_of(observations, to);
     if let Some(probe) = probe.filter(|it| it.is_accepted()) {
         let spoken = protocol_of(probe);
         if !spoken.starts_with(exporter.protocol) {
@@ -99,7 +109,7 @@ fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
         );
     }
     if let Some(probe) = probe.filter(|it| it.is_answered()) {
-        let is_tls = probe.failure() == Some(&AskError::WantsTls);
+        let is_tls = probe.failure() == Some(&ProbeError::TlsRequired);
         let what = if is_tls {
             "wants TLS"
         } else {
@@ -113,7 +123,7 @@ fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
             ),
         );
     }
-    match accepted_elsewhere(facts, to) {
+    match accepted_elsewhere(observations, to) {
         Some(other) => (
             format!("nothing takes exports at {to}; the collector does at {}", other.url),
             format!(
@@ -131,10 +141,11 @@ fn unreachable(exporter: &Exports, facts: &Facts) -> (String, String) {
     }
 }
 
-fn denied(to: &str, facts: &Facts) -> (String, String) {
-    let probe =
-        probe_of(facts, to).or_else(|| facts.collector.probes.iter().find(|it| it.is_given));
-    let is_ours_right = facts.collector.has_credentials && probe.is_some_and(Probe::is_accepted);
+fn denied(to: &str, observations: &Observations) -> (String, String) {
+    let probe = probe_of(observations, to)
+        .or_else(|| observations.collector.probes.iter().find(|it| it.is_given));
+    let is_ours_right =
+        observations.collector.has_credentials && probe.is_some_and(Probe::is_accepted);
     let why = if is_ours_right {
         "the service's token is missing or wrong: the collector accepts the one that we have"
     } else if probe.is_some_and(|it| is_denied(&it.http) || is_denied(&it.grpc)) {
@@ -145,9 +156,9 @@ fn denied(to: &str, facts: &Facts) -> (String, String) {
     (why.to_owned(), HEADERS.to_owned())
 }
 
-fn unknown(exporter: &Exports, facts: &Facts) -> (String, String) {
+fn unknown(exporter: &ServiceExporter, observations: &Observations) -> (String, String) {
     let to = &exporter.to;
-    match probe_of(facts, to).filter(|it| it.is_accepted()) {
+    match probe_of(observations, to).filter(|it| it.is_accepted()) {
         Some(probe) => (
             format!(
                 "a receiver is there, at {}/v1/metrics: the service asks for another path, or protocol",
@@ -157,7 +168,7 @@ fn unknown(exporter: &Exports, facts: &Facts) -> (String, String) {
         ),
         None => (
             format!("what listens at {to} is no OTLP receiver"),
-            accepted_elsewhere(facts, to).map_or_else(
+            accepted_elsewhere(observations, to).map_or_else(
                 || {
                     format!(
                         "set {ENDPOINT} in the service's environment to the collector's address"
@@ -170,28 +181,28 @@ fn unknown(exporter: &Exports, facts: &Facts) -> (String, String) {
 }
 
 /// Says why an empty export of ours was refused.
-pub(super) fn of_probe(probe: &Probe, error: &AskError, facts: &Facts) -> Finding {
+pub(super) fn of_probe(probe: &Probe, error: &ProbeError, observations: &Observations) -> Finding {
     let url = &probe.url;
     let (why, fix) = match error {
-        error if error.is_denial() && facts.collector.has_credentials => {
+        error if error.is_access_denied() && observations.collector.has_credentials => {
             ("the token is wrong", HEADERS.to_owned())
         }
-        error if error.is_denial() => ("the collector wants a token", HEADERS.to_owned()),
-        AskError::WantsTls => {
+        error if error.is_access_denied() => ("the collector wants a token", HEADERS.to_owned()),
+        ProbeError::TlsRequired => {
             let secure = url.replacen("http://", "https://", 1);
             ("the collector wants TLS", format!("set {ENDPOINT}={secure}"))
         }
-        AskError::NoTls => {
+        ProbeError::NoTls => {
             let plain = url.replacen("https://", "http://", 1);
             ("the collector speaks no TLS", format!("set {ENDPOINT}={plain}"))
         }
-        AskError::Status { code: 404 | 405 | 415, .. } => (
+        ProbeError::Status { code: 404 | 405 | 415, .. } => (
             "what listens there is no OTLP receiver, or it has another path",
             format!(
                 "set {ENDPOINT} to the receiver's address without `/v1/metrics`; its port is 4318 for HTTP and 4317 for gRPC"
             ),
         ),
-        AskError::Certificate(_) => (
+        ProbeError::Certificate(_) => (
             "nobody here knows the authority that signed the collector's certificate",
             "set OTEL_EXPORTER_OTLP_CERTIFICATE to the authority's file in the service's environment, and SSL_CERT_FILE in ours"
                 .to_owned(),

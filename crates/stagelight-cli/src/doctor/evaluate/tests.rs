@@ -7,11 +7,11 @@ use stagelight_core::catalog::{self, Instrument};
 use super::*;
 use crate::doctor::{
     aliases::{self, Strategy, series_name},
-    facts::{
-        CollectorFacts, GrafanaFacts, JobFacts, Looks, Performance, Place, Probe, PrometheusFacts,
-        RuleFacts, SourceFacts,
+    http::ProbeError,
+    observations::{
+        CollectorObservations, DataSource, GrafanaObservations, Job, Observed, Performance, Probe,
+        PrometheusObservations, Rule, ScrapePair,
     },
-    http::AskError,
     page::Page,
     report::{Overall, Status},
 };
@@ -19,13 +19,13 @@ use crate::doctor::{
 /// By everybody's clock, in seconds since 1970.
 const NOW: f64 = 1_800_000_000.0;
 
-fn place<T>(url: &str, facts: T) -> Place<T> {
-    Place { url: url.to_owned(), is_given: true, seen: Ok(facts), clock_ahead: Some(0.3) }
+fn place<T>(url: &str, observations: T) -> Observed<T> {
+    Observed { url: url.to_owned(), is_given: true, seen: Ok(observations), clock_ahead: Some(0.3) }
 }
 
-fn looks(first: &str, second: &str) -> Looks {
+fn pair(first: &str, second: &str) -> ScrapePair {
     let page = |text: &str| Page::parse(text).unwrap();
-    Looks { first: page(first), first_at: NOW - 6.0, second: page(second) }
+    ScrapePair { first: page(first), first_at: NOW - 6.0, second: page(second) }
 }
 
 /// A service's page with so many requests, and what was delivered and lost.
@@ -54,21 +54,21 @@ fn collector_page([accepted, refused, sent, failed, full, queue]: [u32; 6]) -> S
     )
 }
 
-fn well() -> Facts {
+fn well() -> Observations {
     let page = service_page(10, 500, &[]);
-    Facts {
-        service: place("http://shop:9464/metrics", looks(&service_page(9, 400, &[]), &page)),
-        collector: CollectorFacts {
+    Observations {
+        service: place("http://shop:9464/metrics", pair(&service_page(9, 400, &[]), &page)),
+        collector: CollectorObservations {
             probes: vec![Probe {
                 url: "http://collector:4317".to_owned(),
                 is_given: true,
                 is_services: true,
-                http: Err(AskError::OtherProtocol),
+                http: Err(ProbeError::OtherProtocol),
                 grpc: Ok(()),
             }],
             metrics: place(
                 "http://collector:8888/metrics",
-                looks(
+                pair(
                     &collector_page([100, 0, 100, 0, 0, 0]),
                     &collector_page([200, 0, 200, 0, 0, 0]),
                 ),
@@ -82,20 +82,20 @@ fn well() -> Facts {
     }
 }
 
-fn prometheus_well() -> PrometheusFacts {
+fn prometheus_well() -> PrometheusObservations {
     let is_histogram = |it: &Instrument| matches!(it, Instrument::Histogram { .. });
     let histograms = aliases::all().map(|it| it.1).filter(|it| is_histogram(&it.instrument));
-    let alert = |name: &str| RuleFacts {
+    let alert = |name: &str| Rule {
         name: name.to_owned(),
         file: "performance.alerts.yaml".to_owned(),
         is_alert: true,
         error: None,
     };
-    PrometheusFacts {
+    PrometheusObservations {
         version: "3.15.0".to_owned(),
         otlp_receiver: Some(true),
         exemplar_storage: Some(true),
-        jobs: vec![JobFacts {
+        jobs: vec![Job {
             job: "shop".to_owned(),
             is_scraped: false,
             newest: NOW - 2.0,
@@ -116,20 +116,20 @@ fn prometheus_well() -> PrometheusFacts {
         .into(),
         alertmanagers: vec![("http://alertmanager:9093".to_owned(), None)],
         exemplars: 7,
-        ..PrometheusFacts::default()
+        ..PrometheusObservations::default()
     }
 }
 
-fn grafana_well() -> GrafanaFacts {
-    let source = SourceFacts {
+fn grafana_well() -> GrafanaObservations {
+    let source = DataSource {
         name: "Prometheus".to_owned(),
         url: "http://prometheus:9090".to_owned(),
         interval: "15s".to_owned(),
         exemplar_labels: vec!["trace_id".to_owned()],
-        ill: None,
+        error: None,
         series: Ok(40.0),
     };
-    GrafanaFacts {
+    GrafanaObservations {
         version: "13.2.0".to_owned(),
         has_credentials: true,
         sources: Ok(vec![source]),
@@ -142,23 +142,23 @@ fn names(strategy: Strategy) -> std::collections::BTreeSet<String> {
 }
 
 /// Breaks a chain that works, and returns the report.
-fn report(broken: impl FnOnce(&mut Facts)) -> Report {
-    let mut facts = well();
-    broken(&mut facts);
-    judge(&facts, &[])
+fn report(broken: impl FnOnce(&mut Observations)) -> Report {
+    let mut observations = well();
+    broken(&mut observations);
+    evaluate(&observations, &[])
 }
 
-fn with(report: &Report, status: Status) -> Vec<Link> {
-    report.links.iter().filter(|it| it.status == status).map(|it| it.link).collect()
+fn with(report: &Report, status: Status) -> Vec<Check> {
+    report.checks.iter().filter(|it| it.status == status).map(|it| it.check).collect()
 }
 
 /// Checks that this link is broken and no other, and returns why, with the fix.
 #[track_caller]
-fn check_breaks(link: Link, broken: impl FnOnce(&mut Facts)) -> String {
+fn check_breaks(check: Check, broken: impl FnOnce(&mut Observations)) -> String {
     let report = report(broken);
-    assert_eq!(with(&report, Status::Broken), [link], "{}", report.to_text());
+    assert_eq!(with(&report, Status::Broken), [check], "{}", report.to_text());
     assert_eq!(report.verdict, Overall::Broken);
-    let finding = &report.links.iter().find(|it| it.link == link).unwrap().findings[0];
+    let finding = &report.checks.iter().find(|it| it.check == check).unwrap().findings[0];
     if let Some(runbook) = &finding.runbook {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(runbook);
         assert!(file.exists(), "there is no {runbook}");
@@ -166,81 +166,81 @@ fn check_breaks(link: Link, broken: impl FnOnce(&mut Facts)) -> String {
     format!("{}: {}; {}", finding.seen, finding.why, finding.fix)
 }
 
-fn prometheus(facts: &mut Facts) -> &mut PrometheusFacts {
-    facts.prometheus.seen.as_mut().unwrap()
+fn prometheus(observations: &mut Observations) -> &mut PrometheusObservations {
+    observations.prometheus.seen.as_mut().unwrap()
 }
 
-fn source(facts: &mut Facts) -> &mut SourceFacts {
-    &mut facts.grafana.seen.as_mut().unwrap().sources.as_mut().unwrap()[0]
+fn source(observations: &mut Observations) -> &mut DataSource {
+    &mut observations.grafana.seen.as_mut().unwrap().sources.as_mut().unwrap()[0]
 }
 
-fn collector(facts: &mut Facts, before: [u32; 6], after: [u32; 6]) {
-    facts.collector.metrics.seen = Ok(looks(&collector_page(before), &collector_page(after)));
+fn collector(observations: &mut Observations, before: [u32; 6], after: [u32; 6]) {
+    observations.collector.metrics.seen = Ok(pair(&collector_page(before), &collector_page(after)));
 }
 
-fn lost(facts: &mut Facts, error: &str) {
+fn lost(observations: &mut Observations, error: &str) {
     let second = service_page(10, 0, &[(error, 90)]);
-    facts.service.seen = Ok(looks(&service_page(9, 0, &[]), &second));
+    observations.service.seen = Ok(pair(&service_page(9, 0, &[]), &second));
 }
 
-fn stale(facts: &mut Facts) {
-    prometheus(facts).jobs[0].newest = NOW - 200.0;
+fn stale(observations: &mut Observations) {
+    prometheus(observations).jobs[0].newest = NOW - 200.0;
 }
 
 #[test]
 fn a_chain_that_works_is_well() {
     let report = report(|_| {});
-    assert_eq!(with(&report, Status::Ok), Link::ALL, "{}", report.to_text());
-    assert!(report.is_well() && report.performance.is_empty());
+    assert_eq!(with(&report, Status::Ok), Check::ALL, "{}", report.to_text());
+    assert!(report.is_healthy() && report.performance.is_empty());
 }
 
 #[test]
 fn a_place_that_was_not_given_and_does_not_answer_is_skipped() {
     let report = report(|it| {
         it.grafana.is_given = false;
-        it.grafana.seen = Err(AskError::Refused);
+        it.grafana.seen = Err(ProbeError::Refused);
     });
-    assert_eq!(with(&report, Status::Skipped), [Link::Grafana]);
-    assert!(report.is_well());
+    assert_eq!(with(&report, Status::Skipped), [Check::Grafana]);
+    assert!(report.is_healthy());
 }
 
 #[test]
 fn nothing_is_well_if_nobody_answers() {
     let absent = report(|it| {
         it.service.is_given = false;
-        it.service.seen = Err(AskError::Refused);
+        it.service.seen = Err(ProbeError::Refused);
         it.collector.metrics.is_given = false;
-        it.collector.metrics.seen = Err(AskError::Refused);
+        it.collector.metrics.seen = Err(ProbeError::Refused);
         it.collector.probes[0].is_given = false;
-        it.collector.probes[0].http = Err(AskError::Refused);
-        it.collector.probes[0].grpc = Err(AskError::Refused);
+        it.collector.probes[0].http = Err(ProbeError::Refused);
+        it.collector.probes[0].grpc = Err(ProbeError::Refused);
         it.prometheus.is_given = false;
-        it.prometheus.seen = Err(AskError::Refused);
+        it.prometheus.seen = Err(ProbeError::Refused);
         it.grafana.is_given = false;
-        it.grafana.seen = Err(AskError::Refused);
+        it.grafana.seen = Err(ProbeError::Refused);
         for clock in [&mut it.service.clock_ahead, &mut it.collector.metrics.clock_ahead] {
             *clock = None;
         }
         (it.prometheus.clock_ahead, it.grafana.clock_ahead) = (None, None);
     });
     assert_eq!(absent.verdict, Overall::NothingChecked, "{}", absent.to_text());
-    assert!(!absent.is_well());
+    assert!(!absent.is_healthy());
 }
 
 #[test]
 fn a_link_that_is_left_out_breaks_nothing_and_explains_as_ever() {
-    let mut facts = well();
-    facts.service.seen = Err(AskError::Refused);
-    stale(&mut facts);
-    let report = judge(&facts, &[Link::Service]);
-    assert!(report.is_well(), "{}", report.to_text());
-    assert_eq!(with(&report, Status::NotJudged), [Link::Prometheus]);
+    let mut observations = well();
+    observations.service.seen = Err(ProbeError::Refused);
+    stale(&mut observations);
+    let report = evaluate(&observations, &[Check::Service]);
+    assert!(report.is_healthy(), "{}", report.to_text());
+    assert_eq!(with(&report, Status::Blocked), [Check::Prometheus]);
 }
 
 #[test]
 fn a_service_without_requests_is_named() {
-    let why = check_breaks(Link::Service, |it| {
-        it.service.seen = Ok(looks("", ""));
+    let why = check_breaks(Check::Service, |it| {
+        it.service.seen = Ok(pair("", ""));
         prometheus(it).jobs.clear();
         prometheus(it).exemplars = 0;
     });
@@ -249,15 +249,15 @@ fn a_service_without_requests_is_named() {
 
 #[test]
 fn another_programs_page_is_named() {
-    let why = check_breaks(Link::Service, |it| {
-        it.service.seen = Ok(looks("go_threads 5\n", "go_threads 5\n"));
+    let why = check_breaks(Check::Service, |it| {
+        it.service.seen = Ok(pair("go_threads 5\n", "go_threads 5\n"));
     });
     assert!(why.contains("none of stagelight's"), "{why}");
 }
 
 #[test]
 fn an_export_to_the_wrong_address_is_told_the_right_one() {
-    let why = check_breaks(Link::Export, |it| {
+    let why = check_breaks(Check::Export, |it| {
         lost(it, "connection");
         it.collector.probes[0].url = "http://other:4317".to_owned();
         stale(it);
@@ -267,29 +267,29 @@ fn an_export_to_the_wrong_address_is_told_the_right_one() {
 
 #[test]
 fn an_export_in_the_wrong_protocol_is_told_the_right_one() {
-    let why = check_breaks(Link::Export, |it| {
+    let why = check_breaks(Check::Export, |it| {
         lost(it, "connection");
         let probe = &mut it.collector.probes[0];
-        (probe.http, probe.grpc) = (Ok(()), Err(AskError::OtherProtocol));
+        (probe.http, probe.grpc) = (Ok(()), Err(ProbeError::OtherProtocol));
     });
     assert!(why.contains("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"), "{why}");
 }
 
 #[test]
 fn an_export_without_tls_is_told_to_use_it() {
-    let why = check_breaks(Link::Export, |it| {
+    let why = check_breaks(Check::Export, |it| {
         lost(it, "connection");
         let probe = &mut it.collector.probes[0];
-        (probe.http, probe.grpc) = (Err(AskError::WantsTls), Err(AskError::OtherProtocol));
+        (probe.http, probe.grpc) = (Err(ProbeError::TlsRequired), Err(ProbeError::OtherProtocol));
     });
     assert!(why.contains("OTEL_EXPORTER_OTLP_ENDPOINT=https://collector:4317"), "{why}");
 }
 
 #[test]
 fn an_export_to_what_breaks_the_connection_is_told_of_tls_too() {
-    let why = check_breaks(Link::Export, |it| {
+    let why = check_breaks(Check::Export, |it| {
         lost(it, "connection");
-        let broke = || Err(AskError::Broke("connection closed".to_owned()));
+        let broke = || Err(ProbeError::Disconnected("connection closed".to_owned()));
         let probe = &mut it.collector.probes[0];
         (probe.http, probe.grpc) = (broke(), broke());
     });
@@ -298,9 +298,9 @@ fn an_export_to_what_breaks_the_connection_is_told_of_tls_too() {
 
 #[test]
 fn a_certificate_that_nobody_knows_is_told_where_to_put_its_authority() {
-    let why = check_breaks(Link::Export, |it| {
-        it.service.seen = Ok(looks(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
-        let unknown = || Err(AskError::Certificate("UnknownIssuer".to_owned()));
+    let why = check_breaks(Check::Export, |it| {
+        it.service.seen = Ok(pair(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
+        let unknown = || Err(ProbeError::Certificate("UnknownIssuer".to_owned()));
         let probe = &mut it.collector.probes[0];
         (probe.http, probe.grpc) = (unknown(), unknown());
     });
@@ -310,14 +310,14 @@ fn a_certificate_that_nobody_knows_is_told_where_to_put_its_authority() {
 #[test]
 fn an_export_without_the_token_is_told_where_to_put_it() {
     for error in ["401", "Unauthenticated", "PermissionDenied"] {
-        let why = check_breaks(Link::Export, |it| lost(it, error));
+        let why = check_breaks(Check::Export, |it| lost(it, error));
         assert!(why.contains("OTEL_EXPORTER_OTLP_HEADERS"), "{why}");
     }
 }
 
 #[test]
 fn an_export_to_a_wrong_path_is_told_that_a_receiver_is_there() {
-    let why = check_breaks(Link::Export, |it| lost(it, "404"));
+    let why = check_breaks(Check::Export, |it| lost(it, "404"));
     assert!(why.contains("another path"), "{why}");
 }
 
@@ -325,48 +325,48 @@ fn an_export_to_a_wrong_path_is_told_that_a_receiver_is_there() {
 fn failures_of_long_ago_break_nothing() {
     let report = report(|it| {
         let page = |delivered| service_page(10, delivered, &[("connection", 90)]);
-        it.service.seen = Ok(looks(&page(400), &page(500)));
+        it.service.seen = Ok(pair(&page(400), &page(500)));
         collector(it, [0, 0, 10, 90, 0, 0], [5, 0, 15, 90, 0, 0]);
     });
-    assert!(report.is_well(), "{}", report.to_text());
+    assert!(report.is_healthy(), "{}", report.to_text());
     assert!(report.to_text().contains("has lost 90 metric points since"), "{}", report.to_text());
 }
 
 #[test]
 fn a_service_that_has_just_started_is_judged_by_our_own_probe() {
-    let started = |it: &mut Facts| {
-        it.service.seen = Ok(looks(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
+    let started = |it: &mut Observations| {
+        it.service.seen = Ok(pair(&service_page(1, 0, &[]), &service_page(2, 0, &[])));
     };
-    assert!(report(started).is_well());
-    check_breaks(Link::Export, |it| {
+    assert!(report(started).is_healthy());
+    check_breaks(Check::Export, |it| {
         started(it);
         it.collector.probes[0].grpc =
-            Err(AskError::Grpc { status: "UNAUTHENTICATED", says: String::new() });
+            Err(ProbeError::Grpc { status: "UNAUTHENTICATED", says: String::new() });
     });
 }
 
 #[test]
 fn a_collector_that_is_gone_is_named_and_what_follows_from_it_is_not() {
-    let gone = |it: &mut Facts| {
+    let gone = |it: &mut Observations| {
         lost(it, "connection");
-        it.collector.metrics.seen = Err(AskError::Refused);
-        it.collector.probes[0].http = Err(AskError::Refused);
-        it.collector.probes[0].grpc = Err(AskError::Refused);
+        it.collector.metrics.seen = Err(ProbeError::Refused);
+        it.collector.probes[0].http = Err(ProbeError::Refused);
+        it.collector.probes[0].grpc = Err(ProbeError::Refused);
         stale(it);
     };
-    check_breaks(Link::Collector, gone);
-    let expected = [Link::Export, Link::Delivery, Link::Prometheus];
-    assert_eq!(with(&report(gone), Status::NotJudged), expected);
+    check_breaks(Check::Collector, gone);
+    let expected = [Check::Export, Check::Delivery, Check::Prometheus];
+    assert_eq!(with(&report(gone), Status::Blocked), expected);
 }
 
 #[test]
 fn a_memory_limiter_that_refuses_is_named() {
-    let why = check_breaks(Link::Collector, |it| {
+    let why = check_breaks(Check::Collector, |it| {
         let refused = |count: u32| {
             collector_page([100 + count, count, 100 + count, 0, 0, 0])
                 + &format!("otelcol_processor_memory_limiter_refused_metric_points {count}\n")
         };
-        it.collector.metrics.seen = Ok(looks(&refused(0), &refused(7)));
+        it.collector.metrics.seen = Ok(pair(&refused(0), &refused(7)));
         lost(it, "Unavailable");
     });
     assert!(why.contains("STAGELIGHT_COLLECTOR_MEMORY_MIB"), "{why}");
@@ -374,20 +374,20 @@ fn a_memory_limiter_that_refuses_is_named() {
 
 #[test]
 fn a_queue_that_nobody_empties_is_named_and_what_it_refuses_is_not() {
-    let full = |it: &mut Facts| {
+    let full = |it: &mut Observations| {
         collector(it, [100, 0, 100, 0, 0, 9], [150, 40, 100, 0, 40, 10]);
         lost(it, "Unavailable");
         stale(it);
     };
-    let why = check_breaks(Link::Delivery, full);
+    let why = check_breaks(Check::Delivery, full);
     assert!(why.contains("its queue has 10 of 10"), "{why}");
-    let expected = [Link::Export, Link::Collector, Link::Prometheus];
-    assert_eq!(with(&report(full), Status::NotJudged), expected);
+    let expected = [Check::Export, Check::Collector, Check::Prometheus];
+    assert_eq!(with(&report(full), Status::Blocked), expected);
 }
 
 #[test]
 fn a_queue_that_is_too_small_is_told_from_one_that_nobody_empties() {
-    let why = check_breaks(Link::Delivery, |it| {
+    let why = check_breaks(Check::Delivery, |it| {
         collector(it, [0, 0, 100, 0, 0, 0], [0, 0, 200, 0, 3, 1]);
     });
     assert!(why.contains("queue_size"), "{why}");
@@ -395,31 +395,31 @@ fn a_queue_that_is_too_small_is_told_from_one_that_nobody_empties() {
 
 #[test]
 fn a_trace_backend_that_is_down_is_named_though_metrics_arrive() {
-    let why = check_breaks(Link::Delivery, |it| {
+    let why = check_breaks(Check::Delivery, |it| {
         let page = |failed: u32| {
             collector_page([100, 0, 100 + failed, 0, 0, 0])
                 + &format!("otelcol_exporter_send_failed_spans{{exporter=\"tempo\"}} {failed}\n")
         };
-        it.collector.metrics.seen = Ok(looks(&page(0), &page(5)));
+        it.collector.metrics.seen = Ok(pair(&page(0), &page(5)));
     });
     assert!(why.contains("tempo") && why.contains("STAGELIGHT_TRACES_ADDRESS"), "{why}");
 }
 
 #[test]
 fn prometheus_that_is_down_is_named_and_the_collectors_full_queue_is_not() {
-    let down = |it: &mut Facts| {
-        it.prometheus.seen = Err(AskError::Refused);
+    let down = |it: &mut Observations| {
+        it.prometheus.seen = Err(ProbeError::Refused);
         collector(it, [100, 0, 100, 0, 0, 9], [150, 40, 100, 0, 40, 10]);
         lost(it, "Unavailable");
-        source(it).series = Err(AskError::Status { code: 502, says: String::new() });
+        source(it).series = Err(ProbeError::Status { code: 502, says: String::new() });
     };
-    check_breaks(Link::Prometheus, down);
-    assert_eq!(with(&report(down), Status::NotJudged).len(), 8, "{}", report(down).to_text());
+    check_breaks(Check::Prometheus, down);
+    assert_eq!(with(&report(down), Status::Blocked).len(), 8, "{}", report(down).to_text());
 }
 
 #[test]
 fn prometheus_without_its_receiver_is_named_unless_nobody_needs_it() {
-    let why = check_breaks(Link::Prometheus, |it| {
+    let why = check_breaks(Check::Prometheus, |it| {
         prometheus(it).otlp_receiver = Some(false);
         stale(it);
         collector(it, [100, 0, 100, 0, 0, 0], [200, 0, 100, 100, 0, 0]);
@@ -427,22 +427,22 @@ fn prometheus_without_its_receiver_is_named_unless_nobody_needs_it() {
     assert!(why.contains("--web.enable-otlp-receiver"), "{why}");
 
     let by_remote_write = report(|it| prometheus(it).otlp_receiver = Some(false));
-    assert!(by_remote_write.is_well(), "{}", by_remote_write.to_text());
+    assert!(by_remote_write.is_healthy(), "{}", by_remote_write.to_text());
 }
 
 #[test]
 fn samples_that_are_old_are_named_if_nothing_before_explains_it() {
-    let why = check_breaks(Link::Prometheus, stale);
+    let why = check_breaks(Check::Prometheus, stale);
     assert!(why.contains("200 s old; 45 s would be all right"), "{why}");
     let report = report(|it| prometheus(it).jobs[0].newest = NOW - 44.0);
-    assert!(report.is_well(), "{}", report.to_text());
+    assert!(report.is_healthy(), "{}", report.to_text());
 }
 
 #[test]
 fn samples_that_prometheus_rejects_are_named() {
-    let why = check_breaks(Link::Prometheus, |it| {
+    let why = check_breaks(Check::Prometheus, |it| {
         let name = "prometheus_tsdb_too_old_samples_total{type=\"float\"}";
-        prometheus(it).own = Some(looks(&format!("{name} 1\n"), &format!("{name} 4\n")));
+        prometheus(it).own = Some(pair(&format!("{name} 1\n"), &format!("{name} 4\n")));
     });
     assert!(why.contains("3 too old") && why.contains("out_of_order_time_window"), "{why}");
 }
@@ -450,32 +450,32 @@ fn samples_that_prometheus_rejects_are_named() {
 #[test]
 fn another_translation_strategy_is_named_by_what_the_names_are() {
     for strategy in &Strategy::ALL[1..] {
-        let why = check_breaks(Link::Contract, |it| prometheus(it).names = names(*strategy));
+        let why = check_breaks(Check::Contract, |it| prometheus(it).names = names(*strategy));
         assert!(why.contains(&format!("translation_strategy: {}", strategy.as_str())), "{why}");
     }
 }
 
 #[test]
 fn a_metric_that_is_measured_and_not_there_is_named_once_it_must_have_arrived() {
-    let without = |it: &mut Facts| {
+    let without = |it: &mut Observations| {
         prometheus(it).names.remove("request_duration_seconds_count");
     };
-    let why = check_breaks(Link::Contract, without);
+    let why = check_breaks(Check::Contract, without);
     assert!(why.contains("not in Prometheus: request_duration_seconds"), "{why}");
     let not_yet = report(|it| {
         without(it);
         prometheus(it).jobs[0].newest = NOW - 10.0;
     });
-    assert!(not_yet.is_well(), "{}", not_yet.to_text());
+    assert!(not_yet.is_healthy(), "{}", not_yet.to_text());
 }
 
 #[test]
 fn other_buckets_and_missing_labels_are_named() {
-    let why = check_breaks(Link::Contract, |it| {
+    let why = check_breaks(Check::Contract, |it| {
         prometheus(it).bounds.insert("backend_ttfb_seconds".to_owned(), vec![0.5, 1.0]);
     });
     assert!(why.contains("backend_ttfb_seconds has 0.5 1"), "{why}");
-    let why = check_breaks(Link::Contract, |it| {
+    let why = check_breaks(Check::Contract, |it| {
         let lacking = ("backend_ttfb_seconds_count".to_owned(), "provider".to_owned());
         prometheus(it).unlabelled.push(lacking);
     });
@@ -484,7 +484,7 @@ fn other_buckets_and_missing_labels_are_named() {
 
 #[test]
 fn native_histograms_are_named() {
-    let why = check_breaks(Link::Contract, |it| {
+    let why = check_breaks(Check::Contract, |it| {
         let name = catalog::BACKEND_TTFB.metric().prometheus_name;
         prometheus(it).names.remove(&format!("{name}_count"));
         prometheus(it).names.insert(name.to_owned());
@@ -494,9 +494,9 @@ fn native_histograms_are_named() {
 
 #[test]
 fn rules_that_are_missing_or_ill_are_named() {
-    let why = check_breaks(Link::Rules, |it| prometheus(it).rules.truncate(3));
+    let why = check_breaks(Check::Rules, |it| prometheus(it).rules.truncate(3));
     assert!(why.contains("not among them: HighFrontendProcessing"), "{why}");
-    let why = check_breaks(Link::Rules, |it| {
+    let why = check_breaks(Check::Rules, |it| {
         prometheus(it).rules[0].error = Some("many-to-many".to_owned());
     });
     assert!(why.contains("HighBackendTTFB") && why.contains("many-to-many"), "{why}");
@@ -504,49 +504,49 @@ fn rules_that_are_missing_or_ill_are_named() {
 
 #[test]
 fn alertmanagers_that_are_missing_or_down_are_named() {
-    check_breaks(Link::Alertmanager, |it| prometheus(it).alertmanagers.clear());
-    check_breaks(Link::Alertmanager, |it| {
-        prometheus(it).alertmanagers[0].1 = Some(AskError::Refused);
+    check_breaks(Check::Alertmanager, |it| prometheus(it).alertmanagers.clear());
+    check_breaks(Check::Alertmanager, |it| {
+        prometheus(it).alertmanagers[0].1 = Some(ProbeError::Refused);
     });
     // In a network that we are not in, nothing is known.
-    let report = report(|it| prometheus(it).alertmanagers[0].1 = Some(AskError::Unresolved));
-    assert!(report.is_well(), "{}", report.to_text());
+    let report = report(|it| prometheus(it).alertmanagers[0].1 = Some(ProbeError::Unresolved));
+    assert!(report.is_healthy(), "{}", report.to_text());
 }
 
 #[test]
 fn clocks_that_are_apart_are_named_and_explain_what_seems_old() {
-    let why = check_breaks(Link::Clocks, |it| {
+    let why = check_breaks(Check::Clocks, |it| {
         it.service.clock_ahead = Some(-198.0);
         stale(it);
     });
     assert!(why.contains("the service is 198 s behind"), "{why}");
-    check_breaks(Link::Clocks, |it| prometheus(it).jobs[0].newest = NOW + 60.0);
-    check_breaks(Link::Clocks, |it| prometheus(it).time = Some((NOW + 9.0, NOW)));
+    check_breaks(Check::Clocks, |it| prometheus(it).jobs[0].newest = NOW + 60.0);
+    check_breaks(Check::Clocks, |it| prometheus(it).time = Some((NOW + 9.0, NOW)));
 }
 
 #[test]
 fn exemplars_that_are_switched_off_are_named() {
-    check_breaks(Link::Exemplars, |it| prometheus(it).exemplar_storage = Some(false));
-    check_breaks(Link::Exemplars, |it| {
+    check_breaks(Check::Exemplars, |it| prometheus(it).exemplar_storage = Some(false));
+    check_breaks(Check::Exemplars, |it| {
         prometheus(it).config = "  exemplars:\n    max_exemplars: 0\n".to_owned();
     });
 }
 
 #[test]
 fn exemplars_are_missed_where_there_must_be_some() {
-    let few = |it: &mut Facts| {
+    let few = |it: &mut Observations| {
         let page = |spans: u32| {
             format!(
                 "{}otel_sdk_exporter_span_exported_total {spans}\n",
                 service_page(10, 400 + spans, &[])
             )
         };
-        it.service.seen = Ok(looks(&page(1), &page(7)));
+        it.service.seen = Ok(pair(&page(1), &page(7)));
         prometheus(it).exemplars = 0;
         prometheus(it).recent_requests = 3.0;
     };
-    assert!(report(few).is_well());
-    check_breaks(Link::Exemplars, |it| {
+    assert!(report(few).is_healthy());
+    check_breaks(Check::Exemplars, |it| {
         few(it);
         prometheus(it).recent_requests = 300.0;
     });
@@ -554,31 +554,31 @@ fn exemplars_are_missed_where_there_must_be_some() {
 
 #[test]
 fn a_data_source_that_cannot_ask_or_asks_somebody_else_is_named() {
-    check_breaks(Link::Grafana, |it| source(it).series = Ok(0.0));
-    let why = check_breaks(Link::Grafana, |it| {
-        source(it).series = Err(AskError::Status { code: 502, says: String::new() });
-        source(it).ill = Some("connection refused".to_owned());
+    check_breaks(Check::Grafana, |it| source(it).series = Ok(0.0));
+    let why = check_breaks(Check::Grafana, |it| {
+        source(it).series = Err(ProbeError::Status { code: 502, says: String::new() });
+        source(it).error = Some("connection refused".to_owned());
     });
     assert!(why.contains("connection refused") && why.contains("http://prometheus:9090"), "{why}");
-    let why = check_breaks(Link::Grafana, |it| prometheus(it).jobs[0].interval = Some(60.0));
+    let why = check_breaks(Check::Grafana, |it| prometheus(it).jobs[0].interval = Some(60.0));
     assert!(why.contains("timeInterval: 60s"), "{why}");
-    check_breaks(Link::Grafana, |it| it.grafana.seen.as_mut().unwrap().sources = Ok(Vec::new()));
+    check_breaks(Check::Grafana, |it| it.grafana.seen.as_mut().unwrap().sources = Ok(Vec::new()));
 }
 
 #[test]
 fn data_sources_that_nobody_may_see_are_skipped_unless_grafana_was_given() {
-    let denied = |it: &mut Facts| {
+    let denied = |it: &mut Observations| {
         let grafana = it.grafana.seen.as_mut().unwrap();
-        grafana.sources = Err(AskError::Status { code: 401, says: String::new() });
+        grafana.sources = Err(ProbeError::Status { code: 401, says: String::new() });
         grafana.has_credentials = false;
     };
-    check_breaks(Link::Grafana, denied);
+    check_breaks(Check::Grafana, denied);
     let report = report(|it| {
         denied(it);
         it.grafana.is_given = false;
     });
-    assert_eq!(with(&report, Status::Skipped), [Link::Grafana]);
-    assert!(report.is_well());
+    assert_eq!(with(&report, Status::Skipped), [Check::Grafana]);
+    assert!(report.is_healthy());
 }
 
 #[test]
@@ -592,7 +592,7 @@ fn what_is_slow_is_told_with_whose_fault_it_is_and_breaks_nothing() {
                 client_share,
             });
         });
-        assert!(report.is_well());
+        assert!(report.is_healthy());
         report.performance
     };
     let notes = slow(Some(0.9));

@@ -3,14 +3,14 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::places::Asked;
-use crate::doctor::http::{AskError, Http};
+use super::targets::Target;
+use crate::doctor::http::{HttpClient, ProbeError};
 
 /// One server's API.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Api<'a> {
-    pub(super) http: &'a Http,
-    pub(super) place: &'a Asked,
+    pub(super) http: &'a HttpClient,
+    pub(super) place: &'a Target,
 }
 
 // === impl Api ===
@@ -21,7 +21,7 @@ impl Api<'_> {
         &self,
         path: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<(Value, Option<f64>), AskError> {
+    ) -> Result<(Value, Option<f64>), ProbeError> {
         let encode = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
         let pairs: Vec<_> = parameters
             .iter()
@@ -31,7 +31,7 @@ impl Api<'_> {
         let url = format!("{}{path}{mark}{}", self.place.url, pairs.join("&"));
         let answer = self.http.get(&url, &self.place.credentials).await?;
         let json = serde_json::from_str(&answer.body);
-        Ok((json.map_err(|_| AskError::Unreadable("JSON"))?, answer.clock_ahead))
+        Ok((json.map_err(|_| ProbeError::UnexpectedBody("JSON"))?, answer.clock_ahead))
     }
 
     /// Asks Prometheus' API, and returns the `data` of its answer.
@@ -39,10 +39,10 @@ impl Api<'_> {
         &self,
         path: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<Value, AskError> {
+    ) -> Result<Value, ProbeError> {
         let (mut answer, _) = self.json(&format!("/api/v1/{path}"), parameters).await?;
         if answer["status"] != "success" {
-            return Err(AskError::Unreadable("one of Prometheus' API"));
+            return Err(ProbeError::UnexpectedBody("one of Prometheus' API"));
         }
         Ok(answer["data"].take())
     }

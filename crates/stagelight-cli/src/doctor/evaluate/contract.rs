@@ -4,52 +4,49 @@ use std::collections::BTreeMap;
 
 use stagelight_core::catalog::{Instrument, Metric};
 
-use super::Chain;
+use super::Outcomes;
 use crate::doctor::{
     aliases::{self, Strategy, series_name},
-    facts::{Facts, PrometheusFacts},
-    finding::{Finding, Verdict},
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    observations::{Observations, PrometheusObservations},
 };
 
 /// How many names a message lists.
 const LISTED: usize = 4;
 
-pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
-    let verdict = match facts.prometheus.facts() {
-        None => without_prometheus(chain),
-        Some(prometheus) if prometheus.jobs.is_empty() => {
-            chain.cause_in(Link::Prometheus).map_or_else(
-                || Verdict::Skipped("no series to compare".to_owned()),
-                Verdict::NotJudged,
-            )
-        }
-        Some(prometheus) => compare(facts, prometheus),
+pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
+    let verdict = match observations.prometheus.value() {
+        None => without_prometheus(outcomes),
+        Some(prometheus) if prometheus.jobs.is_empty() => outcomes
+            .blocker(Check::Prometheus)
+            .map_or_else(|| Outcome::Skipped("no series to compare".to_owned()), Outcome::Blocked),
+        Some(prometheus) => compare(observations, prometheus),
     };
-    chain.put(Link::Contract, verdict);
+    outcomes.put(Check::Contract, verdict);
 }
 
 /// Returns what to say of a link that only Prometheus can tell about.
-pub(super) fn without_prometheus(chain: &Chain) -> Verdict {
-    chain.cause_in(Link::Prometheus).map_or_else(
-        || Verdict::Skipped("Prometheus was not looked at".to_owned()),
-        Verdict::NotJudged,
+pub(super) fn without_prometheus(outcomes: &Outcomes) -> Outcome {
+    outcomes.blocker(Check::Prometheus).map_or_else(
+        || Outcome::Skipped("Prometheus was not looked at".to_owned()),
+        Outcome::Blocked,
     )
 }
 
-fn compare(facts: &Facts, prometheus: &PrometheusFacts) -> Verdict {
+fn compare(observations: &Observations, prometheus: &PrometheusObservations) -> Outcome {
     let mut findings = Vec::new();
     let renamed = renamed(prometheus);
     findings.extend(renamed.iter().map(|(strategy, metrics)| of_strategy(*strategy, metrics)));
     findings.extend(native(prometheus));
     if renamed.is_empty() {
-        findings.extend(missing(facts, prometheus));
+        findings.extend(missing(observations, prometheus));
     }
     findings.extend(other_bounds(prometheus));
     findings.extend(unlabelled(prometheus));
     let strategy = Strategy::UnderscoreEscapingWithSuffixes;
     let found = aliases::all().filter(|(_, it)| has(prometheus, it, strategy)).count();
-    Verdict::of(findings, || {
+    Outcome::from_findings(findings, || {
         let bounds = prometheus.bounds.len();
         format!(
             "{found} metrics by their names, {bounds} histograms with their buckets, all labels"
@@ -57,12 +54,12 @@ fn compare(facts: &Facts, prometheus: &PrometheusFacts) -> Verdict {
     })
 }
 
-fn has(prometheus: &PrometheusFacts, metric: &Metric, strategy: Strategy) -> bool {
+fn has(prometheus: &PrometheusObservations, metric: &Metric, strategy: Strategy) -> bool {
     prometheus.names.contains(&series_name(metric, strategy))
 }
 
 /// Returns the metrics that are there under another strategy's name, and not under their own.
-fn renamed(prometheus: &PrometheusFacts) -> Vec<(Strategy, Vec<&'static Metric>)> {
+fn renamed(prometheus: &PrometheusObservations) -> Vec<(Strategy, Vec<&'static Metric>)> {
     let [ours, others @ ..] = Strategy::ALL;
     let strategies = others.into_iter().map(|strategy| {
         let differs = |it: &Metric| series_name(it, strategy) != series_name(it, ours);
@@ -93,15 +90,15 @@ fn of_strategy(strategy: Strategy, metrics: &[&Metric]) -> Finding {
 }
 
 /// Tells of metrics that the service shows and Prometheus does not have.
-fn missing(facts: &Facts, prometheus: &PrometheusFacts) -> Option<Finding> {
-    let looks = facts.service.facts()?;
+fn missing(observations: &Observations, prometheus: &PrometheusObservations) -> Option<Finding> {
+    let pair = observations.service.value()?;
     // What was first measured after the last export is not missed.
     let newest = prometheus.jobs.first()?.newest;
-    if newest < looks.first_at {
+    if newest < pair.first_at {
         return None;
     }
     let ours = Strategy::UnderscoreEscapingWithSuffixes;
-    let is_shown = |it: &Metric| looks.first.named(&series_name(it, ours)).next().is_some();
+    let is_shown = |it: &Metric| pair.first.named(&series_name(it, ours)).next().is_some();
     let missing: Vec<_> = aliases::all()
         .map(|it| it.1)
         .filter(|it| is_shown(it) && !has(prometheus, it, ours) && !is_native(prometheus, it))
@@ -119,12 +116,12 @@ fn missing(facts: &Facts, prometheus: &PrometheusFacts) -> Option<Finding> {
 }
 
 /// Returns whether a histogram has arrived as a native one.
-fn is_native(prometheus: &PrometheusFacts, metric: &Metric) -> bool {
+fn is_native(prometheus: &PrometheusObservations, metric: &Metric) -> bool {
     matches!(metric.instrument, Instrument::Histogram { .. })
         && prometheus.names.contains(metric.prometheus_name)
 }
 
-fn native(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn native(prometheus: &PrometheusObservations) -> Option<Finding> {
     let metrics = aliases::all().map(|it| it.1).filter(|it| is_native(prometheus, it));
     let native: Vec<_> = metrics.map(|it| it.prometheus_name.to_owned()).collect();
     (!native.is_empty()).then(|| {
@@ -133,12 +130,12 @@ fn native(prometheus: &PrometheusFacts) -> Option<Finding> {
             "they are native histograms: the dashboards show them, but alerts ask for the explicit buckets, and stay silent",
             "unset OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION in the service's environment, and \
              `convert_histograms_to_nhcb` in Prometheus' configuration; or write the alerts for native ones, and leave this \
-             link out with --skip contract",
+             check out with --skip contract",
         )
     })
 }
 
-fn other_bounds(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn other_bounds(prometheus: &PrometheusObservations) -> Option<Finding> {
     let known: BTreeMap<_, _> =
         aliases::all().map(|(_, it)| (it.prometheus_name, it.bounds())).collect();
     let differing: Vec<_> = prometheus
@@ -160,7 +157,7 @@ fn other_bounds(prometheus: &PrometheusFacts) -> Option<Finding> {
     })
 }
 
-fn unlabelled(prometheus: &PrometheusFacts) -> Option<Finding> {
+fn unlabelled(prometheus: &PrometheusObservations) -> Option<Finding> {
     let lacking = &prometheus.unlabelled;
     (!lacking.is_empty()).then(|| {
         let pairs = lacking.iter().map(|(metric, label)| format!("{metric} without {label}"));

@@ -1,4 +1,4 @@
-//! The links of the chain, in the order in which data passes them.
+//! The links of the outcomes, in the order in which data passes them.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
-pub(crate) enum Link {
+pub(crate) enum Check {
     /// The service measures requests and shows them on its metrics page.
     Service,
     /// What the service exports reaches the collector and is let in.
@@ -32,10 +32,10 @@ pub(crate) enum Link {
     Grafana,
 }
 
-// === impl Link ===
+// === impl Check ===
 
-impl Link {
-    /// All links, in the order of the chain.
+impl Check {
+    /// All links, in the order of the outcomes.
     pub(crate) const ALL: [Self; 11] = [
         Self::Service,
         Self::Export,

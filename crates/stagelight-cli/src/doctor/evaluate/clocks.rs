@@ -1,31 +1,31 @@
 //! Do all clocks agree?
 
-use super::{Chain, number};
+use super::{Outcomes, number};
 use crate::doctor::{
-    facts::Facts,
-    finding::{Finding, Verdict},
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    observations::Observations,
 };
 
 /// How far clocks may be apart, in seconds: HTTP tells whole seconds, and an answer takes some of its own. Rates and alerts bear it.
 const TOLERANCE: f64 = 5.0;
 
-pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
-    let prometheus = facts.prometheus.facts();
+pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
+    let prometheus = observations.prometheus.value();
     // Prometheus tells its time to the millisecond; the header would be whole seconds.
     let exact = prometheus.and_then(|it| it.time).map(|(theirs, ours)| theirs - ours);
     let ahead: Vec<(&str, f64)> = [
-        ("the service", facts.service.clock_ahead),
-        ("the collector", facts.collector.metrics.clock_ahead),
-        ("Prometheus", exact.or(facts.prometheus.clock_ahead)),
-        ("Grafana", facts.grafana.clock_ahead),
+        ("the service", observations.service.clock_ahead),
+        ("the collector", observations.collector.metrics.clock_ahead),
+        ("Prometheus", exact.or(observations.prometheus.clock_ahead)),
+        ("Grafana", observations.grafana.clock_ahead),
     ]
     .into_iter()
     .filter_map(|(who, ahead)| Some((who, ahead?)))
     .collect();
     if ahead.is_empty() {
         let reason = "nobody told the time".to_owned();
-        chain.put(Link::Clocks, Verdict::Skipped(reason));
+        outcomes.put(Check::Clocks, Outcome::Skipped(reason));
         return;
     }
     let mut findings: Vec<_> = ahead
@@ -41,10 +41,10 @@ pub(super) fn judge(facts: &Facts, chain: &mut Chain) {
         )));
     }
     let most = ahead.iter().map(|it| it.1.abs()).fold(0.0, f64::max);
-    let verdict = Verdict::of(findings, || {
+    let verdict = Outcome::from_findings(findings, || {
         format!("{} clocks within {} s of this machine's", ahead.len(), number(most.ceil()))
     });
-    chain.put(Link::Clocks, verdict);
+    outcomes.put(Check::Clocks, verdict);
 }
 
 fn apart(seen: &str) -> Finding {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use http::Uri;
 
-use super::places::Places;
+use super::targets::Targets;
 use crate::doctor::{
-    facts::Probe,
-    http::{AskError, Credentials, Http},
+    http::{Credentials, HttpClient, ProbeError},
+    observations::Probe,
     page::Page,
 };
 
@@ -27,12 +27,12 @@ pub(super) fn destinations(page: &Page) -> BTreeSet<String> {
 
 /// Probes the receivers, and what else the service sends to.
 pub(super) async fn probe_all(
-    http: &Http,
-    places: &Places,
+    http: &HttpClient,
+    targets: &Targets,
     sends_to: &BTreeSet<String>,
 ) -> Vec<Probe> {
     let mut probes = Vec::new();
-    for receiver in &places.receivers {
+    for receiver in &targets.receivers {
         let is_services = sends_to.iter().any(|it| is_at(&receiver.url, it));
         let (http, grpc) = probe(http, &receiver.url, &receiver.credentials).await;
         let (url, is_given) = (receiver.url.clone(), receiver.is_given);
@@ -43,7 +43,7 @@ pub(super) async fn probe_all(
             continue;
         }
         let url = format!("http://{authority}");
-        let (http, grpc) = probe(http, &url, &places.otlp).await;
+        let (http, grpc) = probe(http, &url, &targets.otlp).await;
         probes.push(Probe { url, is_given: false, is_services: true, http, grpc });
     }
     probes
@@ -56,31 +56,39 @@ fn is_at(url: &str, authority: &str) -> bool {
 }
 
 async fn probe(
-    http: &Http,
+    http: &HttpClient,
     url: &str,
     credentials: &Credentials,
-) -> (Result<(), AskError>, Result<(), AskError>) {
+) -> (Result<(), ProbeError>, Result<(), ProbeError>) {
     tokio::join!(by_http(http, url, credentials), by_grpc(http, url, credentials))
 }
 
-async fn by_http(http: &Http, url: &str, credentials: &Credentials) -> Result<(), AskError> {
+async fn by_http(
+    http: &HttpClient,
+    url: &str,
+    credentials: &Credentials,
+) -> Result<(), ProbeError> {
     let path = if url.ends_with("/v1/metrics") { "" } else { "/v1/metrics" };
     let body = ("application/x-protobuf", &[][..]);
     http.post(&format!("{url}{path}"), credentials, body).await?.success().map(drop)
 }
 
-async fn by_grpc(http: &Http, url: &str, credentials: &Credentials) -> Result<(), AskError> {
+async fn by_grpc(
+    http: &HttpClient,
+    url: &str,
+    credentials: &Credentials,
+) -> Result<(), ProbeError> {
     let base = url.split('/').take(3).collect::<Vec<_>>().join("/");
     let answer = http.call(&format!("{base}{METHOD}"), credentials, EMPTY_MESSAGE).await?;
     let answer = answer.success()?;
     let header = |name: &str| answer.headers.get(name).and_then(|it| it.to_str().ok());
     match header("grpc-status").and_then(|it| it.parse::<usize>().ok()) {
         Some(0) => Ok(()),
-        Some(code) => Err(AskError::Grpc {
+        Some(code) => Err(ProbeError::Grpc {
             status: STATUSES.get(code).copied().unwrap_or("UNKNOWN"),
             says: header("grpc-message").unwrap_or_default().to_owned(),
         }),
-        None => Err(AskError::OtherProtocol),
+        None => Err(ProbeError::OtherProtocol),
     }
 }
 

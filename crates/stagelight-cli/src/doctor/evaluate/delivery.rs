@@ -1,34 +1,34 @@
 //! Do the collector's exporters deliver?
 
 use super::{
-    Chain,
+    Outcomes,
     counters::{Exporter, METRICS, exporters, growth},
     number,
 };
 use crate::doctor::{
-    facts::{Facts, Looks},
-    finding::{Finding, Verdict},
-    link::Link,
+    check::Check,
+    finding::{Finding, Outcome},
+    observations::{Observations, ScrapePair},
 };
 
 /// Judges the exporters, knowing how Prometheus is.
-pub(super) fn judge(facts: &Facts, server: &Verdict, chain: &mut Chain) {
-    let metrics = &facts.collector.metrics;
-    let Some(looks) = metrics.facts() else {
+pub(super) fn evaluate(observations: &Observations, server: &Outcome, outcomes: &mut Outcomes) {
+    let metrics = &observations.collector.metrics;
+    let Some(pair) = metrics.value() else {
         let reason = format!(
             "the collector's own metrics are not at {}; --collector-metrics URL says where they are",
             metrics.url
         );
-        chain.put(Link::Delivery, Verdict::Skipped(reason));
+        outcomes.put(Check::Delivery, Outcome::Skipped(reason));
         return;
     };
-    let accepted = |signal: &str| growth(looks, &format!("otelcol_receiver_accepted_{signal}"));
+    let accepted = |signal: &str| growth(pair, &format!("otelcol_receiver_accepted_{signal}"));
     let mut findings = Vec::new();
     let mut is_prometheus_fault = false;
-    let exporters = exporters(looks);
+    let exporters = exporters(pair);
     for exporter in &exporters {
-        let Some(seen) = trouble(exporter, accepted(exporter.signal), facts) else {
-            note(exporter, chain);
+        let Some(seen) = trouble(exporter, accepted(exporter.signal), observations) else {
+            note(exporter, outcomes);
             continue;
         };
         if exporter.signal == METRICS && server.is_broken() {
@@ -38,18 +38,18 @@ pub(super) fn judge(facts: &Facts, server: &Verdict, chain: &mut Chain) {
         }
     }
     let verdict = if findings.is_empty() && is_prometheus_fault {
-        Verdict::NotJudged(Link::Prometheus)
+        Outcome::Blocked(Check::Prometheus)
     } else {
-        Verdict::of(findings, || delivered(&exporters, looks, facts))
+        Outcome::from_findings(findings, || delivered(&exporters, pair, observations))
     };
-    chain.put(Link::Delivery, verdict);
+    outcomes.put(Check::Delivery, verdict);
 }
 
 /// Returns what is wrong with an exporter, if something is.
-fn trouble(exporter: &Exporter, accepted: f64, facts: &Facts) -> Option<String> {
+fn trouble(exporter: &Exporter, accepted: f64, observations: &Observations) -> Option<String> {
     let Exporter { name, signal, sent, send_failed, enqueue_failed, queue, capacity, .. } =
         exporter;
-    let within = format!("within {}", number(facts.watched.as_secs_f64())) + " s";
+    let within = format!("within {}", number(observations.watched.as_secs_f64())) + " s";
     let is_full = exporter.is_full();
     let things = signal.replace('_', " ");
     if 0.0 < *enqueue_failed || (is_full && *sent == 0.0) {
@@ -74,7 +74,7 @@ fn trouble(exporter: &Exporter, accepted: f64, facts: &Facts) -> Option<String> 
     None
 }
 
-fn finding(exporter: &Exporter, seen: String, server: &Verdict) -> Finding {
+fn finding(exporter: &Exporter, seen: String, server: &Outcome) -> Finding {
     if exporter.signal != METRICS {
         return Finding::new(
             seen,
@@ -110,23 +110,23 @@ fn finding(exporter: &Exporter, seen: String, server: &Verdict) -> Finding {
 }
 
 /// Tells what went wrong before we looked.
-fn note(exporter: &Exporter, chain: &mut Chain) {
+fn note(exporter: &Exporter, outcomes: &mut Outcomes) {
     if 0.0 < exporter.lost_ever {
         let Exporter { name, signal, lost_ever, .. } = exporter;
         let (lost, things) = (number(*lost_ever), signal.replace('_', " "));
         let text = format!(
             "exporter {name} has lost {lost} {things} since the collector was started, none of them now"
         );
-        chain.note(Link::Delivery, text);
+        outcomes.note(Check::Delivery, text);
     }
 }
 
-fn delivered(exporters: &[Exporter], looks: &Looks, facts: &Facts) -> String {
+fn delivered(exporters: &[Exporter], pair: &ScrapePair, observations: &Observations) -> String {
     let sent: f64 = exporters.iter().filter(|it| it.signal == METRICS).map(|it| it.sent).sum();
-    let watched = number(facts.watched.as_secs_f64());
-    let accepted = growth(looks, "otelcol_receiver_accepted_metric_points");
+    let watched = number(observations.watched.as_secs_f64());
+    let accepted = growth(pair, "otelcol_receiver_accepted_metric_points");
     if sent == 0.0 && accepted == 0.0 {
-        return format!("nothing came and nothing waits; --watch looks longer than {watched} s");
+        return format!("nothing came and nothing waits; --watch pair longer than {watched} s");
     }
     format!("{} metric points sent within {watched} s, none failed", number(sent))
 }

@@ -6,7 +6,7 @@ use std::{error::Error, io, time::Duration};
 ///
 /// Told as the second half of a sentence that begins with the address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AskError {
+pub(crate) enum ProbeError {
     /// The machine is there and nothing listens on the port.
     #[error("nothing listens there (connection refused)")]
     Refused,
@@ -18,13 +18,13 @@ pub(crate) enum AskError {
     TimedOut(Duration),
     /// The connection could not be made, or broke.
     #[error("the connection broke: {0}")]
-    Broke(String),
+    Disconnected(String),
     /// Something listens that does not speak this protocol.
     #[error("something listens there that does not speak this protocol")]
     OtherProtocol,
     /// A TLS server was spoken to without TLS.
     #[error("the server there wants TLS, and was spoken to without")]
-    WantsTls,
+    TlsRequired,
     /// A server without TLS was spoken to with it.
     #[error("the server there speaks no TLS, and was spoken to with it")]
     NoTls,
@@ -52,12 +52,12 @@ pub(crate) enum AskError {
     },
     /// The answer is not what this kind of server answers.
     #[error("the answer is not {0}")]
-    Unreadable(&'static str),
+    UnexpectedBody(&'static str),
 }
 
-// === impl AskError ===
+// === impl ProbeError ===
 
-impl AskError {
+impl ProbeError {
     /// Finds out what stopped the client.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let chain = || std::iter::successors(Some(error), |&it| it.source());
@@ -82,16 +82,16 @@ impl AskError {
         if says("invalid HTTP") || says("frame with invalid size") || says("http2 error") {
             return Self::OtherProtocol;
         }
-        Self::Broke(last())
+        Self::Disconnected(last())
     }
 
     /// Returns whether nobody was there to answer, as far as can be told from here.
-    pub(crate) const fn is_absence(&self) -> bool {
+    pub(crate) const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Refused | Self::Unresolved | Self::TimedOut(_))
     }
 
     /// Returns whether the server wants other credentials.
-    pub(crate) fn is_denial(&self) -> bool {
+    pub(crate) fn is_access_denied(&self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 401 | 403),
             Self::Grpc { status, .. } => matches!(*status, "UNAUTHENTICATED" | "PERMISSION_DENIED"),

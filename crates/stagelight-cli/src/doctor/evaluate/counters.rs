@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::doctor::{facts::Looks, page::Page};
+use crate::doctor::{observations::ScrapePair, page::Page};
 
 /// What OTLP carries, as collectors' counters call it.
 pub(super) const SIGNALS: [&str; 3] = ["metric_points", "spans", "log_records"];
@@ -44,15 +44,15 @@ impl Exporter {
 
 /// Returns the growth of a counter, all series together. Its name may end in `_total`, as it does when it was pushed or
 /// comes from some versions.
-pub(super) fn growth(looks: &Looks, name: &str) -> f64 {
-    looks.growth(|page| total(page, name, |_| true))
+pub(super) fn growth(pair: &ScrapePair, name: &str) -> f64 {
+    pair.growth(|page| total(page, name, |_| true))
 }
 
 /// Returns the exporters.
-pub(super) fn exporters(looks: &Looks) -> Vec<Exporter> {
+pub(super) fn exporters(pair: &ScrapePair) -> Vec<Exporter> {
     let mut found: BTreeMap<(usize, String), Exporter> = BTreeMap::new();
     for (index, signal) in SIGNALS.into_iter().enumerate() {
-        for name in names(&looks.second, signal) {
+        for name in names(&pair.second, signal) {
             let of = |counter: &str| {
                 let counter = format!("otelcol_exporter_{counter}_{signal}");
                 let name = name.clone();
@@ -60,7 +60,7 @@ pub(super) fn exporters(looks: &Looks) -> Vec<Exporter> {
             };
             let level = |gauge: &str| {
                 let gauge = format!("otelcol_exporter_{gauge}");
-                let all = looks.second.named(&gauge);
+                let all = pair.second.named(&gauge);
                 let own = all.filter(|it| {
                     it.label("exporter") == name && is_of(it.label("data_type"), signal)
                 });
@@ -69,11 +69,11 @@ pub(super) fn exporters(looks: &Looks) -> Vec<Exporter> {
             let (sent, failed, refused) = (of("sent"), of("send_failed"), of("enqueue_failed"));
             let exporter = Exporter {
                 signal,
-                sent: looks.growth(&sent),
-                send_failed: looks.growth(&failed),
-                enqueue_failed: looks.growth(&refused),
-                sent_ever: sent(&looks.second),
-                lost_ever: failed(&looks.second) + refused(&looks.second),
+                sent: pair.growth(&sent),
+                send_failed: pair.growth(&failed),
+                enqueue_failed: pair.growth(&refused),
+                sent_ever: sent(&pair.second),
+                lost_ever: failed(&pair.second) + refused(&pair.second),
                 queue: level("queue_size"),
                 capacity: level("queue_capacity"),
                 name: name.clone(),
@@ -120,14 +120,14 @@ fn total(page: &Page, name: &str, has: impl Fn(&str) -> bool) -> f64 {
 mod tests {
     use super::*;
 
-    fn looks(first: &str, second: &str) -> Looks {
+    fn pair(first: &str, second: &str) -> ScrapePair {
         let page = |text: &str| Page::parse(text).unwrap();
-        Looks { first: page(first), first_at: 0.0, second: page(second) }
+        ScrapePair { first: page(first), first_at: 0.0, second: page(second) }
     }
 
     #[test]
     fn an_exporter_is_read_from_all_of_its_counters() {
-        let looks = looks(
+        let pair = pair(
             "otelcol_exporter_sent_metric_points{exporter=\"a\"} 5\n",
             "otelcol_exporter_sent_metric_points{exporter=\"a\"} 12\n\
              otelcol_exporter_send_failed_metric_points{exporter=\"a\"} 3\n\
@@ -146,21 +146,21 @@ mod tests {
             capacity: 10.0,
             ..Exporter::default()
         };
-        assert_eq!(exporters(&looks)[0], expected);
-        assert_eq!(exporters(&looks).len(), 2);
+        assert_eq!(exporters(&pair)[0], expected);
+        assert_eq!(exporters(&pair).len(), 2);
     }
 
     #[test]
     fn a_counter_is_the_same_with_total_at_its_end() {
         for name in ["otelcol_receiver_accepted_spans", "otelcol_receiver_accepted_spans_total"] {
-            let looks = looks(&format!("{name}{{a=\"1\"}} 1\n"), &format!("{name}{{a=\"1\"}} 4\n"));
-            assert_eq!(growth(&looks, "otelcol_receiver_accepted_spans"), 3.0);
+            let pair = pair(&format!("{name}{{a=\"1\"}} 1\n"), &format!("{name}{{a=\"1\"}} 4\n"));
+            assert_eq!(growth(&pair, "otelcol_receiver_accepted_spans"), 3.0);
         }
     }
 
     #[test]
     fn a_collector_that_was_started_anew_has_grown_by_what_it_has() {
-        let looks = looks("x 100\n", "x 4\n");
-        assert_eq!(growth(&looks, "x"), 4.0);
+        let pair = pair("x 100\n", "x 4\n");
+        assert_eq!(growth(&pair, "x"), 4.0);
     }
 }

@@ -1,36 +1,36 @@
-//! Looks at Prometheus: how it is set up, and what it has of the service.
+//! ScrapePair at Prometheus: how it is set up, and what it has of the service.
 
 use super::{
     Timed,
     api::{Api, list, text},
-    places::Places,
     queries::Queries,
+    targets::Targets,
     unix_seconds,
 };
 use crate::doctor::{
-    facts::{Looks, PrometheusFacts, RuleFacts},
-    http::{AskError, Credentials, Http},
+    http::{Credentials, HttpClient, ProbeError},
+    observations::{PrometheusObservations, Rule, ScrapePair},
 };
 
-/// Looks at Prometheus, with what was read of its own page.
-pub(super) async fn look(
-    http: &Http,
-    places: &Places,
+/// ScrapePair at Prometheus, with what was read of its own page.
+pub(super) async fn collect(
+    http: &HttpClient,
+    targets: &Targets,
     job: Option<&str>,
-    own: Option<Looks>,
-) -> Timed<PrometheusFacts> {
-    let api = Api { http, place: &places.prometheus };
+    own: Option<ScrapePair>,
+) -> Timed<PrometheusObservations> {
+    let api = Api { http, place: &targets.prometheus };
     let (build, clock_ahead) = match api.json("/api/v1/status/buildinfo", &[]).await {
         Ok(answer) => answer,
         Err(error) => return (Err(error), None),
     };
     if build["status"] != "success" {
-        return (Err(AskError::Unreadable("one of Prometheus' API")), clock_ahead);
+        return (Err(ProbeError::UnexpectedBody("one of Prometheus' API")), clock_ahead);
     }
     let flags = api.data("status/flags", &[]).await.ok();
     let config = api.data("status/config", &[]).await.unwrap_or_default();
     let flag = |name: &str| flags.as_ref().map(|it| text(&it[name]));
-    let mut facts = PrometheusFacts {
+    let mut observations = PrometheusObservations {
         version: text(&build["data"]["version"]),
         otlp_receiver: flag("web.enable-otlp-receiver").map(|it| it == "true"),
         exemplar_storage: flag("enable-feature")
@@ -40,22 +40,22 @@ pub(super) async fn look(
         time: time(&api).await,
         rules: rules(&api).await,
         alertmanagers: alertmanagers(http, &api).await,
-        ..PrometheusFacts::default()
+        ..PrometheusObservations::default()
     };
     let queries = Queries::new(api, job);
-    facts.jobs = queries.jobs().await;
-    if facts.jobs.is_empty() {
-        facts.last_seen = queries.last_seen().await;
+    observations.jobs = queries.jobs().await;
+    if observations.jobs.is_empty() {
+        observations.last_seen = queries.last_seen().await;
     } else {
-        let queries = queries.of(&facts.jobs);
-        facts.names = queries.names().await;
-        facts.bounds = queries.bounds().await;
-        facts.unlabelled = queries.unlabelled().await;
-        facts.exemplars = queries.exemplars().await;
-        facts.recent_requests = queries.recent_requests().await;
-        facts.performance = queries.performance().await;
+        let queries = queries.of(&observations.jobs);
+        observations.names = queries.names().await;
+        observations.bounds = queries.bounds().await;
+        observations.unlabelled = queries.unlabelled().await;
+        observations.exemplars = queries.exemplars().await;
+        observations.recent_requests = queries.recent_requests().await;
+        observations.performance = queries.performance().await;
     }
-    (Ok(facts), clock_ahead)
+    (Ok(observations), clock_ahead)
 }
 
 /// Returns Prometheus' time, and ours at that moment.
@@ -66,12 +66,12 @@ async fn time(api: &Api<'_>) -> Option<(f64, f64)> {
     Some((answer["result"][1].as_str()?.parse().ok()?, ours))
 }
 
-async fn rules(api: &Api<'_>) -> Vec<RuleFacts> {
+async fn rules(api: &Api<'_>) -> Vec<Rule> {
     let answer = api.data("rules", &[]).await.unwrap_or_default();
     let groups = list(&answer["groups"]).iter();
     let rules = groups.flat_map(|group| list(&group["rules"]).iter().map(move |it| (group, it)));
     rules
-        .map(|(group, rule)| RuleFacts {
+        .map(|(group, rule)| Rule {
             name: text(&rule["name"]),
             file: text(&group["file"]),
             is_alert: rule["type"] == "alerting",
@@ -81,7 +81,7 @@ async fn rules(api: &Api<'_>) -> Vec<RuleFacts> {
 }
 
 /// Returns the Alertmanagers that Prometheus tells, each with why it does not answer us.
-async fn alertmanagers(http: &Http, api: &Api<'_>) -> Vec<(String, Option<AskError>)> {
+async fn alertmanagers(http: &HttpClient, api: &Api<'_>) -> Vec<(String, Option<ProbeError>)> {
     let answer = api.data("alertmanagers", &[]).await.unwrap_or_default();
     let mut found = Vec::new();
     for it in list(&answer["activeAlertmanagers"]) {
