@@ -1,14 +1,15 @@
-//! `stagelight doctor`: walks the chain from a service's requests to its dashboards, and names the link that is broken.
+//! `stagelight doctor`: checks every hop from a service's requests to its dashboards and names the
+//! broken one.
 //!
-//! [`look`] asks and judges nothing; [`evaluate`] judges what was seen, and asks nobody; [`report`] prints.
+//! [`collect`] queries the servers, [`evaluate`] turns the observations into a report without any
+//! I/O, and [`report`] renders it.
 
 mod options;
 mod check;
-mod finding;
 mod page;
 mod aliases;
-mod observations;
 mod http;
+mod observations;
 mod collect;
 mod evaluate;
 mod report;
@@ -26,14 +27,14 @@ use options::Format;
 
 pub(crate) use options::DoctorArgs;
 
-/// The exit status of a command line that cannot be used; clap's own.
+/// The exit status for an invalid command line or variable; the same as clap's.
 const USAGE: u8 = 2;
 
-/// ScrapePair, judges, and prints to `out`; returns the exit status.
+/// Runs all checks and prints the report to `out`; returns the exit status.
 ///
 /// # Errors
 ///
-/// When the report cannot be printed.
+/// When the report cannot be written.
 pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let environment = Environment::process();
     let targets = match Targets::new(args, &|name| environment.get(name)) {
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exi
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("the asynchronous runtime cannot be started")?;
+    let runtime = runtime.context("cannot start the Tokio runtime")?;
     let observations = runtime.block_on(collect::collect(args, &targets));
     let report = evaluate::evaluate(&observations, &args.skip);
     match args.format {

@@ -1,4 +1,4 @@
-//! Sends empty exports, which a receiver accepts and which change nothing.
+//! Probes OTLP receivers with empty exports, which change nothing.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use crate::doctor::{
 };
 
 const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-/// One message of no bytes, uncompressed.
+/// A gRPC frame with an empty, uncompressed message.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
-/// Returns where a service sends its metrics, as it says on its page: `HOST:PORT`.
+/// Returns the `HOST:PORT`s to which a service exports metrics, according to its metrics page.
 pub(super) fn destinations(page: &Page) -> BTreeSet<String> {
     let exported = page.named("otel_sdk_exporter_metric_data_point_exported_total");
     exported
@@ -25,74 +25,73 @@ pub(super) fn destinations(page: &Page) -> BTreeSet<String> {
         .collect()
 }
 
-/// Probes the receivers, and what else the service sends to.
+/// Probes the receivers and the service's other export targets.
 pub(super) async fn probe_all(
-    http: &HttpClient,
+    client: &HttpClient,
     targets: &Targets,
-    sends_to: &BTreeSet<String>,
+    exports_to: &BTreeSet<String>,
 ) -> Vec<Probe> {
     let mut probes = Vec::new();
     for receiver in &targets.receivers {
-        let is_services = sends_to.iter().any(|it| is_at(&receiver.url, it));
-        let (http, grpc) = probe(http, &receiver.url, &receiver.credentials).await;
+        let is_services = exports_to.iter().any(|it| has_authority(&receiver.url, it));
+        let (http, grpc) = probe(client, &receiver.url, &receiver.credentials).await;
         let (url, is_given) = (receiver.url.clone(), receiver.is_given);
         probes.push(Probe { url, is_given, is_services, http, grpc });
     }
-    for authority in sends_to {
-        if probes.iter().any(|it| is_at(&it.url, authority)) {
+    for authority in exports_to {
+        if probes.iter().any(|it| has_authority(&it.url, authority)) {
             continue;
         }
         let url = format!("http://{authority}");
-        let (http, grpc) = probe(http, &url, &targets.otlp).await;
+        let (http, grpc) = probe(client, &url, &targets.otlp).await;
         probes.push(Probe { url, is_given: false, is_services: true, http, grpc });
     }
     probes
 }
 
-/// Returns whether an address is that of a host and port.
-fn is_at(url: &str, authority: &str) -> bool {
+fn has_authority(url: &str, authority: &str) -> bool {
     let uri: Option<Uri> = url.parse().ok();
     uri.and_then(|it| Some(it.authority()?.as_str() == authority)).unwrap_or(false)
 }
 
 async fn probe(
-    http: &HttpClient,
+    client: &HttpClient,
     url: &str,
     credentials: &Credentials,
 ) -> (Result<(), ProbeError>, Result<(), ProbeError>) {
-    tokio::join!(by_http(http, url, credentials), by_grpc(http, url, credentials))
+    tokio::join!(over_http(client, url, credentials), over_grpc(client, url, credentials))
 }
 
-async fn by_http(
-    http: &HttpClient,
+async fn over_http(
+    client: &HttpClient,
     url: &str,
     credentials: &Credentials,
 ) -> Result<(), ProbeError> {
     let path = if url.ends_with("/v1/metrics") { "" } else { "/v1/metrics" };
-    let body = ("application/x-protobuf", &[][..]);
-    http.post(&format!("{url}{path}"), credentials, body).await?.success().map(drop)
+    let url = format!("{url}{path}");
+    client.post(&url, credentials, "application/x-protobuf", &[]).await?.success().map(drop)
 }
 
-async fn by_grpc(
-    http: &HttpClient,
+async fn over_grpc(
+    client: &HttpClient,
     url: &str,
     credentials: &Credentials,
 ) -> Result<(), ProbeError> {
     let base = url.split('/').take(3).collect::<Vec<_>>().join("/");
-    let answer = http.call(&format!("{base}{METHOD}"), credentials, EMPTY_MESSAGE).await?;
-    let answer = answer.success()?;
-    let header = |name: &str| answer.headers.get(name).and_then(|it| it.to_str().ok());
+    let response = client.call(&format!("{base}{METHOD}"), credentials, EMPTY_MESSAGE).await?;
+    let response = response.success()?;
+    let header = |name: &str| response.headers.get(name).and_then(|it| it.to_str().ok());
     match header("grpc-status").and_then(|it| it.parse::<usize>().ok()) {
         Some(0) => Ok(()),
         Some(code) => Err(ProbeError::Grpc {
             status: STATUSES.get(code).copied().unwrap_or("UNKNOWN"),
-            says: header("grpc-message").unwrap_or_default().to_owned(),
+            message: header("grpc-message").unwrap_or_default().to_owned(),
         }),
         None => Err(ProbeError::OtherProtocol),
     }
 }
 
-/// The names of gRPC's statuses, by their numbers.
+/// The names of gRPC statuses, by code.
 const STATUSES: [&str; 17] = [
     "OK",
     "CANCELLED",

@@ -1,27 +1,25 @@
-//! ScrapePair at Prometheus: how it is set up, and what it has of the service.
+//! Queries Prometheus: its setup, and its series of the service.
 
 use super::{
-    Timed,
-    api::{Api, list, text},
+    api::{Api, Timed, list, text, unix_seconds},
     queries::Queries,
     targets::Targets,
-    unix_seconds,
 };
 use crate::doctor::{
     http::{Credentials, HttpClient, ProbeError},
     observations::{PrometheusObservations, Rule, ScrapePair},
 };
 
-/// ScrapePair at Prometheus, with what was read of its own page.
+/// Queries Prometheus; `own` are the scrapes of its own metrics.
 pub(super) async fn collect(
     http: &HttpClient,
     targets: &Targets,
     job: Option<&str>,
     own: Option<ScrapePair>,
 ) -> Timed<PrometheusObservations> {
-    let api = Api { http, place: &targets.prometheus };
+    let api = Api { http, target: &targets.prometheus };
     let (build, clock_ahead) = match api.json("/api/v1/status/buildinfo", &[]).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(error) => return (Err(error), None),
     };
     if build["status"] != "success" {
@@ -30,7 +28,7 @@ pub(super) async fn collect(
     let flags = api.data("status/flags", &[]).await.ok();
     let config = api.data("status/config", &[]).await.unwrap_or_default();
     let flag = |name: &str| flags.as_ref().map(|it| text(&it[name]));
-    let mut observations = PrometheusObservations {
+    let mut found = PrometheusObservations {
         version: text(&build["data"]["version"]),
         otlp_receiver: flag("web.enable-otlp-receiver").map(|it| it == "true"),
         exemplar_storage: flag("enable-feature")
@@ -43,32 +41,32 @@ pub(super) async fn collect(
         ..PrometheusObservations::default()
     };
     let queries = Queries::new(api, job);
-    observations.jobs = queries.jobs().await;
-    if observations.jobs.is_empty() {
-        observations.last_seen = queries.last_seen().await;
+    found.jobs = queries.jobs().await;
+    if found.jobs.is_empty() {
+        found.last_seen = queries.last_seen().await;
     } else {
-        let queries = queries.of(&observations.jobs);
-        observations.names = queries.names().await;
-        observations.bounds = queries.bounds().await;
-        observations.unlabelled = queries.unlabelled().await;
-        observations.exemplars = queries.exemplars().await;
-        observations.recent_requests = queries.recent_requests().await;
-        observations.performance = queries.performance().await;
+        let queries = queries.narrowed_to(&found.jobs);
+        found.names = queries.names().await;
+        found.bounds = queries.bounds().await;
+        found.unlabelled = queries.unlabelled().await;
+        found.exemplars = queries.exemplars().await;
+        found.recent_requests = queries.recent_requests().await;
+        found.performance = queries.performance().await;
     }
-    (Ok(observations), clock_ahead)
+    (Ok(found), clock_ahead)
 }
 
-/// Returns Prometheus' time, and ours at that moment.
+/// Returns Prometheus' time and ours at the same moment.
 async fn time(api: &Api<'_>) -> Option<(f64, f64)> {
     let before = unix_seconds();
-    let answer = api.data("query", &[("query", "time()")]).await.ok()?;
+    let response = api.data("query", &[("query", "time()")]).await.ok()?;
     let ours = f64::midpoint(before, unix_seconds());
-    Some((answer["result"][1].as_str()?.parse().ok()?, ours))
+    Some((response["result"][1].as_str()?.parse().ok()?, ours))
 }
 
 async fn rules(api: &Api<'_>) -> Vec<Rule> {
-    let answer = api.data("rules", &[]).await.unwrap_or_default();
-    let groups = list(&answer["groups"]).iter();
+    let response = api.data("rules", &[]).await.unwrap_or_default();
+    let groups = list(&response["groups"]).iter();
     let rules = groups.flat_map(|group| list(&group["rules"]).iter().map(move |it| (group, it)));
     rules
         .map(|(group, rule)| Rule {
@@ -80,13 +78,13 @@ async fn rules(api: &Api<'_>) -> Vec<Rule> {
         .collect()
 }
 
-/// Returns the Alertmanagers that Prometheus tells, each with why it does not answer us.
+/// Returns the active Alertmanagers, each with the error of our own readiness request.
 async fn alertmanagers(http: &HttpClient, api: &Api<'_>) -> Vec<(String, Option<ProbeError>)> {
-    let answer = api.data("alertmanagers", &[]).await.unwrap_or_default();
+    let response = api.data("alertmanagers", &[]).await.unwrap_or_default();
     let mut found = Vec::new();
-    for it in list(&answer["activeAlertmanagers"]) {
+    for it in list(&response["activeAlertmanagers"]) {
+        // Prometheus returns the URL that alerts are posted to.
         let url = text(&it["url"]);
-        // The address that alerts are posted to; the server says at another whether it is ready.
         let base = url.split("/api/").next().unwrap_or_default();
         let error = http.get(&format!("{base}/-/ready"), &Credentials::default()).await.err();
         found.push((base.to_owned(), error));

@@ -1,25 +1,22 @@
-//! What Prometheus has of the service.
+//! Queries for the service's series in Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stagelight_core::catalog::{Family, Instrument, Label, Outcome, labels};
 use stagelight_otel::catalog as export;
 
-use super::{
-    api::{Api, Row, list},
-    unix_seconds,
-};
+use super::api::{Api, Row, list, unix_seconds};
 use crate::catalog::families;
 use crate::doctor::{
     aliases::{self, Strategy, any_name, escape, series_name},
     observations::{Job, Performance},
 };
 
-/// What is taken for the time between two samples, in seconds, if it is not known.
+/// Assumed seconds between two samples if unknown.
 const UNKNOWN_INTERVAL: f64 = 60.0;
 
-/// Labels that every series of their families has a value for.
-const ALWAYS_THERE: [&Label; 8] = [
+/// Labels that are never empty in families that have them.
+const REQUIRED_LABELS: [&Label; 8] = [
     labels::Stage::LABEL,
     labels::Endpoint::LABEL,
     labels::Provider::LABEL,
@@ -30,29 +27,30 @@ const ALWAYS_THERE: [&Label; 8] = [
     labels::Reason::LABEL,
 ];
 
-/// Queries for the series of some jobs.
+/// Queries restricted to some jobs.
 #[derive(Clone, Debug)]
 pub(super) struct Queries<'a> {
     api: Api<'a>,
-    /// A matcher for the jobs; empty for all.
+    /// The matcher for the jobs; empty for all.
     jobs: String,
-    /// When the newest sample was taken, in seconds since 1970, and how much older one may be that is not from an export long ago.
+    /// Time of the newest sample in Unix seconds, and the maximum age of a current one relative to
+    /// it.
     current: (f64, f64),
-    /// The freshest job.
+    /// The job with the newest sample.
     first: String,
 }
 
 // === impl Queries ===
 
 impl<'a> Queries<'a> {
-    /// Makes queries for one job, or for all that have stagelight's series.
+    /// Restricts the queries to one job, if given.
     pub(super) fn new(api: Api<'a>, job: Option<&str>) -> Self {
         let jobs = job.map(|it| format!("job=~\"{}\"", escape(it))).unwrap_or_default();
         Self { api, jobs, current: (0.0, 0.0), first: String::new() }
     }
 
-    /// Narrows the queries down to these jobs, and to what their newest samples are of.
-    pub(super) fn of(self, jobs: &[Job]) -> Self {
+    /// Restricts the queries to these jobs and their current samples.
+    pub(super) fn narrowed_to(self, jobs: &[Job]) -> Self {
         let names: Vec<_> = jobs.iter().map(|it| escape(&it.job)).collect();
         let interval = |it: &Job| it.interval.unwrap_or(UNKNOWN_INTERVAL);
         Self {
@@ -66,7 +64,7 @@ impl<'a> Queries<'a> {
         }
     }
 
-    /// Returns who has stagelight's series, the freshest first.
+    /// Returns the jobs with stagelight's series, the freshest first.
     pub(super) async fn jobs(&self) -> Vec<Job> {
         let anchor = self.matching(&any_name(aliases::anchor()), "");
         let newest = self.api.query(&format!("max by (job) (timestamp({anchor}))")).await;
@@ -86,14 +84,14 @@ impl<'a> Queries<'a> {
         jobs
     }
 
-    /// Returns when a sample came last, if that was within a day.
+    /// Returns the time of the newest sample within a day.
     pub(super) async fn last_seen(&self) -> Option<f64> {
         let anchor = self.matching(&any_name(aliases::anchor()), "");
         let query = format!("max(max_over_time(timestamp({anchor})[1d:4m]))");
         self.api.query(&query).await.first().map(|it| it.value)
     }
 
-    /// Returns the names of all metrics that the jobs have now.
+    /// Returns the names of the jobs' current metrics.
     pub(super) async fn names(&self) -> BTreeSet<String> {
         let series = format!("{{{}}}", self.jobs);
         self.current("__name__", &series).await.iter().map(|it| it.label("__name__")).collect()
@@ -111,7 +109,7 @@ impl<'a> Queries<'a> {
         for row in rows {
             let name = row.label("__name__");
             let name = name.strip_suffix("_bucket").unwrap_or(&name).to_owned();
-            // `1` and `1.0` are one bound: Prometheus writes the second for what it scrapes.
+            // `1` and `1.0` are the same bound: Prometheus normalizes scraped ones to the second.
             let Ok(bound) = row.label("le").parse::<f64>() else { continue };
             let bounds = bounds.entry(name).or_default();
             if bound.is_finite() && !bounds.contains(&bound) {
@@ -122,10 +120,10 @@ impl<'a> Queries<'a> {
         bounds
     }
 
-    /// Returns the metrics of the catalogue, each with a label that some of its series lack.
+    /// Returns metrics of the catalogue with series that lack a label: name and label.
     pub(super) async fn unlabelled(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for label in ALWAYS_THERE {
+        for label in REQUIRED_LABELS {
             let has = |family: &&Family| family.labels.contains(&label);
             let metrics = families().filter(has).flat_map(|it| it.metrics);
             let names: Vec<_> = metrics
@@ -139,26 +137,26 @@ impl<'a> Queries<'a> {
         found
     }
 
-    /// Returns how many exemplars of the last hour there are.
+    /// Returns the number of exemplars within the last hour.
     pub(super) async fn exemplars(&self) -> usize {
         let (start, end) = (unix_seconds() - 3600.0, unix_seconds() + 60.0);
         let (start, end) = (start.to_string(), end.to_string());
         let query = self.matching(".+", "");
         let parameters = [("query", &*query), ("start", &start), ("end", &end)];
-        let answer = self.api.data("query_exemplars", &parameters).await.unwrap_or_default();
-        list(&answer).iter().map(|it| list(&it["exemplars"]).len()).sum()
+        let response = self.api.data("query_exemplars", &parameters).await.unwrap_or_default();
+        list(&response).iter().map(|it| list(&it["exemplars"]).len()).sum()
     }
 
-    /// Returns how many requests there were within the last five minutes.
+    /// Returns the number of requests within the last five minutes.
     pub(super) async fn recent_requests(&self) -> f64 {
         let requests = self.matching("request_duration_seconds_count", "");
         let rows = self.api.query(&format!("sum(increase({requests}[5m]))")).await;
         rows.first().map_or(0.0, |it| it.value)
     }
 
-    /// Returns how the providers' backends do.
+    /// Returns the performance of each provider's backends.
     pub(super) async fn performance(&self) -> Vec<Performance> {
-        // One job only: a service that is both scraped and sends would be counted twice.
+        // One job only: a service both scraped and pushing would count twice.
         let job = format!("job=~\"{}\"", escape(&self.first));
         let rate = |name: &str| format!("rate({name}{{{job}}}[5m])");
         let p95 = |name: &str| {
@@ -187,19 +185,19 @@ impl<'a> Queries<'a> {
         named.map(|(provider, it)| Performance { provider, ..it }).collect()
     }
 
-    /// Returns the usual time between two samples of each job.
+    /// Returns the median time between two samples of each job.
     async fn intervals(&self) -> BTreeMap<String, f64> {
-        // It has one series a process, so that ten minutes of it are not much.
+        // One series per process: ten minutes of it are cheap.
         let metric = export::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED.metric();
         let query = format!("{}[10m]", self.matching(&any_name(metric), "error_type=\"\""));
-        let answer = self.api.data("query", &[("query", &query)]).await.unwrap_or_default();
+        let response = self.api.data("query", &[("query", &query)]).await.unwrap_or_default();
         let mut intervals = BTreeMap::new();
-        for series in list(&answer["result"]) {
+        for series in list(&response["result"]) {
             let times: Vec<_> =
                 list(&series["values"]).iter().filter_map(|it| it[0].as_f64()).collect();
             let job = series["metric"]["job"].as_str().unwrap_or_default().to_owned();
-            if let Some(interval) = usual_gap(&times) {
-                // Of several processes, the slowest.
+            if let Some(interval) = median_gap(&times) {
+                // The slowest of several processes.
                 let known = intervals.entry(job).or_insert(interval);
                 *known = interval.max(*known);
             }
@@ -207,9 +205,10 @@ impl<'a> Queries<'a> {
         intervals
     }
 
-    /// Returns the combinations of labels that series have now.
+    /// Returns the label combinations of the current series.
     ///
-    /// What came by OTLP is answered with for five minutes after its end: that would show names as they were before a change.
+    /// An instant query returns pushed series for five minutes after their last sample, with names
+    /// from before a change. This query looks back only two sample intervals.
     async fn current(&self, labels: &str, series: &str) -> Vec<Row> {
         let (at, within) = self.current;
         let window = (within * 1000.0).ceil();
@@ -225,8 +224,8 @@ impl<'a> Queries<'a> {
     }
 }
 
-/// Returns the median time between two neighbours, or nothing if there is none.
-fn usual_gap(times: &[f64]) -> Option<f64> {
+/// Returns the median gap between neighbouring times.
+fn median_gap(times: &[f64]) -> Option<f64> {
     let mut gaps: Vec<_> = times.windows(2).map(|it| it[1] - it[0]).collect();
     gaps.sort_by(f64::total_cmp);
     gaps.get(gaps.len() / 2).copied()
@@ -237,8 +236,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_gap_is_not_that_of_an_outage() {
-        assert_eq!(usual_gap(&[10.0, 25.0, 40.0, 300.0, 315.0]), Some(15.0));
-        assert_eq!(usual_gap(&[10.0]), None);
+    fn the_median_gap_ignores_an_outage() {
+        assert_eq!(median_gap(&[10.0, 25.0, 40.0, 300.0, 315.0]), Some(15.0));
+        assert_eq!(median_gap(&[10.0]), None);
     }
 }

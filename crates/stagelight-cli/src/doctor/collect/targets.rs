@@ -1,13 +1,14 @@
-//! Who is asked, where, and with which credentials.
+//! The addresses and credentials of the servers.
 
 use http::Uri;
 
 use super::super::{
-    http::{CredentialError, Credentials},
+    http::{CredentialError, Credentials, ProbeError},
+    observations::Observed,
     options::DoctorArgs,
 };
 
-/// One address that is asked.
+/// The address of one server, with its credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) url: String,
@@ -15,31 +16,30 @@ pub(crate) struct Target {
     pub(crate) credentials: Credentials,
 }
 
-/// All addresses that are asked.
+/// The addresses of all servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Targets {
     pub(super) service: Target,
-    /// Receivers: the one given, or the default ones.
+    /// The given OTLP receiver, or the default ones.
     pub(super) receivers: Vec<Target>,
-    /// What exporters send along.
+    /// The headers of an OTLP exporter.
     pub(super) otlp: Credentials,
     pub(super) collector_metrics: Target,
     pub(super) prometheus: Target,
-    /// Prometheus' own metrics.
-    pub(super) own: Target,
+    pub(super) prometheus_metrics: Target,
     pub(super) grafana: Target,
 }
 
-/// The command line, or a variable, cannot be used.
+/// An invalid command line or variable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// Somebody's credentials.
+    /// Invalid credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
-    /// A password in an address. The address is not shown.
+    /// A password in an address. The message omits the address.
     #[error(
-        "{flag}: a password does not belong on a command line, which others can read; `--help` \
-         names variables for it"
+        "{flag}: passwords are not allowed on the command line, where other users can read them; \
+         `--help` lists the variables to set instead"
     )]
     Password {
         /// The option.
@@ -50,11 +50,11 @@ pub(crate) enum UsageError {
 // === impl Targets ===
 
 impl Targets {
-    /// Takes what was given, and defaults for the rest.
+    /// Combines the given addresses with the defaults.
     ///
     /// # Errors
     ///
-    /// When there is a password in an address, or credentials cannot be used.
+    /// When an address contains a password, or credentials are invalid.
     pub(crate) fn new(
         args: &DoctorArgs,
         get: &impl Fn(&str) -> Option<String>,
@@ -70,45 +70,30 @@ impl Targets {
                 return Err(UsageError::Password { flag });
             }
         }
-        let asked = |given: &Option<String>, default: &str, credentials| Target {
-            url: given.clone().unwrap_or_else(|| default.to_owned()),
-            is_given: given.is_some(),
-            credentials,
-        };
         let otlp = Credentials::for_otlp(get)?;
-        let receiver = |default| asked(&args.collector, default, otlp.clone());
+        let receiver = |default| Target::new(&args.collector, default, otlp.clone());
         let receivers = if args.collector.is_some() {
             vec![receiver("")]
         } else {
             vec![receiver("http://127.0.0.1:4318"), receiver("http://127.0.0.1:4317")]
         };
-        let host = host_of(&receivers[0].url);
-        let metrics = format!("http://{host}:8888");
-        let metrics = asked(
-            &args.collector_metrics,
-            &metrics,
-            Credentials::for_target("COLLECTOR_METRICS", get)?,
-        );
+        let service = Credentials::for_target("SERVICE", get)?;
+        let service = Target::new(&args.service, "http://127.0.0.1:9464", service);
+        let metrics = format!("http://{}:8888", host_of(&receivers[0].url));
+        let credentials = Credentials::for_target("COLLECTOR_METRICS", get)?;
+        let metrics = Target::new(&args.collector_metrics, &metrics, credentials);
         let prometheus = Credentials::for_target("PROMETHEUS", get)?;
-        let prometheus = asked(&args.prometheus, "http://127.0.0.1:9090", prometheus);
+        let prometheus = Target::new(&args.prometheus, "http://127.0.0.1:9090", prometheus);
         let own = Target { url: format!("{}/metrics", prometheus.url), ..prometheus.clone() };
+        let grafana = Credentials::for_target("GRAFANA", get)?;
         Ok(Self {
-            service: asked(
-                &args.service,
-                "http://127.0.0.1:9464",
-                Credentials::for_target("SERVICE", get)?,
-            )
-            .with_default_path("/metrics"),
+            service: service.with_default_path("/metrics"),
             receivers,
             otlp,
             collector_metrics: metrics.with_default_path("/metrics"),
             prometheus,
-            own,
-            grafana: asked(
-                &args.grafana,
-                "http://127.0.0.1:3000",
-                Credentials::for_target("GRAFANA", get)?,
-            ),
+            prometheus_metrics: own,
+            grafana: Target::new(&args.grafana, "http://127.0.0.1:3000", grafana),
         })
     }
 }
@@ -116,12 +101,25 @@ impl Targets {
 // === impl Target ===
 
 impl Target {
-    /// Adds the path that such pages usually have, unless the address has one.
+    fn new(given: &Option<String>, default: &str, credentials: Credentials) -> Self {
+        let url = given.clone().unwrap_or_else(|| default.to_owned());
+        Self { url, is_given: given.is_some(), credentials }
+    }
+
+    /// Appends the usual path, unless the address has one.
     fn with_default_path(mut self, path: &str) -> Self {
         if self.url.parse::<Uri>().is_ok_and(|it| it.path() == "/") {
             self.url.push_str(path);
         }
         self
+    }
+
+    pub(super) fn observed<T>(
+        &self,
+        result: Result<T, ProbeError>,
+        clock_ahead: Option<f64>,
+    ) -> Observed<T> {
+        Observed { url: self.url.clone(), is_given: self.is_given, result, clock_ahead }
     }
 }
 
@@ -130,7 +128,7 @@ fn has_password(url: &str) -> bool {
     authority.is_some_and(|it| it.contains('@'))
 }
 
-/// Returns the host of an address, in brackets if it is one of IPv6.
+/// Returns the host of an address; IPv6 hosts keep their brackets.
 fn host_of(url: &str) -> String {
     let uri: Option<Uri> = url.parse().ok();
     uri.and_then(|it| it.host().map(str::to_owned)).unwrap_or_else(|| "127.0.0.1".to_owned())

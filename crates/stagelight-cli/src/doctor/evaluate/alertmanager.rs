@@ -1,38 +1,42 @@
-//! Has Prometheus somebody to tell about alerts?
+//! Does Prometheus send alerts to an Alertmanager?
 
-use super::{Outcomes, contract::without_prometheus, counters, number};
+use super::{
+    counters,
+    outcomes::{Outcomes, number},
+};
 use crate::doctor::{
-    check::Check,
-    finding::{Finding, Outcome},
+    check::{Check, Finding, Outcome},
     http::ProbeError,
     observations::{Observations, PrometheusObservations},
 };
 
 pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
-    let verdict = match observations.prometheus.value() {
-        None => without_prometheus(outcomes),
+    let outcome = match observations.prometheus.value() {
+        None => outcomes.without_prometheus(),
         Some(prometheus) => {
-            let findings: Vec<_> = [nobody(prometheus), undelivered(prometheus)]
+            let findings: Vec<_> = [unconfigured(prometheus), undelivered(prometheus)]
                 .into_iter()
                 .flatten()
                 .chain(stopped(prometheus, outcomes))
                 .collect();
-            let known = &prometheus.alertmanagers;
-            let addresses: Vec<_> = known.iter().map(|it| it.0.clone()).collect();
-            Outcome::from_findings(findings, || format!("told: {}", addresses.join(", ")))
+            let addresses: Vec<_> =
+                prometheus.alertmanagers.iter().map(|it| it.0.clone()).collect();
+            Outcome::from_findings(findings, || format!("notifying {}", addresses.join(", ")))
         }
     };
-    outcomes.put(Check::Alertmanager, verdict);
+    outcomes.put(Check::Alertmanager, outcome);
 }
 
-fn nobody(prometheus: &PrometheusObservations) -> Option<Finding> {
+fn unconfigured(prometheus: &PrometheusObservations) -> Option<Finding> {
     prometheus.alertmanagers.is_empty().then(|| {
         Finding::new(
-            "Prometheus knows no Alertmanager",
-            "alerts fire, and nobody is told",
-            "put its address into collector/prometheus/targets/alertmanager.yaml, which the shipped configuration's \
-             `alerting:` reads; leave this check out with --skip alertmanager if alerts go another way",
-        ).with_runbook("PrometheusNoAlertmanager")
+            "Prometheus has no Alertmanager",
+            "alerts fire without notifications",
+            "add the address to collector/prometheus/targets/alertmanager.yaml, which the shipped \
+             configuration loads under `alerting:`; if you do not use Alertmanager, pass \
+             `--skip alertmanager`",
+        )
+        .with_runbook("PrometheusNoAlertmanager")
     })
 }
 
@@ -40,31 +44,37 @@ fn undelivered(prometheus: &PrometheusObservations) -> Option<Finding> {
     let errors = counters::growth(prometheus.own.as_ref()?, "prometheus_notifications_errors");
     (0.0 < errors).then(|| {
         Finding::new(
-            format!("{} notifications could not be delivered while we looked", number(errors)),
-            "Prometheus cannot reach an Alertmanager that it is to tell",
-            "Prometheus' log says why; see that Alertmanager runs at the address under `alerting:`",
+            format!("{} notifications failed between the two scrapes", number(errors)),
+            "Prometheus cannot reach an Alertmanager",
+            "check that Alertmanager runs at the address under `alerting:`; Prometheus' log has \
+             the error",
         )
         .with_runbook("PrometheusNotificationsFail")
     })
 }
 
-/// Tells of an Alertmanager that does not run; of one that cannot be reached from here, only that.
+/// Finds stopped Alertmanagers; only notes those that may be unreachable from here alone.
 fn stopped(prometheus: &PrometheusObservations, outcomes: &mut Outcomes) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (url, error) in &prometheus.alertmanagers {
         match error {
             None => {}
             Some(error @ (ProbeError::Refused | ProbeError::Status { code: 500.., .. })) => {
-                findings.push(Finding::new(
-                    format!("{url}: {error}"),
-                    "the Alertmanager that Prometheus tells is not running, or not ready",
-                    "start it: `alertmanager --config.file=collector/alertmanager/alertmanager.yaml`; its log says why it ended",
-                ).with_runbook("AlertmanagerDown"));
+                findings.push(
+                    Finding::new(
+                        format!("{url}: {error}"),
+                        "Prometheus' Alertmanager is not running or not ready",
+                        "start it with `alertmanager \
+                         --config.file=collector/alertmanager/alertmanager.yaml`; its log has the \
+                         reason if it exits",
+                    )
+                    .with_runbook("AlertmanagerDown"),
+                );
             }
-            Some(error) => outcomes.note(
-                Check::Alertmanager,
-                format!("{url}: {error}; that may be so from here only"),
-            ),
+            Some(error) => {
+                let note = format!("{url}: {error}; Prometheus may still reach it");
+                outcomes.note(Check::Alertmanager, note);
+            }
         }
     }
     findings

@@ -1,49 +1,48 @@
-//! Does the collector run, and accept what it is sent?
+//! Does the collector run and accept data?
 
 use super::{
-    Outcomes,
     counters::{SIGNALS, growth},
-    number,
+    outcomes::{Outcomes, number},
 };
 use crate::doctor::{
-    check::Check,
-    finding::{Finding, Outcome},
+    check::{Check, Finding, Outcome},
     observations::{Observations, ScrapePair},
 };
 
-/// Judges the collector, knowing whether it gets rid of what it accepts.
+/// Evaluates the collector, after its delivery.
 pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
     let collector = &observations.collector;
-    let is_seen = collector.metrics.value().is_some();
-    let deaf = collector.probes.iter().find(|it| it.is_given && !it.is_answered());
-    let verdict = if !is_seen && !collector.probes.iter().any(|it| it.is_answered()) {
+    let is_scraped = collector.metrics.value().is_some();
+    let silent = collector.probes.iter().find(|it| it.is_given && !it.is_answered());
+    let outcome = if !is_scraped && !collector.probes.iter().any(|it| it.is_answered()) {
         absent(observations)
-    } else if let Some(probe) = deaf {
+    } else if let Some(probe) = silent {
         let error = probe.failure().map(ToString::to_string).unwrap_or_default();
         Outcome::broken(stopped(format!("{}: {error}", probe.url)))
     } else if let Some(error) = collector.metrics.failure() {
         Outcome::broken(Finding::new(
             format!("{}: {error}", collector.metrics.url),
-            "the collector takes OTLP, and its own metrics are not where they were said to be",
-            "see `service.telemetry.metrics` in its configuration; the shipped one has \
-             STAGELIGHT_COLLECTOR_METRICS_HOST and STAGELIGHT_COLLECTOR_METRICS_PORT",
+            "the OTLP receiver responds, but the collector's own metrics are not at the given \
+             address",
+            "give the address set by `service.telemetry.metrics` in the collector's configuration; \
+             the shipped one reads STAGELIGHT_COLLECTOR_METRICS_HOST and \
+             STAGELIGHT_COLLECTOR_METRICS_PORT",
         ))
     } else if let Some(pair) = collector.metrics.value() {
         accepting(observations, pair, outcomes)
     } else {
         Outcome::Ok(
-            "it answers; whether it refuses data is in its own metrics, which are not here"
-                .to_owned(),
+            "running; its own metrics, which count refused data, are not available".to_owned(),
         )
     };
-    let is_absent = !is_seen && matches!(verdict, Outcome::Broken(_));
-    outcomes.put(Check::Collector, verdict);
+    let is_absent = !is_scraped && outcome.is_broken();
+    outcomes.put(Check::Collector, outcome);
     if is_absent {
         outcomes.put(Check::Delivery, Outcome::Blocked(Check::Collector));
     }
 }
 
-/// Judges a collector of which nothing answers.
+/// Evaluates a collector without any response.
 fn absent(observations: &Observations) -> Outcome {
     let probes = &observations.collector.probes;
     let Some(given) = probes.iter().find(|it| it.is_given) else {
@@ -54,7 +53,7 @@ fn absent(observations: &Observations) -> Outcome {
             return Outcome::broken(stopped(format!("{}: {error}", metrics.url)));
         }
         return Outcome::Skipped(format!(
-            "not given (--collector URL); at the default, {}, nothing answers",
+            "not given (--collector URL); no response at the default, {}",
             addresses.join(" and ")
         ));
     };
@@ -65,9 +64,11 @@ fn absent(observations: &Observations) -> Outcome {
 fn stopped(seen: String) -> Finding {
     Finding::new(
         seen,
-        "the collector is not running, or its receiver listens elsewhere",
-        "start it: `otelcol-stagelight --config collector/all-in-one.yaml`; its log says why it ended",
-    ).with_runbook("CollectorDown")
+        "the collector is not running, or its receiver listens at another address",
+        "start it with `otelcol-stagelight --config collector/all-in-one.yaml`; its log has the \
+         reason if it exits",
+    )
+    .with_runbook("CollectorDown")
 }
 
 fn accepting(observations: &Observations, pair: &ScrapePair, outcomes: &Outcomes) -> Outcome {
@@ -78,22 +79,26 @@ fn accepting(observations: &Observations, pair: &ScrapePair, outcomes: &Outcomes
     let refused = sum("receiver_refused");
     let by_limiter = sum("processor_memory_limiter_refused") + sum("processor_refused");
     if 0.0 < by_limiter {
-        return Outcome::broken(Finding::new(
-            format!("the memory limiter refused {} items within {watched} s", number(by_limiter)),
-            "the collector is near its memory limit, and asks senders to wait",
-            "raise STAGELIGHT_COLLECTOR_MEMORY_MIB, or send less: sample traces, run more than one collector",
-        ).with_runbook("CollectorOutOfMemory"));
+        let seen =
+            format!("the memory limiter refused {} items within {watched} s", number(by_limiter));
+        return Outcome::broken(
+            Finding::new(
+                seen,
+                "the collector is near its memory limit and applies backpressure",
+                "raise STAGELIGHT_COLLECTOR_MEMORY_MIB, sample fewer traces, or run more collectors",
+            )
+            .with_runbook("CollectorOutOfMemory"),
+        );
     }
     if 0.0 < refused {
-        let seen = format!("the receiver refused {} items within {watched} s", number(refused));
-        // It refuses what it has no room for: the cause is where it sends to.
+        // The receiver refuses data when a full exporter queue propagates its error.
         return match outcomes.blocker(Check::Delivery) {
             Some(cause) => Outcome::Blocked(cause),
             None => Outcome::broken(
                 Finding::new(
-                    seen,
-                    "a processor or an exporter gave an error back to the receiver",
-                    "the collector's log says which",
+                    format!("the receiver refused {} items within {watched} s", number(refused)),
+                    "a processor or an exporter returned an error to the receiver",
+                    "find the component in the collector's log",
                 )
                 .with_runbook("CollectorRefuses"),
             ),

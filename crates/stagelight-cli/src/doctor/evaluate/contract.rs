@@ -1,43 +1,34 @@
-//! Are names, labels and buckets in Prometheus those of the catalogue?
+//! Do names, labels and buckets in Prometheus match the catalogue?
 
 use std::collections::BTreeMap;
 
 use stagelight_core::catalog::{Instrument, Metric};
 
-use super::Outcomes;
+use super::outcomes::Outcomes;
 use crate::doctor::{
     aliases::{self, Strategy, series_name},
-    check::Check,
-    finding::{Finding, Outcome},
+    check::{Check, Finding, Outcome},
     observations::{Observations, PrometheusObservations},
 };
 
-/// How many names a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 4;
 
 pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
-    let verdict = match observations.prometheus.value() {
-        None => without_prometheus(outcomes),
+    let outcome = match observations.prometheus.value() {
+        None => outcomes.without_prometheus(),
         Some(prometheus) if prometheus.jobs.is_empty() => outcomes
             .blocker(Check::Prometheus)
             .map_or_else(|| Outcome::Skipped("no series to compare".to_owned()), Outcome::Blocked),
         Some(prometheus) => compare(observations, prometheus),
     };
-    outcomes.put(Check::Contract, verdict);
-}
-
-/// Returns what to say of a link that only Prometheus can tell about.
-pub(super) fn without_prometheus(outcomes: &Outcomes) -> Outcome {
-    outcomes.blocker(Check::Prometheus).map_or_else(
-        || Outcome::Skipped("Prometheus was not looked at".to_owned()),
-        Outcome::Blocked,
-    )
+    outcomes.put(Check::Contract, outcome);
 }
 
 fn compare(observations: &Observations, prometheus: &PrometheusObservations) -> Outcome {
     let mut findings = Vec::new();
     let renamed = renamed(prometheus);
-    findings.extend(renamed.iter().map(|(strategy, metrics)| of_strategy(*strategy, metrics)));
+    findings.extend(renamed.iter().map(|(strategy, metrics)| translated(*strategy, metrics)));
     findings.extend(native(prometheus));
     if renamed.is_empty() {
         findings.extend(missing(observations, prometheus));
@@ -48,9 +39,7 @@ fn compare(observations: &Observations, prometheus: &PrometheusObservations) -> 
     let found = aliases::all().filter(|(_, it)| has(prometheus, it, strategy)).count();
     Outcome::from_findings(findings, || {
         let bounds = prometheus.bounds.len();
-        format!(
-            "{found} metrics by their names, {bounds} histograms with their buckets, all labels"
-        )
+        format!("names of {found} metrics, buckets of {bounds} histograms and all labels match")
     })
 }
 
@@ -58,7 +47,7 @@ fn has(prometheus: &PrometheusObservations, metric: &Metric, strategy: Strategy)
     prometheus.names.contains(&series_name(metric, strategy))
 }
 
-/// Returns the metrics that are there under another strategy's name, and not under their own.
+/// Returns the metrics that exist only under the name of another translation strategy.
 fn renamed(prometheus: &PrometheusObservations) -> Vec<(Strategy, Vec<&'static Metric>)> {
     let [ours, others @ ..] = Strategy::ALL;
     let strategies = others.into_iter().map(|strategy| {
@@ -68,18 +57,19 @@ fn renamed(prometheus: &PrometheusObservations) -> Vec<(Strategy, Vec<&'static M
         });
         (strategy, metrics.collect::<Vec<_>>())
     });
-    // Names without dots, or without unit, are the same by two strategies: the one that explains most is it.
+    // Strategies share names without dots or without a unit; the one with the most matches is set.
     let most = strategies.max_by_key(|it| it.1.len());
     most.into_iter().filter(|it| !it.1.is_empty()).collect()
 }
 
-fn of_strategy(strategy: Strategy, metrics: &[&Metric]) -> Finding {
+fn translated(strategy: Strategy, metrics: &[&Metric]) -> Finding {
     let ours = Strategy::UnderscoreEscapingWithSuffixes;
     let pairs = metrics.iter().map(|it| format!("{} as {}", ours.name(it), strategy.name(it)));
     Finding::new(
         format!("{} metrics have another name: {}", metrics.len(), listed(pairs)),
         format!(
-            "names are made by `otlp.translation_strategy: {}`; no dashboard or rule asks for them",
+            "Prometheus sets `otlp.translation_strategy: {}`; dashboards and rules query other \
+             names",
             strategy.as_str()
         ),
         format!(
@@ -89,33 +79,34 @@ fn of_strategy(strategy: Strategy, metrics: &[&Metric]) -> Finding {
     )
 }
 
-/// Tells of metrics that the service shows and Prometheus does not have.
+/// Finds metrics on the service's page that Prometheus lacks.
 fn missing(observations: &Observations, prometheus: &PrometheusObservations) -> Option<Finding> {
     let pair = observations.service.value()?;
-    // What was first measured after the last export is not missed.
+    // Metrics first recorded after the newest sample may still be on their way.
     let newest = prometheus.jobs.first()?.newest;
     if newest < pair.first_at {
         return None;
     }
     let ours = Strategy::UnderscoreEscapingWithSuffixes;
-    let is_shown = |it: &Metric| pair.first.named(&series_name(it, ours)).next().is_some();
+    let is_served = |it: &Metric| pair.first.named(&series_name(it, ours)).next().is_some();
     let missing: Vec<_> = aliases::all()
         .map(|it| it.1)
-        .filter(|it| is_shown(it) && !has(prometheus, it, ours) && !is_native(prometheus, it))
+        .filter(|it| is_served(it) && !has(prometheus, it, ours) && !is_native(prometheus, it))
         .map(|it| it.prometheus_name.to_owned())
         .collect();
     let count = missing.len();
     (0 < count).then(|| {
         Finding::new(
-            format!("{count} metrics that the service measures are not in Prometheus: {}", listed(missing)),
-            "a processor of the collector renames or drops them, or metric_relabel_configs of Prometheus do",
-            "look for `transform`, `filter` and `metrics_transform` in the metrics pipeline of the collector's \
-             configuration, and take out what changes these names",
+            format!("{count} metrics of the service are not in Prometheus: {}", listed(missing)),
+            "a processor of the collector or metric_relabel_configs in Prometheus renames or drops \
+             them",
+            "remove the `transform`, `filter` or `metrics_transform` processor that changes these \
+             names from the metrics pipeline of the collector's configuration",
         )
     })
 }
 
-/// Returns whether a histogram has arrived as a native one.
+/// Returns whether Prometheus stores a histogram as a native one.
 fn is_native(prometheus: &PrometheusObservations, metric: &Metric) -> bool {
     matches!(metric.instrument, Instrument::Histogram { .. })
         && prometheus.names.contains(metric.prometheus_name)
@@ -126,11 +117,12 @@ fn native(prometheus: &PrometheusObservations) -> Option<Finding> {
     let native: Vec<_> = metrics.map(|it| it.prometheus_name.to_owned()).collect();
     (!native.is_empty()).then(|| {
         Finding::new(
-            format!("{} histograms have no buckets with `le`: {}", native.len(), listed(native)),
-            "they are native histograms: the dashboards show them, but alerts ask for the explicit buckets, and stay silent",
-            "unset OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION in the service's environment, and \
-             `convert_histograms_to_nhcb` in Prometheus' configuration; or write the alerts for native ones, and leave this \
-             check out with --skip contract",
+            format!("{} histograms have no `le` buckets: {}", native.len(), listed(native)),
+            "they are native histograms: dashboards show them, but alerts query the explicit \
+             buckets and never fire",
+            "unset OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION in the service's \
+             environment and `convert_histograms_to_nhcb` in Prometheus' configuration; or rewrite \
+             the alerts for native histograms and pass `--skip contract`",
         )
     })
 }
@@ -150,9 +142,10 @@ fn other_bounds(prometheus: &PrometheusObservations) -> Option<Finding> {
     (!differing.is_empty()).then(|| {
         Finding::new(
             format!("{} histograms have other buckets: {}", differing.len(), listed(differing)),
-            "quantiles over them cannot be compared with the thresholds of rules; another program uses the same \
-             name, or two versions of the service run",
-            "`stagelight catalog` prints the buckets; give what is not this service's another job, or run one version",
+            "another program uses the same name, or two versions of the service run; their \
+             quantiles cannot be compared with the alert thresholds",
+            "compare the buckets with `stagelight catalog`; set another job for the other program, \
+             or run one version",
         )
     })
 }
@@ -163,13 +156,15 @@ fn unlabelled(prometheus: &PrometheusObservations) -> Option<Finding> {
         let pairs = lacking.iter().map(|(metric, label)| format!("{metric} without {label}"));
         Finding::new(
             format!("series lack labels: {}", listed(pairs)),
-            "a processor of the collector drops attributes, or metric_relabel_configs of Prometheus drop labels",
-            "look for `attributes`, `transform` and `redaction` in the metrics pipeline of the collector's configuration",
+            "a processor of the collector drops attributes, or metric_relabel_configs in \
+             Prometheus drops labels",
+            "remove the `attributes`, `transform` or `redaction` processor that drops them from \
+             the metrics pipeline of the collector's configuration",
         )
     })
 }
 
-/// Lists the first few.
+/// Joins the first items.
 fn listed(items: impl IntoIterator<Item = String>) -> String {
     let items: Vec<_> = items.into_iter().collect();
     let shown = items[..items.len().min(LISTED)].join(", ");

@@ -1,59 +1,60 @@
-//! What a collector counts, whatever its version calls it.
+//! The collector's own counters, under the names of all its versions.
 
 use std::collections::BTreeMap;
 
 use crate::doctor::{observations::ScrapePair, page::Page};
 
-/// What OTLP carries, as collectors' counters call it.
+/// The signals, as the collector's counters name them.
 pub(super) const SIGNALS: [&str; 3] = ["metric_points", "spans", "log_records"];
 pub(super) const METRICS: &str = SIGNALS[0];
 
-/// One exporter of a collector, with one signal.
+/// One exporter of the collector, for one signal.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Exporter {
+pub(super) struct CollectorExporter {
     pub(super) name: String,
     pub(super) signal: &'static str,
-    /// Items since the first look.
+    /// Items since the first scrape.
     pub(super) sent: f64,
     pub(super) send_failed: f64,
     pub(super) enqueue_failed: f64,
     /// Items since the collector's start.
     pub(super) sent_ever: f64,
     pub(super) lost_ever: f64,
-    /// What waits, and the most that can: requests, items or bytes, as the queue is set up.
+    /// Queue length and capacity, in requests, items or bytes, as configured.
     pub(super) queue: f64,
     pub(super) capacity: f64,
 }
 
-/// From how much of a queue on there is trouble if nothing comes out of it.
+/// The fill level above which a queue without progress is a problem.
 const FULL: f64 = 0.8;
 
-// === impl Exporter ===
+// === impl CollectorExporter ===
 
-impl Exporter {
-    /// Returns whether there is hardly room for more.
+impl CollectorExporter {
+    /// Returns whether the queue is almost full.
     pub(super) fn is_full(&self) -> bool {
         0.0 < self.capacity && FULL * self.capacity <= self.queue
     }
 
-    /// Returns whether it gets rid of what is in its queue.
+    /// Returns whether the exporter drains its queue.
     pub(super) fn is_keeping_up(&self) -> bool {
         0.0 < self.sent && self.send_failed == 0.0 && !self.is_full()
     }
 }
 
-/// Returns the growth of a counter, all series together. Its name may end in `_total`, as it does when it was pushed or
-/// comes from some versions.
+/// Returns the increase of a counter, summed over its series.
+///
+/// The name may have the suffix `_total`, which depends on the collector's version.
 pub(super) fn growth(pair: &ScrapePair, name: &str) -> f64 {
     pair.growth(|page| total(page, name, |_| true))
 }
 
 /// Returns the exporters.
-pub(super) fn exporters(pair: &ScrapePair) -> Vec<Exporter> {
-    let mut found: BTreeMap<(usize, String), Exporter> = BTreeMap::new();
+pub(super) fn exporters(pair: &ScrapePair) -> Vec<CollectorExporter> {
+    let mut found: BTreeMap<(usize, String), CollectorExporter> = BTreeMap::new();
     for (index, signal) in SIGNALS.into_iter().enumerate() {
         for name in names(&pair.second, signal) {
-            let of = |counter: &str| {
+            let total_of = |counter: &str| {
                 let counter = format!("otelcol_exporter_{counter}_{signal}");
                 let name = name.clone();
                 move |page: &Page| total(page, &counter, |it| it == name)
@@ -62,12 +63,13 @@ pub(super) fn exporters(pair: &ScrapePair) -> Vec<Exporter> {
                 let gauge = format!("otelcol_exporter_{gauge}");
                 let all = pair.second.named(&gauge);
                 let own = all.filter(|it| {
-                    it.label("exporter") == name && is_of(it.label("data_type"), signal)
+                    it.label("exporter") == name && is_queue_of(it.label("data_type"), signal)
                 });
                 own.map(|it| it.value).sum::<f64>()
             };
-            let (sent, failed, refused) = (of("sent"), of("send_failed"), of("enqueue_failed"));
-            let exporter = Exporter {
+            let (sent, failed, refused) =
+                (total_of("sent"), total_of("send_failed"), total_of("enqueue_failed"));
+            let exporter = CollectorExporter {
                 signal,
                 sent: pair.growth(&sent),
                 send_failed: pair.growth(&failed),
@@ -84,7 +86,7 @@ pub(super) fn exporters(pair: &ScrapePair) -> Vec<Exporter> {
     found.into_values().collect()
 }
 
-/// Returns the names of the exporters that have something to do with a signal.
+/// Returns the names of a signal's exporters.
 fn names(page: &Page, signal: &str) -> Vec<String> {
     let is_counter = |name: &str| {
         let name = name.strip_suffix("_total").unwrap_or(name);
@@ -93,7 +95,7 @@ fn names(page: &Page, signal: &str) -> Vec<String> {
     let mut names: Vec<_> = page
         .samples()
         .iter()
-        .filter(|it| is_counter(&it.name) || is_of(it.label("data_type"), signal))
+        .filter(|it| is_counter(&it.name) || is_queue_of(it.label("data_type"), signal))
         .map(|it| it.label("exporter").to_owned())
         .filter(|it| !it.is_empty())
         .collect();
@@ -102,8 +104,8 @@ fn names(page: &Page, signal: &str) -> Vec<String> {
     names
 }
 
-/// Returns whether a queue's type of data is a signal's.
-fn is_of(data_type: &str, signal: &str) -> bool {
+/// Returns whether a queue's `data_type` is this signal's.
+fn is_queue_of(data_type: &str, signal: &str) -> bool {
     matches!(
         (data_type, signal),
         ("metrics", "metric_points") | ("traces", "spans") | ("logs", "log_records")
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exporter_is_read_from_all_of_its_counters() {
+    fn an_exporter_combines_all_of_its_counters() {
         let pair = pair(
             "otelcol_exporter_sent_metric_points{exporter=\"a\"} 5\n",
             "otelcol_exporter_sent_metric_points{exporter=\"a\"} 12\n\
@@ -135,7 +137,7 @@ mod tests {
              otelcol_exporter_queue_capacity{data_type=\"metrics\",exporter=\"a\"} 10\n\
              otelcol_exporter_queue_size{data_type=\"traces\",exporter=\"a\"} 9\n",
         );
-        let expected = Exporter {
+        let expected = CollectorExporter {
             name: "a".to_owned(),
             signal: METRICS,
             sent: 7.0,
@@ -144,14 +146,14 @@ mod tests {
             lost_ever: 3.0,
             queue: 2.0,
             capacity: 10.0,
-            ..Exporter::default()
+            ..CollectorExporter::default()
         };
         assert_eq!(exporters(&pair)[0], expected);
         assert_eq!(exporters(&pair).len(), 2);
     }
 
     #[test]
-    fn a_counter_is_the_same_with_total_at_its_end() {
+    fn the_suffix_total_is_optional() {
         for name in ["otelcol_receiver_accepted_spans", "otelcol_receiver_accepted_spans_total"] {
             let pair = pair(&format!("{name}{{a=\"1\"}} 1\n"), &format!("{name}{{a=\"1\"}} 4\n"));
             assert_eq!(growth(&pair, "otelcol_receiver_accepted_spans"), 3.0);
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collector_that_was_started_anew_has_grown_by_what_it_has() {
+    fn after_a_counter_reset_the_growth_is_the_new_value() {
         let pair = pair("x 100\n", "x 4\n");
         assert_eq!(growth(&pair, "x"), 4.0);
     }

@@ -1,48 +1,49 @@
-//! Has Prometheus the shipped rules, and can it evaluate them?
+//! Has Prometheus loaded the shipped rules, and can it evaluate them?
 
-use super::{Outcomes, contract::without_prometheus};
+use super::outcomes::Outcomes;
 use crate::doctor::{
-    check::Check,
-    finding::{Finding, Outcome},
-    observations::Observations,
+    check::{Check, Finding, Outcome},
+    observations::{Observations, Rule},
 };
 
-/// Alerts that every operator of these metrics has; the shipped files have more.
+/// The alerts of the metric contract; the shipped files contain more.
 const ALERTS: [&str; 4] =
     ["HighBackendTTFB", "CriticalBackendTTFB", "HighStreamingDuration", "HighFrontendProcessing"];
 
 pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
-    let verdict = match observations.prometheus.value() {
-        None => without_prometheus(outcomes),
+    let outcome = match observations.prometheus.value() {
+        None => outcomes.without_prometheus(),
         Some(prometheus) => {
             let rules = &prometheus.rules;
-            let has = |name: &str| rules.iter().any(|it| it.is_alert && it.name == name);
-            let missing: Vec<_> = ALERTS.into_iter().filter(|it| !has(it)).collect();
-            let mut findings = Vec::new();
-            if !missing.is_empty() {
-                findings.push(Finding::new(
-                    format!("{} rules are loaded; not among them: {}", rules.len(), missing.join(", ")),
-                    "nobody is told when requests become slow",
-                    "add `rule_files: [\"rules/*.yaml\"]` to Prometheus' configuration, with the files of \
-                     collector/prometheus/rules beside it, and reload it (SIGHUP)",
-                ));
-            }
-            findings.extend(rules.iter().filter_map(|it| {
-                let error = it.error.as_ref()?;
-                Some(
-                    Finding::new(
-                        format!("rule {} of {} cannot be evaluated: {error}", it.name, it.file),
-                        "what it asks for is not what Prometheus has, or takes too long",
-                        "run `promtool check rules` on the file, and the expression in Prometheus",
-                    )
-                    .with_runbook("PrometheusRulesFail"),
-                )
-            }));
+            let findings = missing(rules).into_iter().chain(rules.iter().filter_map(failing));
             let alerts = rules.iter().filter(|it| it.is_alert).count();
-            Outcome::from_findings(findings, || {
+            Outcome::from_findings(findings.collect(), || {
                 format!("{alerts} alerts and {} recording rules, all healthy", rules.len() - alerts)
             })
         }
     };
-    outcomes.put(Check::Rules, verdict);
+    outcomes.put(Check::Rules, outcome);
+}
+
+fn missing(rules: &[Rule]) -> Option<Finding> {
+    let has = |name: &str| rules.iter().any(|it| it.is_alert && it.name == name);
+    let missing: Vec<_> = ALERTS.into_iter().filter(|it| !has(it)).collect();
+    (!missing.is_empty()).then(|| {
+        Finding::new(
+            format!("{} rules are loaded; missing: {}", rules.len(), missing.join(", ")),
+            "no alert fires when requests are slow",
+            "copy collector/prometheus/rules next to Prometheus' configuration, add \
+             `rule_files: [\"rules/*.yaml\"]` to it, and reload it (SIGHUP)",
+        )
+    })
+}
+
+fn failing(rule: &Rule) -> Option<Finding> {
+    let error = rule.error.as_ref()?;
+    let finding = Finding::new(
+        format!("the evaluation of rule {} in {} fails: {error}", rule.name, rule.file),
+        "the expression does not match Prometheus' series, or takes too long",
+        "run `promtool check rules` on the file, and the expression in Prometheus",
+    );
+    Some(finding.with_runbook("PrometheusRulesFail"))
 }

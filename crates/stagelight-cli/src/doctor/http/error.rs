@@ -1,96 +1,98 @@
-//! The ways in which a question can stay without the answer.
+//! Classifies the failures of a request.
 
 use std::{error::Error, io, time::Duration};
 
-/// Why there is no answer, or not the one that was asked for.
-///
-/// Told as the second half of a sentence that begins with the address.
+/// Why a request failed. The message completes a sentence that starts with the address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProbeError {
-    /// The machine is there and nothing listens on the port.
+    /// The host responds, but the port is closed.
     #[error("nothing listens there (connection refused)")]
     Refused,
-    /// There is no such host, or no such address.
-    #[error("the host name cannot be resolved from here")]
+    /// The host name or the address is invalid.
+    #[error("cannot resolve the host name")]
     Unresolved,
-    /// There was no answer in time.
-    #[error("no answer within {0:?}")]
+    /// No response in time.
+    #[error("no response within {0:?}")]
     TimedOut(Duration),
-    /// The connection could not be made, or broke.
-    #[error("the connection broke: {0}")]
+    /// The connection failed or was closed.
+    #[error("connection failed: {0}")]
     Disconnected(String),
-    /// Something listens that does not speak this protocol.
-    #[error("something listens there that does not speak this protocol")]
+    /// The server speaks another protocol.
+    #[error("the server speaks another protocol")]
     OtherProtocol,
-    /// A TLS server was spoken to without TLS.
-    #[error("the server there wants TLS, and was spoken to without")]
+    /// A request over plain HTTP to a TLS server.
+    #[error("the server requires TLS, but the address is http://")]
     TlsRequired,
-    /// A server without TLS was spoken to with it.
-    #[error("the server there speaks no TLS, and was spoken to with it")]
+    /// A request over TLS to a plain HTTP server.
+    #[error("the server does not use TLS, but the address is https://")]
     NoTls,
-    /// The server's certificate is not to be trusted.
-    #[error("the server's certificate is not trusted here: {0}")]
+    /// The server's certificate is not trusted.
+    #[error("the server's certificate is not trusted: {0}")]
     Certificate(String),
-    /// The address is `https://` and this program cannot do that.
-    #[error("this `stagelight` was built without TLS; build it with `--features tls`")]
+    /// The address is `https://` and this build lacks TLS.
+    #[error("this build of stagelight has no TLS support; rebuild it with `--features tls`")]
     TlsNotBuilt,
-    /// The answer is an HTTP status that is no success.
-    #[error("HTTP status {code}{}", after_colon(says))]
+    /// A non-success HTTP status.
+    #[error("HTTP status {code}{}", after_colon(message))]
     Status {
-        /// The status.
+        /// The status code.
         code: u16,
-        /// The beginning of what came with it.
-        says: String,
+        /// The start of the body.
+        message: String,
     },
-    /// The answer is no success of gRPC's.
-    #[error("gRPC status {status}{}", after_colon(says))]
+    /// A non-success gRPC status.
+    #[error("gRPC status {status}{}", after_colon(message))]
     Grpc {
-        /// The status' name.
+        /// The status name.
         status: &'static str,
-        /// What came with it.
-        says: String,
+        /// The `grpc-message` header.
+        message: String,
     },
-    /// The answer is not what this kind of server answers.
-    #[error("the answer is not {0}")]
+    /// The body does not have the expected format.
+    #[error("the response is not {0}")]
     UnexpectedBody(&'static str),
 }
 
 // === impl ProbeError ===
 
 impl ProbeError {
-    /// Finds out what stopped the client.
-    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+    /// Classifies an error of the HTTP client from its chain of sources.
+    pub(crate) fn from_client(error: &(dyn Error + 'static)) -> Self {
         let chain = || std::iter::successors(Some(error), |&it| it.source());
         let texts: Vec<_> = chain().map(ToString::to_string).collect();
-        let says = |words: &str| texts.iter().any(|it| it.contains(words));
+        let mentions = |words: &str| texts.iter().any(|it| it.contains(words));
         let last = || texts.last().cloned().unwrap_or_default();
         let mut kinds =
             chain().filter_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind);
-        if says("certificate") {
+        if mentions("certificate") {
             return Self::Certificate(last());
         }
-        if says("InvalidContentType") || says("corrupt message") {
+        if mentions("InvalidContentType") || mentions("corrupt message") {
             return Self::NoTls;
         }
-        if says("dns error") {
+        if mentions("dns error") {
             return Self::Unresolved;
         }
         if kinds.any(|it| it == io::ErrorKind::ConnectionRefused) {
             return Self::Refused;
         }
-        // What hyper says of an answer in HTTP/2's frames, in TLS records, or in HTTP/1.1 where frames are due.
-        if says("invalid HTTP") || says("frame with invalid size") || says("http2 error") {
+        // hyper's messages for HTTP/2 frames or TLS records in an HTTP/1.1 response, and for
+        // HTTP/1.1 in an HTTP/2 connection.
+        if mentions("invalid HTTP")
+            || mentions("frame with invalid size")
+            || mentions("http2 error")
+        {
             return Self::OtherProtocol;
         }
         Self::Disconnected(last())
     }
 
-    /// Returns whether nobody was there to answer, as far as can be told from here.
+    /// Returns whether no server responded at the address.
     pub(crate) const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Refused | Self::Unresolved | Self::TimedOut(_))
     }
 
-    /// Returns whether the server wants other credentials.
+    /// Returns whether the server rejected the credentials.
     pub(crate) fn is_access_denied(&self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 401 | 403),
@@ -100,6 +102,6 @@ impl ProbeError {
     }
 }
 
-fn after_colon(says: &str) -> String {
-    if says.is_empty() { String::new() } else { format!(": {says}") }
+fn after_colon(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }

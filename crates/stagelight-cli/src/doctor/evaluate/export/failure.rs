@@ -1,67 +1,62 @@
-//! Why an export fails, and what helps.
+//! The cause of a failed export, and its fix.
 
-use super::{ServiceExporter, accepted_elsewhere, is_denied, probe_of, protocol_of};
+use super::exporters::ServiceExporter;
 use crate::doctor::{
-    check::Check,
-    evaluate::{Outcomes, number},
-    finding::Finding,
+    check::{Check, Finding},
+    evaluate::outcomes::{Outcomes, number},
     http::ProbeError,
     observations::{Observations, Probe},
 };
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const HEADERS: &str = "set OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20TOKEN\" in the service's environment to \
-     the token that the collector's authenticator has";
+const SET_HEADERS: &str = "set OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20TOKEN\" in the \
+     service's environment to the token of the collector's authenticator";
 
-/// What an exporter's `error.type` says.
-enum Kind {
-    /// There is no connection, or no answer.
-    Absent,
-    /// The collector takes no more for now.
-    Pressed,
-    /// Credentials are missing or wrong.
-    Denied,
-    /// There is a server that does not know what is asked of it.
-    Unknown,
-    /// Anything else.
+/// The meaning of an exporter's `error.type`.
+enum FailureKind {
+    /// No connection or no response.
+    Unreachable,
+    /// The collector applies backpressure.
+    Overloaded,
+    /// Missing or wrong credentials.
+    AccessDenied,
+    /// The server does not know the path or the method.
+    NotFound,
     Other,
 }
 
-// === impl Kind ===
+// === impl FailureKind ===
 
-impl Kind {
-    /// Reads an HTTP status code, a gRPC status' name, or a word of the exporter's.
-    fn of(error: &str) -> Self {
+impl FailureKind {
+    /// Classifies an HTTP status code, a gRPC status name or one of the exporter's own values.
+    fn from_error_type(error: &str) -> Self {
         match error {
-            "connection" | "timeout" => Self::Absent,
-            "429" | "502" | "503" | "504" | "Unavailable" | "ResourceExhausted" => Self::Pressed,
-            "401" | "403" | "Unauthenticated" | "PermissionDenied" => Self::Denied,
-            "404" | "405" | "415" | "Unimplemented" => Self::Unknown,
+            "connection" | "timeout" => Self::Unreachable,
+            "429" | "502" | "503" | "504" | "Unavailable" | "ResourceExhausted" => Self::Overloaded,
+            "401" | "403" | "Unauthenticated" | "PermissionDenied" => Self::AccessDenied,
+            "404" | "405" | "415" | "Unimplemented" => Self::NotFound,
             _ => Self::Other,
         }
     }
 }
 
-/// Returns the link whose failure an export's failure comes from, if it is another.
-pub(super) fn cause(
+/// Returns the check that explains an export failure, if another one does.
+pub(super) fn blocker(
     error: &str,
     observations: &Observations,
     outcomes: &Outcomes,
 ) -> Option<Check> {
-    match Kind::of(error) {
-        // A collector that refuses everybody; but one that lets us in may still be at another address than the service's.
-        Kind::Absent
-            if observations.collector.probes.iter().any(|it| it.is_given && it.is_answered()) =>
-        {
-            None
-        }
-        Kind::Absent => outcomes.blocker(Check::Collector),
-        Kind::Pressed => outcomes.first_blocker(&[Check::Collector, Check::Delivery]),
-        Kind::Denied | Kind::Unknown | Kind::Other => None,
+    let mut probes = observations.collector.probes.iter();
+    match FailureKind::from_error_type(error) {
+        // The given receiver responds, so the service uses another address.
+        FailureKind::Unreachable if probes.any(|it| it.is_given && it.is_answered()) => None,
+        FailureKind::Unreachable => outcomes.blocker(Check::Collector),
+        FailureKind::Overloaded => outcomes.first_blocker(&[Check::Collector, Check::Delivery]),
+        FailureKind::AccessDenied | FailureKind::NotFound | FailureKind::Other => None,
     }
 }
 
-/// Says why exporters that send to one place fail; nothing of none.
+/// Describes the failure of exporters with the same target; `None` without exporters.
 pub(super) fn finding(
     failing: &[(&ServiceExporter, f64)],
     error: &str,
@@ -70,20 +65,20 @@ pub(super) fn finding(
     let (exporter, _) = failing.first()?;
     let ServiceExporter { protocol, to, .. } = exporter;
     let lost: Vec<_> =
-        failing.iter().map(|(it, count)| format!("{} {}", number(*count), it.things)).collect();
+        failing.iter().map(|(it, count)| format!("{} {}", number(*count), it.items)).collect();
     let lost = lost.join(" and ");
-    let seen = format!("the service could not deliver {lost} to {to} by {protocol}: {error}");
-    let (why, fix) = match Kind::of(error) {
-        Kind::Absent => unreachable(exporter, observations),
-        Kind::Pressed => (
-            "the collector asks to wait".to_owned(),
-            "see its own metrics and log for what is full".to_owned(),
+    let seen = format!("the service failed to export {lost} to {to} over {protocol}: {error}");
+    let (why, fix) = match FailureKind::from_error_type(error) {
+        FailureKind::Unreachable => unreachable(exporter, observations),
+        FailureKind::Overloaded => (
+            "the collector applies backpressure".to_owned(),
+            "find the full queue or the memory limit in its own metrics and log".to_owned(),
         ),
-        Kind::Denied => denied(to, observations),
-        Kind::Unknown => unknown(exporter, observations),
-        Kind::Other => (
-            "the collector answered, and did not take it".to_owned(),
-            "the service's log and the collector's say why".to_owned(),
+        FailureKind::AccessDenied => access_denied(to, observations),
+        FailureKind::NotFound => not_found(exporter, observations),
+        FailureKind::Other => (
+            "the collector rejected the data".to_owned(),
+            "find the error in the logs of the service and the collector".to_owned(),
         ),
     };
     Some(Finding::new(seen, why, fix).with_runbook("ServiceExportsFail"))
@@ -91,125 +86,128 @@ pub(super) fn finding(
 
 fn unreachable(exporter: &ServiceExporter, observations: &Observations) -> (String, String) {
     let to = &exporter.to;
-    let probe = probe_of(observations, to);
+    let probe = observations.collector.probe_at(to);
     if let Some(probe) = probe.filter(|it| it.is_accepted()) {
-        let spoken = protocol_of(probe);
+        let spoken = probe.protocol();
         if !spoken.starts_with(exporter.protocol) {
             return (
-                format!("{to} speaks {spoken}, and the service speaks {}", exporter.protocol),
+                format!("{to} accepts {spoken}, but the service uses {}", exporter.protocol),
                 format!("set OTEL_EXPORTER_OTLP_PROTOCOL={spoken} in the service's environment"),
             );
         }
         return (
-            format!(
-                "an empty export from here to {to} is accepted: the service cannot reach it from where it runs"
-            ),
-            "look at what is between them: a container's network, a firewall, TLS (`https://`)"
+            format!("{to} accepts an empty export from here, but is unreachable from the service"),
+            "check the container network, the firewall and TLS (`https://`) between them"
                 .to_owned(),
         );
     }
     if let Some(probe) = probe.filter(|it| it.is_answered()) {
-        let is_tls = probe.failure() == Some(&ProbeError::TlsRequired);
-        let what = if is_tls {
-            "wants TLS"
+        let why = if probe.failure() == Some(&ProbeError::TlsRequired) {
+            "requires TLS"
         } else {
-            "is answered by something that speaks no OTLP, or wants TLS"
+            "is not an OTLP receiver or requires TLS"
         };
         return (
-            format!("{to} {what}; the service speaks without, or does not trust its certificate"),
+            format!("{to} {why}; the service does not use TLS or does not trust its certificate"),
             format!(
-                "if it is a collector with TLS, set {ENDPOINT}=https://{to} in the service's environment, and \
-                 OTEL_EXPORTER_OTLP_CERTIFICATE to the file of the authority that signed its certificate"
+                "if it is a collector with TLS, set {ENDPOINT}=https://{to} and \
+                 OTEL_EXPORTER_OTLP_CERTIFICATE (the CA file of its certificate) in the service's \
+                 environment"
             ),
         );
     }
-    match accepted_elsewhere(observations, to) {
+    match observations.collector.accepted_elsewhere(to) {
         Some(other) => (
-            format!("nothing takes exports at {to}; the collector does at {}", other.url),
+            format!("no receiver at {to}; the collector's is at {}", other.url),
             format!(
                 "set {ENDPOINT}={} and OTEL_EXPORTER_OTLP_PROTOCOL={} in the service's environment",
                 other.url,
-                protocol_of(other)
+                other.protocol()
             ),
         ),
         None => (
-            format!("nothing takes exports at {to}"),
+            format!("no receiver at {to}"),
             format!(
-                "start a collector there, or set {ENDPOINT} in the service's environment to where it is"
+                "start a collector there, or set {ENDPOINT} in the service's environment to the \
+                 collector's address"
             ),
         ),
     }
 }
 
-fn denied(to: &str, observations: &Observations) -> (String, String) {
-    let probe = probe_of(observations, to)
-        .or_else(|| observations.collector.probes.iter().find(|it| it.is_given));
-    let is_ours_right =
-        observations.collector.has_credentials && probe.is_some_and(Probe::is_accepted);
-    let why = if is_ours_right {
-        "the service's token is missing or wrong: the collector accepts the one that we have"
-    } else if probe.is_some_and(|it| is_denied(&it.http) || is_denied(&it.grpc)) {
-        "the collector wants a token, and the service's is missing or wrong"
+fn access_denied(to: &str, observations: &Observations) -> (String, String) {
+    let collector = &observations.collector;
+    let probe = collector.probe_at(to).or_else(|| collector.probes.iter().find(|it| it.is_given));
+    let is_ours_valid = collector.has_credentials && probe.is_some_and(Probe::is_accepted);
+    let why = if is_ours_valid {
+        "the service's token is missing or wrong: the collector accepts the doctor's token"
+    } else if probe.is_some_and(Probe::is_access_denied) {
+        "the collector requires a token, and the service's is missing or wrong"
     } else {
         "the service's token is missing or wrong"
     };
-    (why.to_owned(), HEADERS.to_owned())
+    (why.to_owned(), SET_HEADERS.to_owned())
 }
 
-fn unknown(exporter: &ServiceExporter, observations: &Observations) -> (String, String) {
+fn not_found(exporter: &ServiceExporter, observations: &Observations) -> (String, String) {
     let to = &exporter.to;
-    match probe_of(observations, to).filter(|it| it.is_accepted()) {
-        Some(probe) => (
+    if let Some(probe) = observations.collector.probe_at(to).filter(|it| it.is_accepted()) {
+        let url = &probe.url;
+        return (
             format!(
-                "a receiver is there, at {}/v1/metrics: the service asks for another path, or protocol",
-                probe.url
+                "the receiver is at {url}/v1/metrics: the service uses another path or protocol"
             ),
-            format!("set {ENDPOINT}={} in the service's environment, without a path", probe.url),
-        ),
-        None => (
-            format!("what listens at {to} is no OTLP receiver"),
-            accepted_elsewhere(observations, to).map_or_else(
-                || {
-                    format!(
-                        "set {ENDPOINT} in the service's environment to the collector's address"
-                    )
-                },
-                |it| format!("set {ENDPOINT}={} in the service's environment", it.url),
-            ),
-        ),
+            format!("set {ENDPOINT}={url} in the service's environment, without a path"),
+        );
     }
+    let other = observations.collector.accepted_elsewhere(to);
+    let fix = other.map_or_else(
+        || format!("set {ENDPOINT} in the service's environment to the collector's address"),
+        |it| format!("set {ENDPOINT}={} in the service's environment", it.url),
+    );
+    (format!("{to} is not an OTLP receiver"), fix)
 }
 
-/// Says why an empty export of ours was refused.
-pub(super) fn of_probe(probe: &Probe, error: &ProbeError, observations: &Observations) -> Finding {
+/// Describes the failure of the doctor's own empty export.
+pub(super) fn finding_for_probe(
+    probe: &Probe,
+    error: &ProbeError,
+    observations: &Observations,
+) -> Finding {
     let url = &probe.url;
     let (why, fix) = match error {
         error if error.is_access_denied() && observations.collector.has_credentials => {
-            ("the token is wrong", HEADERS.to_owned())
+            ("the token is wrong", SET_HEADERS.to_owned())
         }
-        error if error.is_access_denied() => ("the collector wants a token", HEADERS.to_owned()),
+        error if error.is_access_denied() => {
+            ("the collector requires a token", SET_HEADERS.to_owned())
+        }
         ProbeError::TlsRequired => {
             let secure = url.replacen("http://", "https://", 1);
-            ("the collector wants TLS", format!("set {ENDPOINT}={secure}"))
+            ("the collector requires TLS", format!("set {ENDPOINT}={secure}"))
         }
         ProbeError::NoTls => {
             let plain = url.replacen("https://", "http://", 1);
-            ("the collector speaks no TLS", format!("set {ENDPOINT}={plain}"))
+            ("the collector does not use TLS", format!("set {ENDPOINT}={plain}"))
         }
         ProbeError::Status { code: 404 | 405 | 415, .. } => (
-            "what listens there is no OTLP receiver, or it has another path",
+            "the server is not an OTLP receiver, or its receiver has another path",
             format!(
-                "set {ENDPOINT} to the receiver's address without `/v1/metrics`; its port is 4318 for HTTP and 4317 for gRPC"
+                "set {ENDPOINT} to the receiver's address without `/v1/metrics`; its port is 4318 \
+                 for HTTP and 4317 for gRPC"
             ),
         ),
         ProbeError::Certificate(_) => (
-            "nobody here knows the authority that signed the collector's certificate",
-            "set OTEL_EXPORTER_OTLP_CERTIFICATE to the authority's file in the service's environment, and SSL_CERT_FILE in ours"
+            "this machine does not trust the CA of the collector's certificate",
+            "set OTEL_EXPORTER_OTLP_CERTIFICATE in the service's environment, and SSL_CERT_FILE \
+             for the doctor, to the CA file"
                 .to_owned(),
         ),
         _ => (
-            "what listens there is no OTLP receiver, or wants TLS",
-            "an OTLP receiver's port is 4318 for HTTP and 4317 for gRPC; with TLS, its address begins with https://".to_owned(),
+            "the server is not an OTLP receiver, or requires TLS",
+            "give the address of the OTLP receiver, port 4318 for HTTP or 4317 for gRPC, with \
+             https:// for TLS"
+                .to_owned(),
         ),
     };
     Finding::new(format!("an empty export to {url} failed: {error}"), why, fix)
