@@ -1,4 +1,4 @@
-//! `stagelight catalog`, and the README's table that is made of it.
+//! `stagelight catalog`, and the table in docs/metrics.md generated from it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -23,8 +23,8 @@ fn print(format: &str) -> String {
 #[test]
 fn the_documentation_shows_the_current_catalogue() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
-    let readme = fs::read_to_string(&path).unwrap_or_default();
-    let parts = readme
+    let document = fs::read_to_string(&path).unwrap_or_default();
+    let parts = document
         .split_once(BEGIN)
         .and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
         .unwrap_or_else(|| {
@@ -37,8 +37,8 @@ fn the_documentation_shows_the_current_catalogue() {
     } else {
         assert!(
             shown == expected,
-            "docs/metrics.md is not what `stagelight catalog --format markdown` prints; \
-             run this test with UPDATE_EXPECT=1.\nexpected:\n{expected}\nfound:\n{shown}"
+            "docs/metrics.md differs from `stagelight catalog --format markdown`; run this test \
+             with UPDATE_EXPECT=1 to update it.\nexpected:\n{expected}\nfound:\n{shown}"
         );
     }
 }
@@ -76,14 +76,15 @@ fn the_table_fits_a_terminal() {
           Prometheus  request_stage_duration_seconds
           attributes  stage, endpoint
           buckets     0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10
-          meaning     Time from the start of a stage to its end. Stages may nest and overlap."#]].assert_eq(first);
+          meaning     Time from the start of a stage to its end. Stages may nest and overlap."#]]
+    .assert_eq(first);
     for line in table.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
 }
 
 #[test]
-fn an_unknown_format_is_told_the_three_there_are() {
+fn an_unknown_format_is_rejected_with_the_possible_values() {
     let command = Command::new(env!("CARGO_BIN_EXE_stagelight"))
         .args(["catalog", "--format", "xml"])
         .output()

@@ -1,4 +1,4 @@
-//! The gateway, its upstream and the page of metrics.
+//! The gateway, its upstream and the metrics page.
 
 use std::{
     io::{self, Write},
@@ -20,16 +20,16 @@ use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use super::options::DemoArgs;
 
-/// The key that the gateway lets in.
+/// The gateway's API key.
 pub(super) const KEY: &str = "demo-key";
 
-/// How long servers wait for requests whose clients are gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a server's graceful shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two exports: a demo is over before the usual minute is.
+/// Time between two exports; the default of a minute exceeds the demo's duration.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The gateway, its upstream and the page of metrics, each on an address of its own.
+/// The gateway, its upstream and the metrics page, each on its own address.
 #[derive(Debug)]
 pub(super) struct Service {
     telemetry: Telemetry,
@@ -42,13 +42,13 @@ pub(super) struct Service {
 // === impl Service ===
 
 impl Service {
-    /// Starts all of it.
+    /// Starts all servers.
     ///
     /// # Errors
     ///
-    /// Returns what was wrong with an option, or that an address cannot be listened on, by the option's name.
+    /// When an option is invalid, or an address cannot be bound; the message names the option.
     pub(super) async fn start(args: &DemoArgs) -> anyhow::Result<Self> {
-        // Addresses first: nothing else has to be undone when one is taken.
+        // Addresses first: if one is in use, nothing else needs to be undone.
         let listener = bind("--listen", args.listen).await?;
         let upstream_listener = bind("upstream", ([127, 0, 0, 1], 0).into()).await?;
 
@@ -68,7 +68,7 @@ impl Service {
         Ok(Self { telemetry, upstream, gateway, metrics, models })
     }
 
-    /// Returns what measures the gateway.
+    /// Returns the engine that measures the gateway.
     pub(super) fn engine(&self) -> &Engine {
         self.telemetry.engine()
     }
@@ -78,40 +78,40 @@ impl Service {
         self.gateway.url()
     }
 
-    /// Returns the address of the page of metrics.
+    /// Returns the address of the metrics page.
     pub(super) fn metrics_url(&self) -> String {
         format!("http://{}/metrics", self.metrics)
     }
 
-    /// Returns the models that can be asked for.
+    /// Returns the available models.
     pub(super) fn models(&self) -> Vec<String> {
         self.models.clone()
     }
 
-    /// Stops the gateway, then what it needs, and returns what has measured it.
+    /// Shuts down the gateway, then the other servers; returns the telemetry.
     ///
-    /// The requests under way may end first; it is noted on standard error if one does not.
+    /// Waits for requests in flight; prints an error to standard error on timeout.
     pub(super) async fn stop(self) -> Telemetry {
         let Self { telemetry, upstream, gateway, .. } = self;
-        note("gateway", gateway.shutdown(PATIENCE).await);
-        note("upstream", upstream.shutdown(PATIENCE).await);
+        note("gateway", gateway.shutdown(SHUTDOWN_TIMEOUT).await);
+        note("upstream", upstream.shutdown(SHUTDOWN_TIMEOUT).await);
         telemetry
     }
 }
 
-/// Tells of a server that did not stop as asked; the demo's result stands.
+/// Prints the error of a shutdown, which does not affect the demo's result.
 fn note(what: &str, stopped: Result<(), ServerError>) {
     if let Err(error) = stopped {
         drop(writeln!(io::stderr(), "{what}: {error}"));
     }
 }
 
-/// Starts measuring; exports to `otlp_endpoint`, or nowhere at all.
+/// Starts the telemetry; exports to `otlp_endpoint`, if given.
 ///
-/// Nothing is logged: the gateway's access log would be all that one sees.
+/// Installs no log output: the gateway's access log would flood the terminal.
 fn telemetry(otlp_endpoint: Option<&str>) -> anyhow::Result<Telemetry> {
     let Some(endpoint) = otlp_endpoint else {
-        // An empty environment, so that no variable can turn the export on.
+        // An empty environment, so that no variable enables the export.
         let environment = Environment::from_pairs::<&str, &str>([]);
         let telemetry = Builder::from_env(&environment).disabled(true).build()?;
         tracing_subscriber::registry().with(telemetry.tracing_layer()).try_init()?;
@@ -126,7 +126,7 @@ fn telemetry(otlp_endpoint: Option<&str>) -> anyhow::Result<Telemetry> {
         .otlp_endpoint(endpoint)
         .build()
         .context("--otlp-endpoint")?;
-    // Without a filter the HTTP libraries' own spans would be exported too.
+    // Without a filter the spans of the HTTP libraries would also be exported.
     let layers = tracing_subscriber::registry().with(LevelFilter::INFO);
     layers.with(telemetry.tracing_layer()).try_init()?;
     Ok(telemetry)

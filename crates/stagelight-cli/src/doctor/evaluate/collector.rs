@@ -85,7 +85,8 @@ fn accepting(observations: &Observations, pair: &ScrapePair, outcomes: &Outcomes
             Finding::new(
                 seen,
                 "the collector is near its memory limit and applies backpressure",
-                "raise STAGELIGHT_COLLECTOR_MEMORY_MIB, sample fewer traces, or run more collectors",
+                "raise STAGELIGHT_COLLECTOR_MEMORY_MIB, sample fewer traces, or run more \
+                 collectors",
             )
             .with_runbook("CollectorOutOfMemory"),
         );
