@@ -72,11 +72,11 @@ fn the_table_fits_a_terminal() {
     let table = print("table");
     let first = table.split("\n\n").next().unwrap();
     expect![[r#"
-        request.stage.duration (s, histogram)
-          Prometheus  request_stage_duration_seconds
-          attributes  stage, endpoint
-          buckets     0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10
-          meaning     Time from the start of a stage to its end. Stages may nest and overlap."#]]
+    request.stage.duration (s, histogram)
+      Prometheus  request_stage_duration_seconds
+      attributes  stage, endpoint
+      buckets     0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10
+      meaning     Time from the start of a stage to its end. Stages may nest and overlap."#]]
     .assert_eq(first);
     for line in table.lines() {
         assert!(line.chars().count() <= 100, "{line}");

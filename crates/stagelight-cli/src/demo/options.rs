@@ -139,8 +139,8 @@ mod tests {
         );
         check_error(
             &["--listen", "8080"],
-            "'8080' for '--listen <IP:PORT>': expected IP:PORT such as 127.0.0.1:8080; port 0 picks \
-             a free one",
+            "'8080' for '--listen <IP:PORT>': expected IP:PORT such as 127.0.0.1:8080; port 0 \
+             picks a free one",
         );
         check_error(
             &["--slow", "foo=1s"],

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 /// One request.
 ///
 /// Of 100 requests, about 5 list the models, 3 have a wrong key, 3 an invalid field and 1 an
-/// unknown model. The others request a completion, 3 of 4 as a stream. The client cancels 1 of 12 streams.
+/// unknown model. The others request a completion, 3 of 4 as a stream. The client cancels
+/// 1 of 12 streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Lists the models.
