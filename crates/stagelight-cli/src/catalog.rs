@@ -26,7 +26,7 @@ enum Format {
     Table,
     /// A JSON array with an object for each metric.
     Json,
-    /// The README's table.
+    /// The Markdown table of docs/metrics.md.
     Markdown,
 }
 

@@ -27,9 +27,7 @@ fn the_documentation_shows_the_current_catalogue() {
     let parts = document
         .split_once(BEGIN)
         .and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
-        .unwrap_or_else(|| {
-            panic!("docs/metrics.md has no lines {BEGIN:?} and {END:?} in this order")
-        });
+        .unwrap_or_else(|| panic!("docs/metrics.md lacks {BEGIN:?} followed by {END:?}"));
     let (head, (shown, tail)) = parts;
     let expected = format!("\n{}\n", print("markdown"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {

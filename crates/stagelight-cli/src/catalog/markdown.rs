@@ -1,4 +1,4 @@
-//! Renders the catalogue as the README's table.
+//! Renders the catalogue as the table in docs/metrics.md.
 
 use super::entry::Entry;
 
