@@ -214,7 +214,7 @@ impl Probe {
     }
 
     /// Returns whether a server responded in any way.
-    pub(crate) fn is_answered(&self) -> bool {
+    pub(crate) fn is_reachable(&self) -> bool {
         let reached =
             |it: &Result<(), ProbeError>| it.as_ref().err().is_none_or(|it| !it.is_unreachable());
         reached(&self.http) || reached(&self.grpc)

@@ -13,8 +13,8 @@ use crate::doctor::{
 pub(super) fn evaluate(observations: &Observations, outcomes: &mut Outcomes) {
     let collector = &observations.collector;
     let is_scraped = collector.metrics.value().is_some();
-    let silent = collector.probes.iter().find(|it| it.is_given && !it.is_answered());
-    let outcome = if !is_scraped && !collector.probes.iter().any(|it| it.is_answered()) {
+    let silent = collector.probes.iter().find(|it| it.is_given && !it.is_reachable());
+    let outcome = if !is_scraped && !collector.probes.iter().any(|it| it.is_reachable()) {
         absent(observations)
     } else if let Some(probe) = silent {
         let error = probe.failure().map(ToString::to_string).unwrap_or_default();

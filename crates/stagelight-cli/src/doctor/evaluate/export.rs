@@ -113,8 +113,8 @@ fn from_probes(observations: &Observations, outcomes: &Outcomes) -> Outcome {
     if let Some(cause) = outcomes.blocker(Check::Collector) {
         return Outcome::Blocked(cause);
     }
-    let answered = probes.iter().find(|it| it.is_answered() && (it.is_given || it.is_services));
-    match answered.and_then(|it| Some((it, it.failure()?))) {
+    let reachable = probes.iter().find(|it| it.is_reachable() && (it.is_given || it.is_services));
+    match reachable.and_then(|it| Some((it, it.failure()?))) {
         Some((probe, error)) => {
             Outcome::broken(failure::finding_for_probe(probe, error, observations))
         }

@@ -49,7 +49,7 @@ pub(super) fn blocker(
     let mut probes = observations.collector.probes.iter();
     match FailureKind::from_error_type(error) {
         // The given receiver responds, so the service uses another address.
-        FailureKind::Unreachable if probes.any(|it| it.is_given && it.is_answered()) => None,
+        FailureKind::Unreachable if probes.any(|it| it.is_given && it.is_reachable()) => None,
         FailureKind::Unreachable => outcomes.blocker(Check::Collector),
         FailureKind::Overloaded => outcomes.first_blocker(&[Check::Collector, Check::Delivery]),
         FailureKind::AccessDenied | FailureKind::NotFound | FailureKind::Other => None,
@@ -101,7 +101,7 @@ fn unreachable(exporter: &ServiceExporter, observations: &Observations) -> (Stri
                 .to_owned(),
         );
     }
-    if let Some(probe) = probe.filter(|it| it.is_answered()) {
+    if let Some(probe) = probe.filter(|it| it.is_reachable()) {
         let why = if probe.failure() == Some(&ProbeError::TlsRequired) {
             "requires TLS"
         } else {
