@@ -68,7 +68,9 @@ fn served(telemetry: Telemetry, service: fn() -> Router) -> SetUp {
     let router = service().layer(telemetry.http_layer());
     let recorded = move || {
         let snapshot = telemetry.engine().snapshot();
-        let counts = snapshot.of(&catalog::REQUEST).filter_map(|it| Some(it.histogram(catalog::REQUEST_DURATION)?.count()));
+        let counts = snapshot
+            .of(&catalog::REQUEST)
+            .filter_map(|it| Some(it.histogram(catalog::REQUEST_DURATION)?.count()));
         Some(counts.sum())
     };
     SetUp { router, recorded: Box::new(recorded) }

@@ -1,6 +1,7 @@
 //! Called by the code that `#[stage]` and `#[request]` generate.
 //!
-//! [`ErrorType`] is for users. The rest is reached as `__private` and may change in any release. It only writes fields of spans, which a layer reads.
+//! [`ErrorType`] is for users. The rest is reached as `__private` and may change in any release.
+//! It only writes fields of spans, which a layer reads.
 
 use std::thread;
 

@@ -557,7 +557,12 @@ proptest! {
             engines.map(|snapshot| {
                 let sums = |metric| by_first_label(&snapshot, metric);
                 (
-                    [catalog::REQUEST_STAGE_DURATION, catalog::REQUEST_STAGE_BUSY, catalog::REQUEST_STAGE_SHARE].map(sums),
+                    [
+                        catalog::REQUEST_STAGE_DURATION,
+                        catalog::REQUEST_STAGE_BUSY,
+                        catalog::REQUEST_STAGE_SHARE,
+                    ]
+                    .map(sums),
                     by_first_label(&snapshot, catalog::REQUEST_DURATION),
                 )
             })

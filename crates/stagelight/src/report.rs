@@ -52,8 +52,8 @@ impl<S: Subscriber> Layer<S> for ReportLayer {
     }
 }
 
-/// Waits until `tracing` has raised its maximum level for the new subscriber, which is the last step
-/// of the registration; for 100 ms at most, because the subscriber may not enable `INFO`.
+/// Waits until `tracing` has raised its maximum level for the new subscriber, which is the last
+/// step of the registration; for 100 ms at most, because the subscriber may not enable `INFO`.
 fn wait_for_registration() {
     for _ in 0..100 {
         if LevelFilter::INFO <= LevelFilter::current() {

@@ -84,7 +84,8 @@ async fn models(
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     gateway.authenticate(&headers).await?;
-    let model = |(model, provider)| json!({"id": model, "object": "model", "created": 0, "owned_by": provider});
+    let model =
+        |(id, provider)| json!({"id": id, "object": "model", "created": 0, "owned_by": provider});
     let models: Vec<_> = gateway.config.models().map(model).collect();
     Ok(Json(json!({"object": "list", "data": models})))
 }

@@ -13,6 +13,8 @@ use crate::conventions::{Labels, host_and_port, method_in_span_name};
 pub(crate) fn open(parts: &Parts, labels: &Labels, route: &Route, request_id: &RequestId) -> Span {
     let (address, port) = server(parts);
     let template = route.template();
+    let is_other = labels.method == HttpRequestMethod::Other;
+    let original_method = is_other.then(|| parts.method.as_str());
     tracing::info_span!(
         target: "stagelight",
         "http.request",
@@ -28,7 +30,7 @@ pub(crate) fn open(parts: &Parts, labels: &Labels, route: &Route, request_id: &R
         outcome = Empty,
         request_id = request_id.as_str(),
         http.request.method = labels.method.as_str(),
-        http.request.method_original = (labels.method == HttpRequestMethod::Other).then(|| parts.method.as_str()),
+        http.request.method_original = original_method,
         http.route = template,
         http.response.status_code = Empty,
         url.scheme = labels.scheme.as_str(),

@@ -315,8 +315,8 @@ fn all_errors_are_reported_at_once() {
         stage(r#""a b", nam = "c", level = 3, err = true err = true, group = "d""#),
         &[
             r#"the stage name "a b" contains ' ': expected 1 to 64 of `A-Z a-z 0-9 _ . -`"#,
-            "unknown argument `nam`: expected `group`, `name`, `level`, `target`, `fields`, `err` and \
-             `crate`",
+            "unknown argument `nam`: expected `group`, `name`, `level`, `target`, `fields`, `err` \
+             and `crate`",
             "invalid `level`: expected a string: `trace`, `debug`, `info`, `warn` or `error`",
             "expected `,` between arguments",
             "unknown group \"d\": expected `frontend_processing`, `backend_response`, \

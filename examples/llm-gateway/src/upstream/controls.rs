@@ -7,8 +7,8 @@ pub const HEADER: &str = "x-sim";
 
 /// The syntax of the `x-sim` header, for error messages.
 const ALLOWED: &str = "ttft=DURATION, tokens=COUNT, token-interval=DURATION, \
-     error=STATUS (400 to 599), break-after=COUNT, stall-after=COUNT:DURATION, separated by commas; \
-     a DURATION is such as 50ms";
+     error=STATUS (400 to 599), break-after=COUNT, stall-after=COUNT:DURATION, separated by \
+     commas; a DURATION is such as 50ms";
 
 /// The shape of one reply, set by the `x-sim` header. Values not given are drawn, except failures:
 /// a reply with the header fails only if the header says so.
