@@ -25,6 +25,7 @@ use crate::{
     encode::{self, Period},
     exporter_metrics::ExporterMetrics,
     instruments::UserInstruments,
+    outside_requests::OutsideRequests,
     worker::{Command, FlushError},
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct MetricExport {
     pub(crate) exemplars: ExemplarReader,
     pub(crate) instruments: Arc<UserInstruments>,
     pub(crate) exporter_metrics: Arc<ExporterMetrics>,
+    pub(crate) outside_requests: OutsideRequests,
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) destination: Arc<Destination>,
     pub(crate) resource: OtlpResource,
@@ -125,6 +127,7 @@ impl MetricExport {
     async fn collect(&mut self, deadline: Instant) -> ExportMetricsServiceRequest {
         let mut scope_metrics = self.instruments.collect(deadline).await;
         let mut snapshot = self.exemplars.snapshot();
+        self.outside_requests.warn(&snapshot);
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
         self.exporter_metrics.add_to(&mut snapshot);
         let metrics = encode::snapshot(&snapshot, Period::until_now(self.start), self.histograms);
