@@ -96,8 +96,9 @@ impl Backend {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before the response head, or the response before its last byte, ends the
-    /// call without an error.
+    /// Dropping the future before the response head, as `tokio::time::timeout` does, ends the call
+    /// with the `error.type` `cancelled`. Dropping the response before its last byte ends the call
+    /// without an error.
     ///
     /// # Errors
     ///

@@ -21,7 +21,8 @@ use super::{backend::Backend, service::HttpClientService};
 ///
 /// # Cancellation
 ///
-/// Dropping the response future, or the response body before its last byte, ends the call without
+/// Dropping the response future, as a time limit outside of this layer does, ends the call with the
+/// `error.type` `cancelled`. Dropping the response body before its last byte ends the call without
 /// an error.
 ///
 /// # Errors

@@ -5,7 +5,8 @@ use tracing::{Span, field::Empty};
 
 use crate::{
     conventions::record_error,
-    end::{EndGuard, EndReason, OnEnd},
+    end::{EndGuard, OnEnd},
+    outcome::{EndReason, Side},
     stream_timer::{BackendStreamTimer, StreamTimer},
 };
 
@@ -98,7 +99,7 @@ impl OnEnd for StageEnd {
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
         if let Some(stream) = self.stream.take() {
             let bytes = (self.content == Content::Bytes).then_some(bytes);
-            stream.record(bytes, reason.outcome());
+            stream.record(bytes, reason.outcome(Side::Client));
         }
         if let EndReason::Failed(failure) = reason {
             record_error(span, failure.as_str());

@@ -3,6 +3,7 @@
 
 mod support;
 mod ends;
+mod grpc;
 mod heads;
 mod spans;
 mod panics;

@@ -198,6 +198,12 @@ async fn failures_are_classified() {
     assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "timeout");
 
     let fixture = Fixture::in_real_time();
+    let request = reqwest::Client::new().get(format!("http://{address}/never"));
+    assert!(tokio::time::timeout(limit, fixture.backend().send(request)).await.is_err());
+    assert_eq!(ended(&fixture), ["- cancelled"]);
+    assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "cancelled");
+
+    let fixture = Fixture::in_real_time();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let request = client.get(format!("http://{closed}/"));
     assert!(fixture.backend().send(request).await.unwrap_err().is_connect());
