@@ -28,6 +28,7 @@
 //! | gRPC status other than `OK` in the trailers | its name, such as `UNAVAILABLE` |
 //! | the same in the head of a response without a body | its name, on `backend_fetch` |
 //! | no response | `timeout`, `connect` or `request` |
+//! | error of the client's `poll_ready`, only in the metrics of the stage | the same |
 //! | dropped before the response head | `cancelled` |
 //! | body error, or end before the exact length | `timeout` or `body` |
 //! | panic | `panic` |

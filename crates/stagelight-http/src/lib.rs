@@ -44,6 +44,9 @@
 //! | the same, after the time of `grpc-timeout` | `timeout` | `DEADLINE_EXCEEDED` |
 //! | dropped after the last byte was handed over | as if not dropped | |
 //!
+//! | error of `poll_ready` | `error`, `timeout` | –, see below |
+//! | dropped while `poll_ready` is pending | `cancelled` | –, see below |
+//!
 //! Each request ends exactly once, and its span with it. The last byte is in the frame after which
 //! `is_end_stream` returns `true`, or in the one that completes the `content-length`: servers stop
 //! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx with a
@@ -62,6 +65,19 @@
 //! A time limit is an `Elapsed` of tower or tokio (feature `timeout`), or an
 //! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and axum's are searched for
 //! one.
+//!
+//! # Waiting to be accepted
+//!
+//! A service inside of the layer may not be ready: a concurrency or rate limit, a buffer. The time
+//! from `Pending` to `Ready` of the clone that takes the request belongs to the request, as the
+//! stage `queue`. The time between `Ready` and the call does not. The request's span begins with
+//! the call. A wait that is dropped and an error of `poll_ready` are requests of which nothing else
+//! is known: they are in `request.duration` with the endpoint `unmatched`, and not in
+//! `http.server.*`. Middleware that polls services before it has a request, such as
+//! `tower::balance`, adds such waits.
+//!
+//! A client that is not ready is the stage `queue` of the current request, and its error before a
+//! call is a failed `backend_fetch`.
 //!
 //! # Slow upstream or slow client?
 //!

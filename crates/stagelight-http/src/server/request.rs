@@ -1,6 +1,7 @@
 //! A server request, from its arrival to the last byte of its response.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use http::{
 };
 use http_body::Body;
 use stagelight_core::{
-    Engine, Nanos, Outcome, Request,
+    Engine, Nanos, Outcome, Request, Ticks,
     catalog::{
         self, HttpServerFamily, Measurement,
         labels::{Endpoint, ErrorType, HttpResponseStatusCode, HttpRoute, UrlScheme},
@@ -88,16 +89,22 @@ struct Head {
 impl ServerRequest {
     /// Starts the request: its time runs and it counts as active from here.
     ///
+    /// If it waited in a `queued` service, its time also includes the wait.
+    ///
     /// Also returns the counter of the bytes read from the body, unless the body is empty.
     pub(crate) fn start<B: Body>(
         config: &Arc<Config>,
         request: HttpRequest<B>,
+        queued: Option<Range<Ticks>>,
     ) -> (EndGuard<Box<Self>>, HttpRequest<B>, Option<Arc<AtomicU64>>) {
         let engine = &config.engine;
         let (mut parts, body) = request.into_parts();
 
         let route = config.route.resolve(&parts);
-        let request = engine.start_request(route.endpoint());
+        let request = match queued {
+            Some(queued) => engine.start_queued_request(route.endpoint(), queued),
+            None => engine.start_request(route.endpoint()),
+        };
         let request_id = RequestId::from_headers(&mut parts.headers);
         parts.extensions.insert(request_id.clone());
 

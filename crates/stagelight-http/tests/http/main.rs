@@ -7,6 +7,7 @@ mod grpc;
 mod heads;
 mod spans;
 mod panics;
+mod queue;
 mod stages;
 mod calls;
 mod streams;
