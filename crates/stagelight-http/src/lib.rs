@@ -22,8 +22,10 @@
 //! | Feature | Effect |
 //! |---|---|
 //! | `axum` | the route of a request defaults to axum's matched path |
+//! | `hyper` | recognizes connection errors and time limits of hyper and hyper-util's client |
 //! | `reqwest` | [`client::Backend`] gets `send`, for reqwest's requests |
 //! | `timeout` | recognizes the `Elapsed` errors of tower and tokio as time limits |
+//! | `tonic` | recognizes connection errors and time limits of tonic's channel |
 //!
 //! # When a request ends
 //!
@@ -63,8 +65,8 @@
 //! request and counts as `cancelled`, although the client receives a 408. Add such a layer inside.
 //!
 //! A time limit is an `Elapsed` of tower or tokio (feature `timeout`), or an
-//! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and axum's are searched for
-//! one.
+//! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and their sources are
+//! searched for one, and so are the errors of axum, reqwest, hyper and tonic with their features.
 //!
 //! # Waiting to be accepted
 //!
