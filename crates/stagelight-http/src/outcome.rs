@@ -26,6 +26,9 @@ pub(crate) enum Side {
     Client,
 }
 
+/// The `error.type` of a call that was dropped before its response head.
+pub(crate) const CANCELLED: &str = "cancelled";
+
 /// The outcome and the `error.type` of a request or call.
 pub(crate) type Classified<'a> = (Outcome, Option<&'a str>);
 
@@ -70,7 +73,7 @@ impl EndReason {
         let default = match (side, outcome) {
             (_, Outcome::Timeout) => Some(Failure::Timeout.as_str()),
             // A response that is dropped may have been enough. A call without a response failed.
-            (Side::Client, Outcome::Cancelled) if status.is_none() => Some("cancelled"),
+            (Side::Client, Outcome::Cancelled) if status.is_none() => Some(CANCELLED),
             _ => None,
         };
         (outcome, error_type.or(default))
