@@ -41,9 +41,9 @@
 //!
 //! `backend.ttfb` counts each `backend_fetch` without an `error.type`, or with a status code (three
 //! digits) as its `error.type`. The same holds for spans of your own: a function with
-//! `#[stage("backend_fetch")]` that returns an error has no `backend.ttfb`. Such a function that is
-//! dropped has one, because it ends without an error; a future with `in_stage("backend_fetch")` has
-//! none.
+//! `#[stage("backend_fetch")]` that returns an error has no `backend.ttfb`. Dropping such a
+//! function records one, because it ends without an error; dropping a future with
+//! `in_stage("backend_fetch")` records none.
 
 // In reading order: the backend, then a call. The server side has the same five files.
 mod backend;

@@ -15,7 +15,7 @@ pub(crate) struct GrpcStatus(usize);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GrpcHead {
     pub(crate) is_grpc: bool,
-    /// The status of a response that is only trailers.
+    /// The status in the head of a trailers-only response.
     status: Option<GrpcStatus>,
 }
 
@@ -48,12 +48,12 @@ impl GrpcStatus {
     pub(crate) const UNKNOWN: Self = Self(2);
     pub(crate) const DEADLINE_EXCEEDED: Self = Self(4);
 
-    /// The codes that are errors of a server, by OpenTelemetry's RPC conventions. All others except
-    /// `OK` are errors of its client.
+    /// The codes of server errors according to OpenTelemetry's RPC conventions. All others except
+    /// `OK` are errors of the client.
     const SERVER_ERRORS: [Self; 6] =
         [Self::UNKNOWN, Self::DEADLINE_EXCEEDED, Self(12), Self(13), Self(14), Self(15)];
 
-    /// Returns the status from headers (of a response that is only trailers) or from trailers.
+    /// Returns the status from trailers, or from the headers of a trailers-only response.
     ///
     /// A code that gRPC does not define counts as `UNKNOWN`, as gRPC requires.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {

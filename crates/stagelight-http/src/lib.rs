@@ -73,13 +73,13 @@
 //! A service inside of the layer may not be ready: a concurrency or rate limit, a buffer. The time
 //! from `Pending` to `Ready` of the clone that takes the request belongs to the request, as the
 //! stage `queue`. The time between `Ready` and the call does not. The request's span begins with
-//! the call. A wait that is dropped and an error of `poll_ready` are requests of which nothing else
-//! is known: they are in `request.duration` with the endpoint `unmatched`, and not in
+//! the call. A dropped wait and an error of `poll_ready` are requests without a method, a route or
+//! a status: they are in `request.duration` with the endpoint `unmatched`, and not in
 //! `http.server.*`. Middleware that polls services before it has a request, such as
 //! `tower::balance`, adds such waits.
 //!
-//! A client that is not ready is the stage `queue` of the current request, and its error before a
-//! call is a failed `backend_fetch`.
+//! The time in which a client is not ready is the stage `queue` of the current request, and its
+//! error before a call is a failed `backend_fetch`.
 //!
 //! # Slow upstream or slow client?
 //!

@@ -72,7 +72,7 @@ impl EndReason {
         let error_type = error_status.map(StatusCode::as_str).or(self.error_type(side));
         let default = match (side, outcome) {
             (_, Outcome::Timeout) => Some(Failure::Timeout.as_str()),
-            // A response that is dropped may have been enough. A call without a response failed.
+            // A dropped response may have been enough. A call without a response failed.
             (Side::Client, Outcome::Cancelled) if status.is_none() => Some(CANCELLED),
             _ => None,
         };
@@ -83,7 +83,7 @@ impl EndReason {
 // === impl Side ===
 
 impl Side {
-    /// Returns `true` for a status that is an error to this side.
+    /// Returns `true` if the status is an error to this side.
     pub(crate) fn is_error(self, status: StatusCode) -> bool {
         status.is_server_error() || self == Self::Client && status.is_client_error()
     }

@@ -42,7 +42,7 @@ impl ClientResponse {
             record.stream = timer.and_then(|it| BackendStreamTimer::for_span(it, span));
         }
         let has_trailers = on_end.as_ref().is_some_and(|it| it.grpc.is_grpc);
-        // The length of a body that is not sent, such as the answer to `HEAD`, is of another one.
+        // The response to `HEAD` has the length of a body, and no body.
         let content_length = on_end.as_ref().is_some_and(|it| it.has_no_body()).then_some(0);
         let guard = Some(self.guard.map(|it| it as _));
         TrackedBody::new(Content::Inner { body }, content_length, has_trailers, guard)

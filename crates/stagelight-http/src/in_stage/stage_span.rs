@@ -111,7 +111,7 @@ impl OnEnd for StageEnd {
             EndReason::Failed(failure) => record_error(span, failure.as_str()),
             // Otherwise it would count as a fetch with a response head.
             EndReason::Cancelled if self.is_fetch && self.content == Content::Whole => {
-                record_error(span, CANCELLED)
+                record_error(span, CANCELLED);
             }
             _ => {}
         }

@@ -12,12 +12,12 @@ use crate::{
 
 /// Measures from the first `Pending` of a service to its `Ready`.
 ///
-/// Belongs to one clone of the service: the clone that waits takes the request. A wait that is
-/// dropped, and an error, count as a request, of which nothing else is known.
+/// Belongs to one clone of the service: the clone that waits takes the request. A dropped wait and
+/// an error each count as a request without a method, a route or a status.
 ///
 /// # Cost
 ///
-/// None for a service that is ready at once.
+/// None if the service is ready at once.
 #[derive(Debug, Default)]
 pub(crate) struct QueueTimer {
     since: Option<Ticks>,

@@ -26,7 +26,7 @@ use crate::support::{Fixture, get, poll};
 /// What `poll_ready` returns, in this order; then it is ready.
 type Script = Arc<Mutex<Vec<Poll<Result<(), io::ErrorKind>>>>>;
 
-/// A service that is ready when its script says so, and takes 2 ms.
+/// A service with a script of its readiness, which takes 2 ms.
 #[derive(Clone)]
 struct Scripted {
     ready: Script,
