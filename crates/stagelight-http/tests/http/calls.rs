@@ -144,6 +144,39 @@ fn only_a_call_with_a_response_head_has_a_ttfb() {
     }
 }
 
+/// The body of a response to `HEAD` over HTTP/2: empty, with the length of the body for `GET`.
+struct LengthOnly;
+
+impl http_body::Body for LengthOnly {
+    type Data = bytes::Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<io::Result<http_body::Frame<bytes::Bytes>>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(5)
+    }
+}
+
+#[test]
+fn only_a_response_with_a_body_can_be_cut_short() {
+    for (method, expected) in [
+        (Method::GET, "GET localhost 1 200 body 0ms"),
+        (Method::HEAD, "HEAD localhost 1 200 - 0ms"),
+    ] {
+        let fixture = Fixture::new();
+        let uri = Uri::from_static("http://localhost:1/");
+        let request = fixture.backend().start(&mut HeaderMap::new(), &method, &uri);
+        poll(request.response_head(StatusCode::OK, Version::HTTP_2).body(LengthOnly), 1, || ());
+        assert_eq!(fixture.calls(), [expected]);
+    }
+}
+
 #[test]
 fn a_dropped_response_ends_the_call() {
     let fixture = Fixture::new();
