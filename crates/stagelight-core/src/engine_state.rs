@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -18,7 +18,10 @@ use crate::{
     store::{Store, Writer},
     symbol::Symbol,
     sync::Mutex,
-    timeline::{ActiveRequest, MAX_STAGES, Pool, Recorder, ReleaseOutcome},
+    timeline::{
+        ActiveRequest, Cache, EndedRequest, EndedRequests, MAX_STAGES, Pool, Recorder,
+        ReleaseOutcome, RequestIdentity, StageCell, Stale, UnmeasuredRequests,
+    },
     well_known::Groups,
 };
 
@@ -33,10 +36,12 @@ pub(crate) struct EngineState {
     pub(crate) store: Store,
     pub(crate) groups: Groups,
     pub(crate) pool: Pool,
+    unmeasured: UnmeasuredRequests,
+    /// Ended requests without memory of their own.
+    pub(crate) ended: EndedRequests,
     pub(crate) propagator: OnceLock<Arc<dyn Propagator>>,
     /// Serves threads during their teardown.
     spare: Mutex<Option<ThreadState>>,
-    threads: AtomicU32,
 }
 
 /// One thread's part of an engine.
@@ -45,11 +50,12 @@ pub(crate) struct ThreadState {
     /// The engine's id, which is cheaper to compare than its address.
     engine_id: u64,
     engine: Weak<EngineState>,
-    /// Unique among all threads of the engine, including ended ones. Never zero.
+    /// The [cache's](Cache::number) number.
     pub(crate) number: u32,
     pub(crate) writer: Writer,
-    /// Indices of free requests.
-    free_requests: Vec<u32>,
+    cache: Arc<Cache>,
+    /// Refills until the next search for ended requests.
+    detach_pause: u32,
     /// The request that waits for its span.
     pub(crate) pending: SpanKey,
     /// The innermost entered span, if it is recorded in a trace.
@@ -69,12 +75,16 @@ thread_local! {
     static THREAD: RefCell<Vec<ThreadState>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A search for ended requests that frees fewer is not repeated for a while.
+const MIN_DETACHED: usize = 16;
+const DETACH_PAUSE: u32 = 256;
+
 const _: () = assert!(NO_SLOT as usize > MAX_STAGES);
 
 // === impl EngineState ===
 
 impl EngineState {
-    pub(crate) fn new(clock: Clock, fine: FineBuckets) -> Self {
+    pub(crate) fn new(clock: Clock, fine: FineBuckets, max_requests: u32) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let store = Store::new(fine);
         Self {
@@ -83,10 +93,11 @@ impl EngineState {
             clock,
             groups: Groups::new(),
             store,
-            pool: Pool::new(),
+            pool: Pool::new(max_requests),
+            unmeasured: UnmeasuredRequests::default(),
+            ended: EndedRequests::default(),
             propagator: OnceLock::new(),
             spare: Mutex::new(None),
-            threads: AtomicU32::new(0),
         }
     }
 
@@ -128,8 +139,8 @@ impl EngineState {
         self.pool.get(key.request()).filter(|it| key.is_of(it.generation()))
     }
 
-    /// Starts a request. With too many at once, counts it as dropped and returns
-    /// [`SpanKey::NONE`].
+    /// Starts a request. With too many at once, counts it as dropped, and returns a key under
+    /// which only its duration and outcome are recorded.
     pub(crate) fn start_request(
         &self,
         thread: &mut ThreadState,
@@ -137,13 +148,115 @@ impl EngineState {
         endpoint: Symbol,
         has_guard: bool,
     ) -> SpanKey {
-        let index = self.pool.take(&mut thread.free_requests);
+        let index = self.pool.take_cached(&thread.cache).or_else(|| self.refill(thread));
         let Some((index, request)) = index.and_then(|it| Some((it, self.pool.get(it)?))) else {
             thread.writer.count_dropped(&self.store, Dropped::TooManyRequests);
-            return SpanKey::NONE;
+            return self.unmeasured.start(now, endpoint);
         };
         request.start(thread.number, now, endpoint, has_guard);
         SpanKey::for_request(index, request.generation())
+    }
+
+    /// Takes a free request when the thread caches none.
+    #[cold]
+    fn refill(&self, thread: &mut ThreadState) -> Option<u32> {
+        if thread.detach_pause != 0 {
+            thread.detach_pause -= 1;
+        } else if self.pool.has_ended_requests() {
+            let detached = self.detach_ended(thread);
+            // A search visits all requests.
+            thread.detach_pause = if detached < MIN_DETACHED { DETACH_PAUSE } else { 0 };
+            if let Some(index) = self.pool.take_cached(&thread.cache) {
+                return Some(index);
+            }
+        }
+        self.pool.refill(&thread.cache)
+    }
+
+    /// Frees the memory of all ended requests that this thread or an ended one started. Returns
+    /// their number.
+    pub(crate) fn detach_ended(&self, thread: &mut ThreadState) -> usize {
+        let threads = self.pool.threads();
+        let mut detached = 0;
+        for index in 0..self.pool.made() {
+            let Some(request) = self.pool.get(index) else { break };
+            if request.detach(index, &threads, &self.ended, &mut self.recorder(thread)) {
+                thread.cache.add_lingering(-1);
+                self.pool.put_back(&thread.cache, index);
+                detached += 1;
+            }
+        }
+        detached
+    }
+
+    /// Opens a stage. Returns its key, or the reason why it is not measured.
+    #[inline]
+    pub(crate) fn open_stage(
+        &self,
+        thread: &mut ThreadState,
+        parent: SpanKey,
+        now: Ticks,
+        stage: Symbol,
+    ) -> Result<SpanKey, Dropped> {
+        let recorder = &mut self.recorder(thread);
+        let opened = match self.request(parent).ok_or(Stale) {
+            Ok(request) => request.open(parent, now, stage, recorder),
+            Err(stale) => Err(stale),
+        };
+        let opened = opened.or_else(|Stale| {
+            let late = |it: &mut EndedRequest| it.open(now, stage, parent.slot(), recorder);
+            self.ended.with(parent, late).ok_or(Dropped::OutsideRequest)
+        })?;
+        opened.map(|slot| parent.for_stage(slot)).ok_or(Dropped::TooManyStages)
+    }
+
+    /// Closes a stage.
+    #[inline]
+    pub(crate) fn close_stage(&self, thread: &mut ThreadState, key: SpanKey, now: Ticks) {
+        let recorder = &mut self.recorder(thread);
+        let closed = self.request(key).map(|it| it.close(key, now, recorder));
+        if !matches!(closed, Some(Ok(()))) {
+            self.ended.with(key, |it| it.close(now, key.slot(), recorder));
+        }
+    }
+
+    /// Adds busy time to a stage.
+    #[inline]
+    pub(crate) fn add_busy(&self, thread: &ThreadState, key: SpanKey, ticks: u64) {
+        let added = self.request(key).map(|it| it.add_busy(key, ticks, thread.number));
+        if !matches!(added, Some(Ok(()))) {
+            self.ended.with_stage(key, |it| it.add_busy_remotely(ticks));
+        }
+    }
+
+    /// Runs `f` with the attributes of an open stage. `thread` is the calling thread's number, or
+    /// zero.
+    pub(crate) fn with_stage<R>(
+        &self,
+        key: SpanKey,
+        thread: u32,
+        f: impl Fn(&StageCell) -> R,
+    ) -> Option<R> {
+        match self.request(key).map(|it| it.with_stage(key, thread, &f)) {
+            Some(Ok(result)) => result,
+            _ => self.ended.with_stage(key, f),
+        }
+    }
+
+    /// Runs `f` with the endpoint and trace of a request, which may have ended.
+    pub(crate) fn read<R>(&self, key: SpanKey, f: impl Fn(&RequestIdentity) -> R) -> Option<R> {
+        match self.request(key).map(|it| it.read(key, &f)) {
+            Some(Ok(result)) => Some(result),
+            _ => self.ended.with(key, |it| f(it.identity())),
+        }
+    }
+
+    /// Stores the ids under which a request's own span is recorded.
+    pub(crate) fn set_recorded(&self, key: SpanKey, ids: (u128, u64)) {
+        let stored = self.request(key).map(|it| it.set_recorded(key, ids));
+        if !matches!(stored, Some(Ok(()))) {
+            self.ended.with(key, |it| it.identity().set_recorded(ids.0, ids.1));
+        }
     }
 
     /// Releases one holder of a request. With an `outcome`, ends the request first.
@@ -156,11 +269,71 @@ impl EngineState {
         now: Ticks,
         outcome: Option<Outcome>,
     ) -> Option<ReleaseOutcome> {
-        let released = self.request(key)?.release(now, outcome, &mut self.recorder(thread));
+        let request = self.request(key)?;
+        let released = request.release(key, now, outcome, &mut self.recorder(thread)).ok()?;
+        match (released.is_last, released.duration) {
+            (false, Some(_)) => thread.cache.add_lingering(1),
+            (true, None) => thread.cache.add_lingering(-1),
+            _ => {}
+        }
         if released.is_last {
-            self.pool.put_back(&mut thread.free_requests, key.request());
+            self.pool.put_back(&thread.cache, key.request());
         }
         Some(released)
+    }
+
+    /// Ends a request whose span is open, unless it has ended.
+    pub(crate) fn end_request(&self, key: SpanKey, thread: &mut ThreadState, outcome: Outcome) {
+        let now = self.clock.now();
+        let Some(request) = self.request(key).filter(|it| !it.has_guard()) else {
+            self.end_unmeasured(key, thread, now, outcome);
+            return;
+        };
+        if request.end(key, now, outcome, &mut self.recorder(thread)).is_some() {
+            thread.cache.add_lingering(1);
+        }
+    }
+
+    /// Records the duration and outcome of a request beyond the limit. Ignores other keys and
+    /// later ends.
+    pub(crate) fn end_unmeasured(
+        &self,
+        key: SpanKey,
+        thread: &mut ThreadState,
+        now: Ticks,
+        outcome: Outcome,
+    ) {
+        if let Some((started, endpoint)) = self.unmeasured.end(key) {
+            let duration = self.clock.between(started, now).get();
+            self.recorder(thread).record_unmeasured(endpoint, outcome, duration);
+        }
+    }
+
+    /// Changes the endpoint of a request that has not ended.
+    pub(crate) fn set_endpoint(&self, key: SpanKey, endpoint: Symbol) {
+        match self.request(key) {
+            Some(request) => request.identity().set_endpoint(endpoint),
+            None => self.unmeasured.set_endpoint(key, endpoint),
+        }
+    }
+
+    /// Closes a request's own span. Returns `true` if an exemplar refers to it.
+    pub(crate) fn close_request(&self, thread: &mut ThreadState, key: SpanKey, now: Ticks) -> bool {
+        if key.is_unmeasured() {
+            self.end_unmeasured(key, thread, now, Outcome::Ok);
+            self.release_unmeasured(key);
+            return false;
+        }
+        let outcome = self.request(key).filter(|it| !it.has_guard()).map(|_| Outcome::Ok);
+        match self.release(thread, key, now, outcome) {
+            Some(released) => released.is_exemplar,
+            None => self.ended.remove(key).unwrap_or(false),
+        }
+    }
+
+    /// Frees the key of a request beyond the limit. Ignores other keys.
+    pub(crate) fn release_unmeasured(&self, key: SpanKey) {
+        self.unmeasured.release(key);
     }
 
     #[inline]
@@ -179,12 +352,14 @@ impl EngineState {
 
 impl ThreadState {
     fn new(engine: &Arc<EngineState>) -> Self {
+        let cache = engine.pool.add_cache();
         Self {
             engine_id: engine.id,
             engine: Arc::downgrade(engine),
-            number: engine.threads.fetch_add(1, Relaxed).wrapping_add(1),
+            number: cache.number,
             writer: Writer::new(&engine.store),
-            free_requests: Vec::new(),
+            cache,
+            detach_pause: 0,
             pending: SpanKey::NONE,
             current: None,
         }
@@ -195,7 +370,7 @@ impl Drop for ThreadState {
     fn drop(&mut self) {
         let Some(engine) = self.engine.upgrade() else { return };
         self.writer.retire(&engine.store);
-        engine.pool.put_all_back(&mut self.free_requests);
+        engine.pool.remove_cache(&self.cache);
     }
 }
 

@@ -20,6 +20,10 @@ const STAGE: u64 = 1;
 const REQUEST: u64 = 2;
 const SLOT_MASK: u64 = (1 << KIND_SHIFT) - 1;
 
+const UNMEASURED: u64 = 3;
+/// The bit of the request's index that keys of unmeasured requests have.
+const UNMEASURED_INDEX: u64 = SpanKey::MAX_REQUESTS as u64;
+
 /// The slot of a request's own span and its time outside of stages.
 pub(crate) const NO_SLOT: u16 = 0x3FFF;
 
@@ -29,6 +33,9 @@ impl SpanKey {
     /// The key of a span outside of any request.
     pub const NONE: Self = Self(0);
 
+    /// The most requests that keys can tell apart.
+    pub(crate) const MAX_REQUESTS: u32 = 1 << 23;
+
     pub(crate) const fn for_request(index: u32, generation: u32) -> Self {
         Self(
             VALID
@@ -37,6 +44,25 @@ impl SpanKey {
                 | REQUEST << KIND_SHIFT
                 | NO_SLOT as u64,
         )
+    }
+
+    /// Returns the key of a request beyond the limit. Its spans are recorded in traces like spans
+    /// outside of requests.
+    pub(crate) const fn for_unmeasured(index: u32) -> Self {
+        let index = index as u64 & (UNMEASURED_INDEX - 1) | UNMEASURED_INDEX;
+        let kind = UNMEASURED << KIND_SHIFT | NO_SLOT as u64;
+        Self(VALID | SAMPLED | index << REQUEST_SHIFT | kind)
+    }
+
+    /// Returns the index of a request beyond the limit if this is its own key.
+    pub(crate) const fn unmeasured(self) -> Option<u32> {
+        let is_own = self.is_unmeasured() && (self.0 >> KIND_SHIFT) & KIND_MASK == UNMEASURED;
+        if is_own { Some(self.request() & (Self::MAX_REQUESTS - 1)) } else { None }
+    }
+
+    /// Returns `true` if the span is in a request beyond the limit.
+    pub(crate) const fn is_unmeasured(self) -> bool {
+        (self.0 >> REQUEST_SHIFT) & UNMEASURED_INDEX != 0
     }
 
     /// Returns the key of a stage of this key's request.
@@ -74,7 +100,13 @@ impl SpanKey {
         (self.0 >> KIND_SHIFT) & KIND_MASK == STAGE
     }
 
-    /// Returns `true` if the span is a request's own span.
+    /// Returns `true` if the span measures nothing itself: neither a stage nor a request.
+    #[must_use]
+    pub const fn is_plain(self) -> bool {
+        (self.0 >> KIND_SHIFT) & KIND_MASK == 0
+    }
+
+    /// Returns `true` if the span is a measured request's own span.
     #[must_use]
     pub const fn is_request(self) -> bool {
         (self.0 >> KIND_SHIFT) & KIND_MASK == REQUEST
@@ -95,6 +127,11 @@ impl SpanKey {
     /// Returns the request's index in the pool.
     pub(crate) const fn request(self) -> u32 {
         ((self.0 >> REQUEST_SHIFT) & REQUEST_MASK) as u32
+    }
+
+    /// Returns the bits that all keys of a request have in common.
+    pub(crate) const fn request_bits(self) -> u64 {
+        (self.0 & !SAMPLED) >> REQUEST_SHIFT
     }
 
     pub(crate) const fn slot(self) -> u16 {

@@ -72,7 +72,7 @@ mod percentages;
 pub use buckets::{Buckets, MAX_BOUNDS};
 pub use catalog::Outcome;
 pub use clock::{Clock, ManualClock, Ticks};
-pub use engine::Engine;
+pub use engine::{Engine, EngineBuilder};
 pub use error_type::ErrorType;
 pub use exemplar::Exemplar;
 pub use fine::SCALE;

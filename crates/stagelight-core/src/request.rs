@@ -102,9 +102,7 @@ impl Request {
         }
         self.engine.with_thread(|thread| {
             let endpoint = thread.writer.symbol(&self.engine.store, Endpoint::new(endpoint));
-            if let Some(request) = self.engine.request(self.key) {
-                request.identity().set_endpoint(endpoint);
-            }
+            self.engine.set_endpoint(self.key, endpoint);
         });
     }
 
@@ -118,6 +116,10 @@ impl Request {
         }
         let now = self.engine.clock.now();
         let recorded = self.engine.with_thread(|thread| {
+            if self.key.is_unmeasured() {
+                self.engine.end_unmeasured(self.key, thread, now, outcome);
+                self.engine.release_unmeasured(self.key);
+            }
             self.engine.release(thread, self.key, now, Some(outcome)).and_then(|it| it.duration)
         });
         let duration =
