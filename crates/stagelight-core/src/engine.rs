@@ -49,8 +49,10 @@ const DEFAULT_MAX_REQUESTS: u32 = 16_384;
 /// system, but shrinks to 9 KiB in between. At most 16,384 open requests are measured, or
 /// [`max_requests`](EngineBuilder::max_requests).
 ///
-/// An ended request does not count as open, but keeps its 2.2 KiB while a span of it is open, as
-/// that of a background task or a WebSocket session. At most eight requests per open one are kept.
+/// An ended request does not count as open. While a span of it is open, as that of a background
+/// task or a WebSocket session, it takes about 200 bytes, and 64 per open stage. Its 2.2 KiB are
+/// freed when the thread that started it needs memory for further requests; until then, up to
+/// eight requests per open one are kept.
 #[derive(Clone, Debug)]
 pub struct Engine(pub(crate) Arc<EngineState>);
 
