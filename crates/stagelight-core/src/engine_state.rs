@@ -1,9 +1,9 @@
-//! The state of an engine, and the part of it that each thread has for itself.
+//! The state of an engine.
 
 use std::{
     cell::RefCell,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -11,16 +11,16 @@ use std::{
 use crate::{
     catalog::{Outcome, labels::Dropped},
     clock::{Clock, Ticks},
-    exemplar::TraceRef,
     fine::FineBuckets,
     key::{NO_SLOT, SpanKey},
     propagation::Propagator,
-    store::{Store, Writer},
+    store::Store,
     symbol::Symbol,
     sync::Mutex,
+    thread_state::ThreadState,
     timeline::{
-        ActiveRequest, Cache, EndedRequest, EndedRequests, MAX_STAGES, Pool, Recorder,
-        ReleaseOutcome, RequestIdentity, StageCell, Stale, UnmeasuredRequests,
+        ActiveRequest, EndedRequest, EndedRequests, MAX_STAGES, Pool, Recorder, ReleaseOutcome,
+        RequestIdentity, StageCell, Stale, UnmeasuredRequests,
     },
     well_known::Groups,
 };
@@ -36,38 +36,12 @@ pub(crate) struct EngineState {
     pub(crate) store: Store,
     pub(crate) groups: Groups,
     pub(crate) pool: Pool,
-    unmeasured: UnmeasuredRequests,
+    pub(crate) unmeasured: UnmeasuredRequests,
     /// Ended requests without memory of their own.
     pub(crate) ended: EndedRequests,
     pub(crate) propagator: OnceLock<Arc<dyn Propagator>>,
     /// Serves threads during their teardown.
     spare: Mutex<Option<ThreadState>>,
-}
-
-/// One thread's part of an engine.
-#[derive(Debug)]
-pub(crate) struct ThreadState {
-    /// The engine's id, which is cheaper to compare than its address.
-    engine_id: u64,
-    engine: Weak<EngineState>,
-    /// The [cache's](Cache::number) number.
-    pub(crate) number: u32,
-    pub(crate) writer: Writer,
-    cache: Arc<Cache>,
-    /// Refills until the next search for ended requests.
-    detach_pause: u32,
-    /// The request that waits for its span.
-    pub(crate) pending: SpanKey,
-    /// The innermost entered span, if it is recorded in a trace.
-    pub(crate) current: Option<CurrentSpan>,
-}
-
-/// An entered span of a recorded trace.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CurrentSpan {
-    pub(crate) key: SpanKey,
-    pub(crate) trace_id: u128,
-    pub(crate) span_id: u64,
 }
 
 thread_local! {
@@ -164,7 +138,6 @@ impl EngineState {
             thread.detach_pause -= 1;
         } else if self.pool.has_ended_requests() {
             let detached = self.detach_ended(thread);
-            // A search visits all requests.
             thread.detach_pause = if detached < MIN_DETACHED { DETACH_PAUSE } else { 0 };
             if let Some(index) = self.pool.take_cached(&thread.cache) {
                 return Some(index);
@@ -199,10 +172,8 @@ impl EngineState {
         stage: Symbol,
     ) -> Result<SpanKey, Dropped> {
         let recorder = &mut self.recorder(thread);
-        let opened = match self.request(parent).ok_or(Stale) {
-            Ok(request) => request.open(parent, now, stage, recorder),
-            Err(stale) => Err(stale),
-        };
+        let opened = self.request(parent).ok_or(Stale);
+        let opened = opened.and_then(|it| it.open(parent, now, stage, recorder));
         let opened = opened.or_else(|Stale| {
             let late = |it: &mut EndedRequest| it.open(now, stage, parent.slot(), recorder);
             self.ended.with(parent, late).ok_or(Dropped::OutsideRequest)
@@ -271,10 +242,9 @@ impl EngineState {
     ) -> Option<ReleaseOutcome> {
         let request = self.request(key)?;
         let released = request.release(key, now, outcome, &mut self.recorder(thread)).ok()?;
-        match (released.is_last, released.duration) {
-            (false, Some(_)) => thread.cache.add_lingering(1),
-            (true, None) => thread.cache.add_lingering(-1),
-            _ => {}
+        let is_end = released.duration.is_some();
+        if released.is_last != is_end {
+            thread.cache.add_lingering(if is_end { 1 } else { -1 });
         }
         if released.is_last {
             self.pool.put_back(&thread.cache, key.request());
@@ -286,26 +256,11 @@ impl EngineState {
     pub(crate) fn end_request(&self, key: SpanKey, thread: &mut ThreadState, outcome: Outcome) {
         let now = self.clock.now();
         let Some(request) = self.request(key).filter(|it| !it.has_guard()) else {
-            self.end_unmeasured(key, thread, now, outcome);
+            self.unmeasured.end(key, now, outcome, &mut self.recorder(thread));
             return;
         };
         if request.end(key, now, outcome, &mut self.recorder(thread)).is_some() {
             thread.cache.add_lingering(1);
-        }
-    }
-
-    /// Records the duration and outcome of a request beyond the limit. Ignores other keys and
-    /// later ends.
-    pub(crate) fn end_unmeasured(
-        &self,
-        key: SpanKey,
-        thread: &mut ThreadState,
-        now: Ticks,
-        outcome: Outcome,
-    ) {
-        if let Some((started, endpoint)) = self.unmeasured.end(key) {
-            let duration = self.clock.between(started, now).get();
-            self.recorder(thread).record_unmeasured(endpoint, outcome, duration);
         }
     }
 
@@ -320,8 +275,8 @@ impl EngineState {
     /// Closes a request's own span. Returns `true` if an exemplar refers to it.
     pub(crate) fn close_request(&self, thread: &mut ThreadState, key: SpanKey, now: Ticks) -> bool {
         if key.is_unmeasured() {
-            self.end_unmeasured(key, thread, now, Outcome::Ok);
-            self.release_unmeasured(key);
+            self.unmeasured.end(key, now, Outcome::Ok, &mut self.recorder(thread));
+            self.unmeasured.release(key);
             return false;
         }
         let outcome = self.request(key).filter(|it| !it.has_guard()).map(|_| Outcome::Ok);
@@ -329,11 +284,6 @@ impl EngineState {
             Some(released) => released.is_exemplar,
             None => self.ended.remove(key).unwrap_or(false),
         }
-    }
-
-    /// Frees the key of a request beyond the limit. Ignores other keys.
-    pub(crate) fn release_unmeasured(&self, key: SpanKey) {
-        self.unmeasured.release(key);
     }
 
     #[inline]
@@ -345,39 +295,5 @@ impl EngineState {
             writer: &mut thread.writer,
             thread: thread.number,
         }
-    }
-}
-
-// === impl ThreadState ===
-
-impl ThreadState {
-    fn new(engine: &Arc<EngineState>) -> Self {
-        let cache = engine.pool.add_cache();
-        Self {
-            engine_id: engine.id,
-            engine: Arc::downgrade(engine),
-            number: cache.number,
-            writer: Writer::new(&engine.store),
-            cache,
-            detach_pause: 0,
-            pending: SpanKey::NONE,
-            current: None,
-        }
-    }
-}
-
-impl Drop for ThreadState {
-    fn drop(&mut self) {
-        let Some(engine) = self.engine.upgrade() else { return };
-        self.writer.retire(&engine.store);
-        engine.pool.remove_cache(&self.cache);
-    }
-}
-
-// === impl CurrentSpan ===
-
-impl CurrentSpan {
-    pub(crate) fn trace_ref(self, clock: &Clock) -> TraceRef {
-        TraceRef { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
     }
 }

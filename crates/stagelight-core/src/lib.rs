@@ -60,6 +60,7 @@ mod well_known;
 mod key;
 mod timeline;
 mod engine_state;
+mod thread_state;
 pub mod layer_api;
 mod request;
 mod engine;

@@ -117,8 +117,9 @@ impl Request {
         let now = self.engine.clock.now();
         let recorded = self.engine.with_thread(|thread| {
             if self.key.is_unmeasured() {
-                self.engine.end_unmeasured(self.key, thread, now, outcome);
-                self.engine.release_unmeasured(self.key);
+                let unmeasured = &self.engine.unmeasured;
+                unmeasured.end(self.key, now, outcome, &mut self.engine.recorder(thread));
+                unmeasured.release(self.key);
             }
             self.engine.release(thread, self.key, now, Some(outcome)).and_then(|it| it.duration)
         });

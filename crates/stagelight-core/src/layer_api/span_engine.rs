@@ -8,10 +8,11 @@ use crate::{
         labels::{Endpoint, ErrorType, Model, Provider, Stage},
     },
     clock::{Clock, Ticks},
-    engine_state::{CurrentSpan, EngineState, ThreadState},
+    engine_state::EngineState,
     key::SpanKey,
     stage::Group,
     symbol::Symbol,
+    thread_state::{CurrentSpan, ThreadState},
     timeline::{RequestIdentity, StageLabel},
     trace::{HeadDecision, RemoteContext, UnsampledTrace},
 };

@@ -80,6 +80,7 @@ impl EndedRequests {
     }
 
     /// Runs `f` with a request, or returns `None` if it is not here.
+    #[cold]
     pub(crate) fn with<R>(
         &self,
         key: SpanKey,
@@ -92,6 +93,7 @@ impl EndedRequests {
     }
 
     /// Runs `f` with an open stage.
+    #[cold]
     pub(crate) fn with_stage<R>(&self, key: SpanKey, f: impl FnOnce(&StageCell) -> R) -> Option<R> {
         self.with(key, |it| it.stages.iter().find(|it| it.slot == key.slot()).map(|it| f(&it.cell)))
             .flatten()
@@ -131,6 +133,7 @@ impl EndedRequest {
     }
 
     /// Closes a stage and records it, without a share.
+    #[cold]
     pub(crate) fn close(&mut self, now: Ticks, slot: u16, recorder: &mut Recorder<'_>) {
         let Some(at) = self.stages.iter().position(|it| it.slot == slot) else { return };
         let LateStage { opened, cell, .. } = self.stages.swap_remove(at);

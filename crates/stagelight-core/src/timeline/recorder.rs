@@ -43,6 +43,7 @@ pub(super) struct EndedStage {
 // === impl EndedStage ===
 
 impl EndedStage {
+    #[inline]
     pub(super) fn new(cell: &StageCell, duration: u64, recorder: &Recorder<'_>) -> Self {
         Self {
             name: cell.stage(),
@@ -142,7 +143,7 @@ impl Recorder<'_> {
     }
 
     /// Records a request beyond the limit.
-    pub(crate) fn record_unmeasured(&mut self, endpoint: Symbol, outcome: Outcome, duration: u64) {
+    pub(super) fn record_unmeasured(&mut self, endpoint: Symbol, outcome: Outcome, duration: u64) {
         let values = [catalog::REQUEST_DURATION.value(duration)];
         self.record(&catalog::REQUEST, (Endpoint::from(endpoint), outcome), &values, None);
     }

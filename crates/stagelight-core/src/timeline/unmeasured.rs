@@ -1,6 +1,9 @@
 //! Requests beyond the limit: only their durations and outcomes are recorded.
 
-use crate::{clock::Ticks, key::SpanKey, symbol::Symbol, sync::Mutex};
+use crate::{
+    catalog::Outcome, clock::Ticks, key::SpanKey, symbol::Symbol, sync::Mutex,
+    timeline::recorder::Recorder,
+};
 
 /// The most requests beyond the limit at once: 24 MiB. Further ones are only counted as dropped.
 const MAX: usize = 1 << 20;
@@ -36,10 +39,20 @@ impl UnmeasuredRequests {
         }
     }
 
-    /// Ends a request. Returns its start and endpoint, or `None` if it has ended.
-    pub(crate) fn end(&self, key: SpanKey) -> Option<(Ticks, Symbol)> {
-        let index = key.unmeasured()?;
-        self.0.lock().open.get_mut(index as usize)?.take()
+    /// Ends a request, and records its duration and outcome. Ignores other keys and later ends.
+    pub(crate) fn end(
+        &self,
+        key: SpanKey,
+        now: Ticks,
+        outcome: Outcome,
+        recorder: &mut Recorder<'_>,
+    ) {
+        let Some(index) = key.unmeasured() else { return };
+        let ended = self.0.lock().open.get_mut(index as usize).and_then(Option::take);
+        if let Some((started, endpoint)) = ended {
+            let duration = recorder.clock.between(started, now).get();
+            recorder.record_unmeasured(endpoint, outcome, duration);
+        }
     }
 
     pub(crate) fn set_endpoint(&self, key: SpanKey, endpoint: Symbol) {
