@@ -149,17 +149,37 @@ impl EngineState {
     /// Frees the memory of all ended requests that this thread or an ended one started. Returns
     /// their number.
     pub(crate) fn detach_ended(&self, thread: &mut ThreadState) -> usize {
+        for index in self.ended.unpark() {
+            if let Some(request) = self.pool.get(index) {
+                request.repeat_keys();
+                thread.cache.add_lingering(-1);
+                self.pool.put_back(&thread.cache, index);
+            }
+        }
         let threads = self.pool.threads();
         let mut detached = 0;
         for index in 0..self.pool.made() {
             let Some(request) = self.pool.get(index) else { break };
             if request.detach(index, &threads, &self.ended, &mut self.recorder(thread)) {
                 thread.cache.add_lingering(-1);
-                self.pool.put_back(&thread.cache, index);
+                self.free(thread, index, request);
                 detached += 1;
             }
         }
         detached
+    }
+
+    /// Frees a request's memory, unless its keys would repeat those of an ended request.
+    #[inline]
+    fn free(&self, thread: &ThreadState, index: u32, request: &ActiveRequest) {
+        if request.generation() == SpanKey::GENERATIONS {
+            if self.ended.park(index) {
+                thread.cache.add_lingering(1);
+                return;
+            }
+            request.repeat_keys();
+        }
+        self.pool.put_back(&thread.cache, index);
     }
 
     /// Opens a stage. Returns its key, or the reason why it is not measured.
@@ -247,7 +267,7 @@ impl EngineState {
             thread.cache.add_lingering(if is_end { 1 } else { -1 });
         }
         if released.is_last {
-            self.pool.put_back(&thread.cache, key.request());
+            self.free(thread, key.request(), request);
         }
         Some(released)
     }

@@ -3,15 +3,15 @@
 /// Identifies an open request or stage. Layers keep one for each open span.
 ///
 /// A key of an ended request is recognised as stale and ignored, until the request's memory has
-/// been reused 2^18 times.
+/// been reused 2^22 times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct SpanKey(u64);
 
-// Bits: 63 valid, 62 sampled, 40..58 generation, 16..40 request, 14..16 kind, 0..14 slot.
+// Bits: 63 valid, 62 sampled, 40..62 generation, 16..40 request, 14..16 kind, 0..14 slot.
 const VALID: u64 = 1 << 63;
 const SAMPLED: u64 = 1 << 62;
 const GENERATION_SHIFT: u32 = 40;
-const GENERATION_MASK: u64 = (1 << 18) - 1;
+const GENERATION_MASK: u64 = SpanKey::GENERATIONS as u64 - 1;
 const REQUEST_SHIFT: u32 = 16;
 const REQUEST_MASK: u64 = (1 << 24) - 1;
 const KIND_SHIFT: u32 = 14;
@@ -33,6 +33,8 @@ impl SpanKey {
     /// The key of a span outside of any request.
     pub const NONE: Self = Self(0);
 
+    /// The number of generations that keys can tell apart.
+    pub(crate) const GENERATIONS: u32 = 1 << 22;
     /// The most requests that keys can tell apart.
     pub(crate) const MAX_REQUESTS: u32 = 1 << 23;
 
@@ -134,13 +136,17 @@ impl SpanKey {
         (self.0 & !SAMPLED) >> REQUEST_SHIFT
     }
 
+    /// Returns the request's index from the [bits](Self::request_bits) of its keys.
+    pub(crate) const fn request_of(bits: u64) -> u32 {
+        (bits & REQUEST_MASK) as u32
+    }
+
     pub(crate) const fn slot(self) -> u16 {
         (self.0 & SLOT_MASK) as u16
     }
 
     /// Returns `true` if this key belongs to the given use of its request's memory.
     pub(crate) const fn is_of(self, generation: u32) -> bool {
-        self.0 & VALID != 0
-            && (self.0 >> GENERATION_SHIFT) & GENERATION_MASK == generation as u64 & GENERATION_MASK
+        self.0 & VALID != 0 && (self.0 >> GENERATION_SHIFT) & GENERATION_MASK == generation as u64
     }
 }

@@ -42,7 +42,8 @@ use crate::{
 // Neighbouring requests are written by different threads.
 #[repr(align(128))]
 pub(crate) struct ActiveRequest {
-    /// Number of earlier uses, which distinguishes stale keys.
+    /// Number of earlier uses, which distinguishes stale keys. No key has
+    /// [`SpanKey::GENERATIONS`].
     generation: AtomicU32,
     /// Holders that may still add edges: the request's guard and its span.
     holders: AtomicU32,
@@ -93,6 +94,16 @@ impl ActiveRequest {
     #[inline]
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Relaxed)
+    }
+
+    /// Starts again with the first keys.
+    pub(crate) fn repeat_keys(&self) {
+        self.generation.store(0, Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, Relaxed);
     }
 
     pub(crate) fn has_guard(&self) -> bool {
@@ -317,7 +328,7 @@ impl ActiveRequest {
     fn recycle(&self, state: &mut RequestState) {
         state.reset();
         // Release: threads for which the key is stale find the request among the ended ones.
-        self.generation.store(self.generation().wrapping_add(1), Release);
+        self.generation.store(self.generation() + 1, Release);
         fence(Release);
         self.identity.reset();
     }

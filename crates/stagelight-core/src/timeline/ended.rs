@@ -1,6 +1,6 @@
 //! Ended requests whose spans are still open, without the memory of an open request.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     clock::Ticks,
@@ -31,6 +31,8 @@ pub(crate) struct EndedRequests {
     /// Saves threads with a stale key the mutex.
     len: AtomicUsize,
     requests: Mutex<FxHashMap<u64, EndedRequest>>,
+    /// Memory that is not reused before the requests with its index are removed: its keys repeat.
+    parked: Mutex<Vec<u32>>,
 }
 
 /// What the open spans of an ended request may still record.
@@ -77,6 +79,28 @@ impl EndedRequests {
         }
         self.len.store(requests.len(), Relaxed);
         Some(request.identity.is_exemplar())
+    }
+
+    /// Parks free memory if a request with its index is here. Returns whether one is.
+    pub(crate) fn park(&self, index: u32) -> bool {
+        let is_here = self.requests.lock().keys().any(|&it| SpanKey::request_of(it) == index);
+        if is_here {
+            self.parked.lock().push(index);
+        }
+        is_here
+    }
+
+    /// Removes and returns the parked memory that may be reused.
+    pub(crate) fn unpark(&self) -> Vec<u32> {
+        let mut parked = self.parked.lock();
+        if parked.is_empty() {
+            return Vec::new();
+        }
+        let requests = self.requests.lock();
+        let here: FxHashSet<_> = requests.keys().map(|&it| SpanKey::request_of(it)).collect();
+        let (kept, free) = parked.drain(..).partition(|it| here.contains(it));
+        *parked = kept;
+        free
     }
 
     /// Runs `f` with a request, or returns `None` if it is not here.

@@ -208,6 +208,25 @@ fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
 }
 
 #[test]
+fn memory_whose_keys_repeat_waits_for_its_ended_requests() {
+    let engine = Engine::builder().max_requests(1).build();
+    let state = &engine.0;
+    let detach = || state.with_thread(|it| state.detach_ended(it));
+    let socket = end_early(&engine);
+    assert_eq!(detach(), 1);
+    state.pool.get(0).unwrap().set_generation(SpanKey::GENERATIONS - 1);
+    drop(engine.start_request("/wraps"));
+    // One request may be open, but not with the key of the first one.
+    let open = engine.spans().open_request("/open");
+    assert!(open != socket);
+    assert_eq!(open.request(), 1);
+    engine.spans().close(socket);
+    detach();
+    assert_eq!(engine.spans().open_request("/again").request(), 0);
+    assert_eq!(dropped(&engine), []);
+}
+
+#[test]
 fn an_unsampled_trace_is_propagated_after_the_request() {
     let engine = Engine::new();
     let root = engine.spans().open_request("/socket");
