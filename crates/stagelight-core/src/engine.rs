@@ -129,8 +129,9 @@ impl Engine {
     ///
     /// # Cost
     ///
-    /// Two clock reads per request. Allocation-free in steady state; the only lock is the
-    /// request's own, which its end and stages on other threads take.
+    /// Two clock reads per request. Allocation-free in steady state. The only locks are that of the
+    /// thread's free requests and the request's own, which its end and stages on other threads
+    /// take. Both are mostly uncontended.
     #[must_use]
     pub fn start_request(&self, endpoint: &str) -> Request {
         Request::start(&self.0, endpoint)

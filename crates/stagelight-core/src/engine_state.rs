@@ -272,7 +272,7 @@ impl EngineState {
         Some(released)
     }
 
-    /// Ends a request whose span is open, unless it has ended.
+    /// Ends a request before its span closes, unless it has ended.
     pub(crate) fn end_request(&self, key: SpanKey, thread: &mut ThreadState, outcome: Outcome) {
         let now = self.clock.now();
         let Some(request) = self.request(key).filter(|it| !it.has_guard()) else {

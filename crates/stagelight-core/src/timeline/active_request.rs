@@ -324,7 +324,7 @@ impl ActiveRequest {
         is_detached
     }
 
-    /// Prepares the memory for the next request, whose keys differ.
+    /// Prepares the memory for the next request, with other keys.
     fn recycle(&self, state: &mut RequestState) {
         state.reset();
         // Release: threads for which the key is stale find the request among the ended ones.

@@ -1,4 +1,4 @@
-//! Ended requests whose spans are still open, without the memory of an open request.
+//! Ended requests with open spans, without the memory of an open request.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

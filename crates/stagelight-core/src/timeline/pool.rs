@@ -65,8 +65,8 @@ pub(crate) struct Cache {
     /// Unique among all threads of the engine, including ended ones. Never zero.
     pub(crate) number: u32,
     free: Mutex<Vec<u32>>,
-    /// Requests that this thread ended while a span of them was open, less those whose last span
-    /// it has closed. Negative if others ended them. Only this thread writes it.
+    /// Requests that this thread ended while a span of them was open, less those of which it has
+    /// closed the last span. Negative if others ended them. Only this thread writes it.
     lingering: AtomicI64,
 }
 

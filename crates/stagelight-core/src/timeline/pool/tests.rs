@@ -208,7 +208,7 @@ fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
 }
 
 #[test]
-fn memory_whose_keys_repeat_waits_for_its_ended_requests() {
+fn memory_with_repeating_keys_waits_for_its_ended_requests() {
     let engine = Engine::builder().max_requests(1).build();
     let state = &engine.0;
     let detach = || state.with_thread(|it| state.detach_ended(it));
