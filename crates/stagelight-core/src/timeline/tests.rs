@@ -252,6 +252,8 @@ fn frontend_processing_is_one_value_per_request() {
         fixture.close(stage);
     }
     fixture.end();
+    // Reuses the memory, and has no frontend stage.
+    drop(fixture.engine.start_request("/test"));
     let snapshot = fixture.engine.snapshot();
     let frontend = snapshot
         .of(&catalog::FRONTEND)
