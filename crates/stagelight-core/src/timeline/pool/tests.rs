@@ -193,7 +193,7 @@ fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
     assert_eq!(detached, 1);
     let fetch = spans.open_stage(root, spans.stage_id("backend_fetch"));
     spans.set_attribute(fetch, StageAttribute::Provider, "openai");
-    spans.set_attribute(fetch, StageAttribute::ErrorType, "timeout");
+    spans.set_attribute(fetch, StageAttribute::ErrorType, "503");
     assert_eq!(spans.endpoint(fetch).as_deref(), Some("/socket"));
     spans.close(fetch);
     assert!(spans.close(root), "an exemplar refers to the request");
@@ -202,7 +202,7 @@ fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
     assert_eq!(&*backend.values[0], "openai");
     assert_eq!(&*backend.values[2], "/socket");
     let error = snapshot.of(&catalog::STAGE_ERRORS).next().unwrap();
-    assert_eq!(&*error.values[2], "timeout");
+    assert_eq!(&*error.values[2], "503");
     assert!(!spans.open_stage(root, spans.stage_id("late")).is_stage());
 }
 
