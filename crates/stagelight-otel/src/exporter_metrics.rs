@@ -70,6 +70,7 @@ fn queue_series(queue: &SpanQueue) -> Vec<Series> {
     const COMPONENT: &str = "batching_span_processor";
     let dropped = [
         ("queue_full", queue.dropped_when_full()),
+        ("queue_bytes_full", queue.dropped_at_bytes()),
         ("already_shutdown", queue.dropped_after_shutdown()),
     ];
     let dropped = dropped.into_iter().filter(|it| 0 < it.1);
