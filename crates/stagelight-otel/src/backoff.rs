@@ -53,11 +53,11 @@ fn jittered(full: Duration, random: u64) -> Duration {
 // === impl Pause ===
 
 impl Pause {
-    /// Starts the pause that the error requests, if it does; returns whether it does.
-    pub(crate) fn start(&self, error: &DeliveryError) -> bool {
-        let Some(wait) = error.retry_after() else { return false };
-        *self.0.lock() = Some((deadline::after(wait.min(MAX_PAUSE)), error.clone()));
-        true
+    /// Starts the pause that the error requests, if it does.
+    pub(crate) fn start(&self, error: &DeliveryError) {
+        if let Some(wait) = error.retry_after() {
+            *self.0.lock() = Some((deadline::after(wait.min(MAX_PAUSE)), error.clone()));
+        }
     }
 
     /// Waits for the end of the pause.

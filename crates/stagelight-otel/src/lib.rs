@@ -38,8 +38,29 @@
 //!   [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables).
 //! - A failed export loses nothing. Metrics are cumulative. Spans stay in the queue while there is
 //!   room; dropped spans are counted, and the count is exported.
+//! - A request that the collector refuses for its size is halved and sent again. A span or data
+//!   point that is too large by itself is dropped and counted with `error.type="too_large"`.
 //! - An outage of the collector is logged once, and once more when it ends.
+//! - A panic on the export thread is logged, the export restarts, and what was being exported is
+//!   counted with `error.type="panic"`.
 //! - Exports create no spans.
+//!
+//! # Limits
+//!
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | encoded size of a request | 1 MiB | several requests, in order |
+//! | spans in a batch | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, and 1 MiB | further batches |
+//! | waiting spans | `OTEL_BSP_MAX_QUEUE_SIZE` | dropped, `error.type="queue_full"` |
+//! | memory of waiting spans | 32 MiB | dropped, `error.type="queue_bytes_full"` |
+//! | string in a span: attribute, name, status | 4096 characters | truncated |
+//! | delay between attempts | 0.2 s, doubled up to 1.6 s, less a random part up to half | |
+//! | delay that a collector requests (`Retry-After`, `RetryInfo`) | 5 min | shortened |
+//! | response of a collector | 1 MiB | not read; a successful export remains successful |
+//! | message of a collector in the log | 200 characters, one line | truncated |
+//!
+//! A delay that a collector requests applies to later exports of the signal as well. An export that
+//! cannot begin in time fails at once with the error that requested the delay.
 //!
 //! # Features
 //!

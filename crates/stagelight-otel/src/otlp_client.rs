@@ -120,15 +120,9 @@ impl OtlpClient {
                 return Err(error);
             }
             // The next attempt, also that of a later delivery, waits for the end of the pause.
-            let is_paused = self.state.pause.start(&error);
-            if is_last {
-                return Err(error);
-            }
-            if is_paused {
-                continue;
-            }
+            self.state.pause.start(&error);
             let delay = backoff.delay();
-            if deadline - Instant::now() <= delay {
+            if is_last || deadline - Instant::now() <= delay {
                 return Err(error);
             }
             sleep(delay).await;

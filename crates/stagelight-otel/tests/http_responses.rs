@@ -1,4 +1,4 @@
-//! How responses of collectors are understood.
+//! HTTP responses of collectors.
 #![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "the tests measure delays")]
@@ -11,11 +11,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use prost::Message;
 use stagelight_core::Engine;
 use stagelight_otel::{Config, Environment, Exporter, Pipeline, Protocol, ShutdownError};
-use testbed::OtlpSink;
-use tonic::{Code, Status};
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -90,10 +87,10 @@ fn response(status: &str, headers: &str, body: &str) -> String {
 }
 
 /// Returns a pipeline that exports metrics only, on request.
-fn pipeline(endpoint: &str, protocol: Protocol, timeout: Duration) -> Pipeline {
+fn pipeline(endpoint: &str, timeout: Duration) -> Pipeline {
     let config = Config::from_env(&Environment::from_pairs([("", "")]))
         .with_traces_exporter(Exporter::None)
-        .with_protocol(protocol)
+        .with_protocol(Protocol::HttpProtobuf)
         .with_endpoint(endpoint)
         .unwrap()
         .with_export_interval(Duration::from_secs(3600))
@@ -106,7 +103,7 @@ fn pipeline(endpoint: &str, protocol: Protocol, timeout: Duration) -> Pipeline {
 fn flush(responses: Vec<String>) -> (ScriptedServer, Result<(), ShutdownError>) {
     let server = ScriptedServer::start(responses);
     let timeout = Duration::from_secs(10);
-    let pipeline = pipeline(&server.endpoint, Protocol::HttpProtobuf, timeout);
+    let pipeline = pipeline(&server.endpoint, timeout);
     let outcome = pipeline.flush();
     let last = server.count();
     drop(pipeline);
@@ -130,15 +127,24 @@ fn retryable_statuses_are_retried() {
 
 #[test]
 fn a_requested_delay_is_waited_for() {
-    let date = SystemTime::now() + Duration::from_secs(3);
-    let date = format!("retry-after: {}\r\n", httpdate::fmt_http_date(date));
-    for header in ["retry-after: 1\r\n", &date] {
-        let busy = response("503 Service Unavailable", header, "");
+    let seconds = || "1".to_owned();
+    // A date has whole seconds: 1 to 2 s from now.
+    let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
+    for value in [seconds, date] {
+        let header = format!("retry-after: {}\r\n", value());
+        let busy = response("503 Service Unavailable", &header, "");
         let (server, outcome) = flush(vec![busy, ACCEPTED.to_owned()]);
         outcome.unwrap();
-        // A date has whole seconds.
-        assert!(Duration::from_millis(900) < server.delay(), "{header} {:?}", server.delay());
+        assert!(Duration::from_millis(800) < server.delay(), "{header} {:?}", server.delay());
     }
+}
+
+#[test]
+fn a_requested_delay_of_zero_does_not_replace_the_back_off() {
+    let server = ScriptedServer::start(vec![response("503 X", "retry-after: 0\r\n", "")]);
+    let timeout = Duration::from_secs(1);
+    pipeline(&server.endpoint, timeout).flush().unwrap_err();
+    assert!((2..=20).contains(&server.count()), "{}", server.count());
 }
 
 #[test]
@@ -148,7 +154,7 @@ fn a_requested_delay_outlasts_the_delivery() {
         let busy = response("429 Too Many Requests", &header, "");
         let server = ScriptedServer::start(vec![busy, ACCEPTED.to_owned()]);
         let timeout = Duration::from_millis(1500);
-        let pipeline = pipeline(&server.endpoint, Protocol::HttpProtobuf, timeout);
+        let pipeline = pipeline(&server.endpoint, timeout);
         for _ in 0..3 {
             let error = pipeline.flush().unwrap_err();
             assert_eq!(error.undelivered[0].error.kind(), "429", "{error}");
@@ -196,101 +202,4 @@ fn a_redirect_is_named_and_not_followed() {
         assert!(error.contains(&status[..3]) && error.contains(expected), "{error}");
         assert_eq!(server.count(), 1);
     }
-}
-
-/// Flushes to a sink that fails once with this status; returns the number of requests, and the
-/// outcome.
-fn flush_grpc(status: Status) -> (usize, Result<(), ShutdownError>) {
-    let sink = OtlpSink::start().unwrap();
-    let pipeline = pipeline(&sink.grpc_endpoint(), Protocol::Grpc, Duration::from_secs(10));
-    sink.fail_grpc(Some(status));
-    let outcome = thread::scope(|scope| {
-        let flushing = scope.spawn(|| pipeline.flush());
-        assert!(sink.wait_until(|it| !it.heads().is_empty()));
-        sink.fail_grpc(None);
-        flushing.join().unwrap()
-    });
-    (sink.heads().len(), outcome)
-}
-
-#[test]
-fn retryable_grpc_statuses_are_retried() {
-    let retryable = [
-        Code::Cancelled,
-        Code::DeadlineExceeded,
-        Code::ResourceExhausted,
-        Code::Aborted,
-        Code::OutOfRange,
-        Code::Unavailable,
-        Code::DataLoss,
-    ];
-    let codes = (1..=16).map(Code::from);
-    for code in codes {
-        let (requests, outcome) = flush_grpc(Status::new(code, "no, thank you"));
-        let is_retried = retryable.contains(&code);
-        assert_eq!(
-            (requests, outcome.is_ok()),
-            (1 + usize::from(is_retried), is_retried),
-            "{code:?}"
-        );
-    }
-}
-
-/// The details of a status, `google.rpc.Status`, with `google.rpc.RetryInfo` of this many seconds.
-fn retry_info(seconds: u8) -> Vec<u8> {
-    #[derive(Message)]
-    struct Any {
-        #[prost(string, tag = "1")]
-        type_url: String,
-        #[prost(bytes = "vec", tag = "2")]
-        value: Vec<u8>,
-    }
-    #[derive(Message)]
-    struct Details {
-        #[prost(message, repeated, tag = "3")]
-        details: Vec<Any>,
-    }
-    let type_url = "type.googleapis.com/google.rpc.RetryInfo".to_owned();
-    // The field `retry_delay` with the field `seconds`.
-    let value = vec![0x0a, 2, 0x08, seconds];
-    Details { details: vec![Any { type_url, value }] }.encode_to_vec()
-}
-
-#[test]
-fn a_grpc_server_can_request_a_delay() {
-    for code in [Code::ResourceExhausted, Code::Unavailable] {
-        let begun = Instant::now();
-        let status = Status::with_details(code, "too many", retry_info(2).into());
-        let (requests, outcome) = flush_grpc(status);
-        outcome.unwrap();
-        assert_eq!(requests, 2);
-        assert!(Duration::from_secs(2) <= begun.elapsed(), "{:?}", begun.elapsed());
-    }
-}
-
-#[test]
-fn a_silent_http2_connection_is_probed() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let pipeline = pipeline(&endpoint, Protocol::Grpc, Duration::from_secs(12));
-    thread::scope(|scope| {
-        scope.spawn(|| pipeline.flush().unwrap_err());
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // The client's preface, answered by empty settings.
-        stream.read_exact(&mut [0; 24]).unwrap();
-        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
-        loop {
-            let mut head = [0; 9];
-            stream.read_exact(&mut head).expect("a ping within 20 s");
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            stream.read_exact(&mut vec![0; length as usize]).unwrap();
-            let (kind, flags) = (head[3], head[4]);
-            if kind == 6 && flags == 0 {
-                break;
-            }
-        }
-        // Closes the connection, which ends the flush at its next attempt.
-        drop((stream, listener));
-    });
 }
