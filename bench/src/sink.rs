@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::Result;
-use stagelight::{Config, Environment, Protocol, Sampler, Telemetry};
+use stagelight::{
+    Builder, Telemetry,
+    otel::{Environment, Protocol, Sampler},
+};
 
 /// Starts stagelight as `init()` does, with this ratio of traces, exporting over OTLP to a server
 /// of this process that discards everything.
@@ -26,12 +29,13 @@ pub fn telemetry(ratio: f64) -> Result<Telemetry> {
             thread::spawn(move || accept_all(&stream));
         }
     });
-    let config = Config::from_env(&Environment::from_pairs::<String, String>([]))
-        .with_protocol(Protocol::HttpProtobuf)
-        .with_endpoint(&endpoint)?
-        .with_export_interval(Duration::from_secs(60))
-        .with_sampler(Sampler::ParentBasedRatio(ratio));
-    Ok(Telemetry::start(config)?)
+    let telemetry = Builder::from_env(&Environment::from_pairs::<String, String>([]))
+        .otlp_protocol(Protocol::HttpProtobuf)
+        .otlp_endpoint(&endpoint)
+        .export_interval(Duration::from_secs(60))
+        .sampler(Sampler::ParentBasedRatio(ratio))
+        .build()?;
+    Ok(telemetry)
 }
 
 /// Responds to every request of a connection with 200.

@@ -1,6 +1,9 @@
 //! Attribute values on the metrics page: an `Accept` header, then the values, separated by NUL.
 
-use stagelight_core::{Clock, Engine, catalog, catalog::Label};
+use stagelight_core::{
+    Clock, Engine, Outcome,
+    catalog::{self, labels::Endpoint},
+};
 use stagelight_live::prometheus::{Format, MetricsPage};
 
 /// The length above which values become `other`, in bytes.
@@ -17,7 +20,8 @@ pub fn check(data: &[u8]) {
     let engine = Engine::with_clock(clock);
     let values: Vec<_> = parts.take(MAX_VALUES).filter(|it| !it.is_empty()).collect();
     for value in &values {
-        engine.record(&catalog::REQUEST, &[value, "ok"], &[(0, 1)]);
+        let values = [catalog::REQUEST_DURATION.value(1)];
+        engine.record(&catalog::REQUEST, (Endpoint::new(value), Outcome::Ok), &values);
     }
 
     let page = MetricsPage::new(&engine).render(format);
@@ -35,7 +39,7 @@ pub fn check(data: &[u8]) {
         list.dedup();
     }
     assert_eq!(shown, expected);
-    assert!(expected.len() <= Label::Endpoint.cap());
+    assert!(expected.len() <= Endpoint::LABEL.cap);
 }
 
 /// Unescapes a value up to its closing quote; `None` if the rest of the line is unexpected.

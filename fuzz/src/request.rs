@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Empty;
-use stagelight_core::{Clock, Engine, Snapshot, catalog::Label};
+use stagelight_core::{Clock, Engine, Snapshot};
 use stagelight_http::{HttpLayer, RequestId};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -70,10 +70,10 @@ fn check_attributes(snapshot: &Snapshot) {
     for series in &snapshot.series {
         for (label, value) in series.family.labels.iter().zip(&series.values) {
             secret::check_absent(value);
-            let allowed: &[&str] = match label {
-                Label::Endpoint => &["unmatched"],
-                Label::HttpRoute => &[""],
-                Label::UrlScheme => &["http", "https"],
+            let allowed: &[&str] = match label.otel_name {
+                "endpoint" => &["unmatched"],
+                "http.route" => &[""],
+                "url.scheme" => &["http", "https"],
                 _ => continue,
             };
             assert!(allowed.contains(&&**value), "{label:?} {value:?}, {SECRET}");

@@ -22,9 +22,10 @@ struct Fixture {
 }
 
 static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
-    let config = Config::from_env(&Environment::from_pairs([("OTEL_TRACES_SAMPLER_ARG", "0.5")]))
-        .with_traces_exporter(Exporter::None)
-        .with_metrics_exporter(Exporter::None);
+    let environment = Environment::from_pairs([("OTEL_TRACES_SAMPLER_ARG", "0.5")]);
+    let mut config = Config::from_env(&environment);
+    config.traces_exporter = Exporter::None;
+    config.metrics_exporter = Exporter::None;
     let engine = Engine::new();
     let pipeline = Pipeline::start(&engine, config).unwrap_or_else(|it| panic!("{it}"));
     let (layer, gate) = pipeline.request_traces::<Registry>();

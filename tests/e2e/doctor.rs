@@ -149,7 +149,7 @@ fn wrong_port(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
 
     let finding = doctor.finds_only("export", &[]);
 
-    assert!(finding.seen.contains("127.0.0.1:9 by grpc: connection"), "{finding:?}");
+    assert!(finding.seen.contains("127.0.0.1:9 over grpc: connection"), "{finding:?}");
     let right = &fixture.stack.addresses().collector_http;
     let fix = format!("OTEL_EXPORTER_OTLP_ENDPOINT={right} and OTEL_EXPORTER_OTLP_PROTOCOL=http/");
     assert!(finding.fix.contains(&fix), "{finding:?}");
@@ -168,7 +168,7 @@ fn wrong_token(fixture: &mut Fixture, usual: &StackOptions, doctor: &Doctor) {
     let with_token = doctor.clone().with_env(HEADERS, RIGHT);
     let finding = with_token.finds_only("export", &[]);
     assert!(finding.seen.ends_with(": Unauthenticated"), "{finding:?}");
-    assert!(finding.why.contains("accepts the one that we have"), "{finding:?}");
+    assert!(finding.why.contains("accepts the doctor's token"), "{finding:?}");
     readme::shows(&with_token);
     let finding = doctor.finds_only("export", &[]);
     assert!(finding.why.contains("the service's is missing or wrong"), "{finding:?}");

@@ -45,8 +45,8 @@ struct Measured {
 }
 
 #[test]
-fn the_readme_has_the_contracts_queries() {
-    let readme = std::fs::read_to_string(Workspace::find().path("README.md")).unwrap();
+fn the_documentation_lists_the_five_queries_of_the_contract() {
+    let readme = std::fs::read_to_string(Workspace::find().path("docs/metrics.md")).unwrap();
     let block = readme.split("```promql\n").nth(1).and_then(|it| it.split("```").next()).unwrap();
 
     assert_eq!(block.lines().collect::<Vec<_>>(), CONTRACT.map(|it| it.0));

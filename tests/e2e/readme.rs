@@ -1,4 +1,4 @@
-//! The README's snippets match the code.
+//! The documentation agrees with the code.
 
 use std::{collections::BTreeSet, fs};
 
@@ -33,17 +33,19 @@ fn the_minimal_example_is_short() {
 }
 
 #[test]
-fn every_metric_in_the_readmes_queries_is_in_the_catalogue() {
-    let readme = fs::read_to_string(Workspace::find().path("README.md")).unwrap();
-    let blocks = readme.split("```promql\n").skip(1).filter_map(|it| it.split("```").next());
+fn every_metric_in_documented_queries_is_in_the_catalogue() {
+    let read = |it: &str| fs::read_to_string(Workspace::find().path(it)).unwrap();
+    let documents = ["README.md", "docs/metrics.md", "docs/stages.md"].map(read).concat();
+    let blocks = documents.split("```promql\n").skip(1).filter_map(|it| it.split("```").next());
 
     let used: BTreeSet<_> = blocks.flat_map(metrics_in).collect();
 
     let known: BTreeSet<String> = catalog::ALL
         .iter()
+        .chain(&stagelight_otel::catalog::ALL)
         .flat_map(|it| it.metrics)
         .flat_map(|metric| {
-            let name = metric.prometheus_name();
+            let name = metric.prometheus_name;
             let is_histogram = matches!(metric.instrument, Instrument::Histogram { .. });
             let parts = if is_histogram { &["_bucket", "_sum", "_count"][..] } else { &[""] };
             parts.iter().map(move |part| format!("{name}{part}"))

@@ -8,6 +8,7 @@ use axum::{
     routing::get,
 };
 use stagelight::{Telemetry, catalog};
+use stagelight_tracing::StageLayer;
 use tracing::{Instrument, info_span};
 use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt};
 
@@ -52,14 +53,14 @@ pub(super) fn unseen() -> Result<SetUp> {
 /// A service with the set-up of `init()`, without its log.
 pub(super) fn measured(ratio: f64, service: fn() -> Router) -> Result<SetUp> {
     let telemetry = sink::telemetry(ratio)?;
-    stagelight::registry().with(telemetry.layer()).try_init()?;
+    stagelight::registry().with(telemetry.tracing_layer()).try_init()?;
     Ok(served(telemetry, service))
 }
 
 /// The same without the layer for traces.
 pub(super) fn untraced(service: fn() -> Router) -> Result<SetUp> {
     let telemetry = sink::telemetry(0.0)?;
-    stagelight::registry().with(telemetry.stage_layer()).try_init()?;
+    stagelight::registry().with(StageLayer::new(telemetry.engine())).try_init()?;
     Ok(served(telemetry, service))
 }
 
@@ -67,7 +68,9 @@ fn served(telemetry: Telemetry, service: fn() -> Router) -> SetUp {
     let router = service().layer(telemetry.http_layer());
     let recorded = move || {
         let snapshot = telemetry.engine().snapshot();
-        let counts = snapshot.of(&catalog::REQUEST).filter_map(|it| Some(it.histogram(0)?.count()));
+        let counts = snapshot
+            .of(&catalog::REQUEST)
+            .filter_map(|it| Some(it.histogram(catalog::REQUEST_DURATION)?.count()));
         Some(counts.sum())
     };
     SetUp { router, recorded: Box::new(recorded) }

@@ -1,7 +1,8 @@
 //! stagelight, and registries with an empty layer.
 
 use anyhow::{Context as _, Result};
-use stagelight::{Engine, StageLayer, catalog};
+use stagelight::{catalog, engine::Engine};
+use stagelight_tracing::StageLayer;
 use tracing::Subscriber;
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
 
@@ -25,7 +26,7 @@ pub(crate) fn recorded(engine: &Engine) -> u64 {
     let snapshot = engine.snapshot();
     let count = |stage: &&str| {
         let of = snapshot.of(&catalog::STAGE).filter(|it| it.values[0].as_ref() == *stage);
-        of.filter_map(|it| Some(it.histogram(catalog::STAGE_DURATION)?.count())).sum()
+        of.filter_map(|it| Some(it.histogram(catalog::REQUEST_STAGE_DURATION)?.count())).sum()
     };
     spans::STAGES.iter().map(count).min().unwrap_or(0)
 }
@@ -54,14 +55,14 @@ pub(super) fn on_own() -> Result<Running> {
 
 pub(super) fn traced_on_plain(ratio: f64) -> Result<Running> {
     let telemetry = sink::telemetry(ratio)?;
-    let subscriber = registry().with(telemetry.layer());
+    let subscriber = registry().with(telemetry.tracing_layer());
     subscriber.try_init().context("the subscriber")?;
     Ok(kept(telemetry))
 }
 
 pub(super) fn traced(ratio: f64) -> Result<Running> {
     let telemetry = sink::telemetry(ratio)?;
-    let subscriber = stagelight::registry().with(telemetry.layer());
+    let subscriber = stagelight::registry().with(telemetry.tracing_layer());
     subscriber.try_init().context("the subscriber")?;
     Ok(kept(telemetry))
 }

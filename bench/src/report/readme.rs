@@ -17,7 +17,7 @@ const LISTED: f64 = 100.0;
 ///
 /// If a README or its markers are missing, or valgrind fails.
 pub fn update(report: &Report) -> Result<()> {
-    replace("../README.md", "bench", &report.to_string())?;
+    replace("../docs/costs.md", "bench", &report.to_string())?;
     if report.valgrind.is_some() {
         replace("README.md", "profile", &functions()?)?;
     }

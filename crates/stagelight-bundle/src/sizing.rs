@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use stagelight_core::catalog::{self, Family, Instrument, Label};
+use stagelight_core::catalog::{self, Family, Instrument};
 
 /// Returns the label sets of the catalogue, each with the number of series that one combination of
 /// its values creates.
@@ -11,8 +11,8 @@ use stagelight_core::catalog::{self, Family, Instrument, Label};
 #[must_use]
 pub fn series_by_labels() -> Vec<(Vec<String>, usize)> {
     let mut found: Vec<(Vec<String>, usize)> = Vec::new();
-    for family in catalog::ALL {
-        let labels: Vec<_> = family.labels.iter().copied().map(Label::prometheus_name).collect();
+    for family in catalog::ALL.into_iter().chain(stagelight_otel::catalog::ALL) {
+        let labels: Vec<_> = family.labels.iter().map(|it| it.prometheus_name.to_owned()).collect();
         let series = series_of(family);
         match found.iter_mut().find(|it| it.0 == labels) {
             Some((_, sum)) => *sum += series,

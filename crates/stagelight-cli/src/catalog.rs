@@ -1,4 +1,4 @@
-//! `stagelight catalog`: every metric, as the library's catalogue spells it.
+//! `stagelight catalog`: prints the library's metric catalogue.
 
 mod entry;
 mod markdown;
@@ -7,34 +7,33 @@ mod table;
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
-use stagelight_core::catalog;
+use stagelight_core::catalog::{self, Family};
 
 use entry::Entry;
 
 /// Print every metric with its unit, attributes, buckets and meaning.
 #[derive(Debug, Args)]
 pub(crate) struct CatalogArgs {
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
-/// How the catalogue is printed.
+/// The format of the catalogue.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// One paragraph for each metric, for a terminal.
+    /// One paragraph for each metric.
     Table,
-    /// One array of objects.
+    /// A JSON array with an object for each metric.
     Json,
-    /// A table as the README has it.
+    /// The Markdown table of docs/metrics.md.
     Markdown,
 }
 
 /// Prints the catalogue to `out`.
 pub(crate) fn run(args: &CatalogArgs, out: &mut impl Write) -> io::Result<()> {
-    let entries: Vec<_> = catalog::ALL
-        .iter()
-        .flat_map(|family| family.metrics.iter().map(|metric| Entry::of(family, metric)))
+    let entries: Vec<_> = families()
+        .flat_map(|family| family.metrics.iter().map(|metric| Entry::new(family, metric)))
         .collect();
     match args.format {
         Format::Table => out.write_all(table::render(&entries).as_bytes()),
@@ -44,4 +43,9 @@ pub(crate) fn run(args: &CatalogArgs, out: &mut impl Write) -> io::Result<()> {
         }
         Format::Markdown => out.write_all(markdown::render(&entries).as_bytes()),
     }
+}
+
+/// Returns the families of all crates.
+pub(crate) fn families() -> impl Iterator<Item = &'static Family> {
+    catalog::ALL.into_iter().chain(stagelight_otel::catalog::ALL)
 }

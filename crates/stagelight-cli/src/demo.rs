@@ -1,4 +1,5 @@
-//! `stagelight demo`: the example gateway and its simulated upstream in this process, under load, with the breakdown of where the time goes.
+//! `stagelight demo`: runs the example gateway and a simulated provider in this process, under
+//! load, and prints the stage breakdown.
 
 mod options;
 mod service;
@@ -24,10 +25,10 @@ use service::Service;
 
 pub(crate) use options::DemoArgs;
 
-/// Runs the demo and prints its result to standard output; everything else goes to standard error.
+/// Runs the demo; prints the result to standard output and everything else to standard error.
 pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("the asynchronous runtime cannot be started")?.block_on(demo(args))
+    runtime.context("cannot start the Tokio runtime")?.block_on(demo(args))
 }
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
@@ -47,13 +48,15 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
 
     print(args.format, &breakdown, measured, &mut io::stdout().lock())?;
     writeln!(io::stderr(), "{counts}")?;
-    telemetry.shutdown().context("--otlp-endpoint: not all that was measured could be exported")
+    telemetry.shutdown_blocking().context("--otlp-endpoint: the final export failed")
 }
 
-/// Says where to look and how long, in lines.
+/// Returns the addresses and the duration, as lines.
 fn head(args: &DemoArgs, service: &Service) -> String {
     let end = match args.limit() {
-        Some(limit) => format!("for {}; ctrl-c ends it sooner", humantime::format_duration(limit)),
+        Some(limit) => {
+            format!("for {}; stop earlier with ctrl-c", humantime::format_duration(limit))
+        }
         None => "until ctrl-c".to_owned(),
     };
     format!(
@@ -64,7 +67,7 @@ fn head(args: &DemoArgs, service: &Service) -> String {
     )
 }
 
-/// Sends the requests, with the last seconds' breakdown on the screen if there is one.
+/// Sends the requests; in a terminal, shows the breakdown of the last seconds meanwhile.
 async fn send(
     args: &DemoArgs,
     load: Load,

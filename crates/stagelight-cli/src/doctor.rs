@@ -1,16 +1,17 @@
-//! `stagelight doctor`: walks the chain from a service's requests to its dashboards, and names the link that is broken.
+//! `stagelight doctor`: checks every hop from a service's requests to its dashboards and names the
+//! broken one.
 //!
-//! [`look`] asks and judges nothing; [`judge`] judges what was seen, and asks nobody; [`report`] prints.
+//! [`collect`] queries the servers, [`evaluate`] turns the observations into a report without any
+//! I/O, and [`report`] renders it.
 
 mod options;
-mod link;
-mod finding;
+mod check;
 mod page;
 mod aliases;
-mod facts;
 mod http;
-mod look;
-mod judge;
+mod observations;
+mod collect;
+mod evaluate;
 mod report;
 
 use std::{
@@ -19,34 +20,34 @@ use std::{
 };
 
 use anyhow::Context;
-use stagelight::Environment;
+use stagelight::otel::Environment;
 
-use look::Places;
+use collect::Targets;
 use options::Format;
 
 pub(crate) use options::DoctorArgs;
 
-/// The exit status of a command line that cannot be used; clap's own.
+/// The exit status for an invalid command line or variable; the same as clap's.
 const USAGE: u8 = 2;
 
-/// Looks, judges, and prints to `out`; returns the exit status.
+/// Runs all checks and prints the report to `out`; returns the exit status.
 ///
 /// # Errors
 ///
-/// When the report cannot be printed.
+/// When the report cannot be written.
 pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let environment = Environment::process();
-    let places = match Places::new(args, &|name| environment.get(name)) {
-        Ok(places) => places,
+    let targets = match Targets::new(args, &|name| environment.get(name)) {
+        Ok(targets) => targets,
         Err(error) => {
             writeln!(io::stderr(), "error: {:#}", anyhow::Error::new(error))?;
             return Ok(ExitCode::from(USAGE));
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("the asynchronous runtime cannot be started")?;
-    let facts = runtime.block_on(look::look(args, &places));
-    let report = judge::judge(&facts, &args.skip);
+    let runtime = runtime.context("cannot start the Tokio runtime")?;
+    let observations = runtime.block_on(collect::collect(args, &targets));
+    let report = evaluate::evaluate(&observations, &args.skip);
     match args.format {
         Format::Text => out.write_all(report.to_text().as_bytes())?,
         Format::Json => {
@@ -54,5 +55,5 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Exi
             out.write_all(b"\n")?;
         }
     }
-    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

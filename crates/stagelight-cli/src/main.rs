@@ -1,7 +1,7 @@
 //! The `stagelight` command.
 //!
-//! It knows the library as any user of it does, and the catalogue. It must never know OpenTelemetry's types: what is
-//! exported, and how, is the library's business. `doctor` knows the servers behind it by what they answer.
+//! It uses the library's public API and the catalogue, and no types of OpenTelemetry: the export is
+//! the library's concern. `doctor` talks to the servers behind it over HTTP only.
 
 mod catalog;
 mod demo;
@@ -35,10 +35,10 @@ fn main() -> ExitCode {
         Err(error) => error,
     };
     if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe) {
-        // Whoever read the output has seen enough (`| head`).
+        // The reader closed the pipe early (`| head`).
         return ExitCode::SUCCESS;
     }
-    // Nothing is left to do if this fails too.
+    // There is no way to report a failure of standard error.
     drop(writeln!(io::stderr(), "error: {error:#}"));
     ExitCode::FAILURE
 }

@@ -1,4 +1,4 @@
-//! `stagelight demo`, as its user runs it.
+//! Runs `stagelight demo`.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,7 +15,7 @@ const CHAT: &str = "/v1/chat/completions";
 fn demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stagelight"));
     command.arg("demo").args(args).stdin(Stdio::null());
-    // A collector that is not there must not be looked for.
+    // Must be ignored without --otlp-endpoint.
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
     command
 }
@@ -24,12 +24,12 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Runs the demo to its end, and returns its document and what the clients say they sent.
+/// Runs the demo to its end; returns its document and the number of requests sent.
 fn document(args: &[&str]) -> (Value, u64) {
     let output = demo(args).args(["--format", "json"]).output().unwrap();
     let notes = stderr(&output);
     assert!(output.status.success(), "{notes}");
-    // Addresses, what is sent, what was sent; nothing else, and no noise about exporting.
+    // Two addresses, the duration and the counts; no messages about exports.
     assert_eq!(notes.lines().count(), 4, "{notes}");
     let (sent, _) = notes.lines().last().unwrap().split_once(" requests sent").unwrap();
     (serde_json::from_slice(&output.stdout).unwrap(), sent.parse().unwrap())
@@ -46,7 +46,7 @@ fn stage<'a>(document: &'a Value, name: &str) -> &'a Value {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn mean(summary: &Value) -> f64 {
@@ -61,7 +61,7 @@ fn check_arithmetic(document: &Value, sent: u64) {
         let shares: f64 = stages.iter().map(|it| number(&it["share_seconds"])).sum();
         let whole = number(&endpoint["duration_seconds"]["sum"]);
         let sum = shares + number(&endpoint["unattributed_seconds"]);
-        assert!((sum - whole).abs() < 1e-9, "{sum} is not {whole}: {endpoint:#}");
+        assert!((sum - whole).abs() < 1e-9, "{sum} differs from {whole}: {endpoint:#}");
 
         let outcomes = endpoint["outcomes"].as_object().unwrap();
         let requests: u64 = outcomes.values().map(|it| it.as_u64().unwrap()).sum();
@@ -73,7 +73,7 @@ fn check_arithmetic(document: &Value, sent: u64) {
 }
 
 #[test]
-fn a_slowed_stage_is_seen_and_everything_adds_up() {
+fn a_slowed_stage_is_visible_and_the_shares_add_up() {
     let args = ["--duration", "2s", "--concurrency", "24"];
     let slow = [&args[..], &["--slow", "backend_fetch=200ms"]].concat();
     let (usual, slow) = std::thread::scope(|scope| {
@@ -110,28 +110,31 @@ fn a_slowed_stage_is_seen_and_everything_adds_up() {
 }
 
 #[test]
-fn requests_arrive_at_the_rate_that_is_asked_for() {
+fn requests_arrive_at_the_given_rate() {
     let (document, sent) = document(&["--duration", "2s", "--rate", "40"]);
     check_arithmetic(&document, sent);
-    // 80 on average; a Poisson process with that mean leaves this range once in a million times.
+    // 80 on average; a Poisson process with that mean leaves this range once in a million runs.
     assert!((40..125).contains(&sent), "{sent}");
 }
 
 #[test]
-fn ctrl_c_ends_it_with_the_table() {
+fn ctrl_c_stops_the_demo_and_prints_the_table() {
     let mut child =
         demo(&["--duration", "0"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut notes = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.starts_with("metrics") {
         line.clear();
-        assert!(0 < notes.read_line(&mut line).unwrap(), "it ended without an address");
+        assert!(
+            0 < notes.read_line(&mut line).unwrap(),
+            "the demo exited without printing an address"
+        );
     }
     let address = line.trim_start_matches("metrics").trim();
     let address = address.strip_prefix("http://").and_then(|it| it.strip_suffix("/metrics"));
     let address = address.unwrap_or_else(|| panic!("{line}"));
     while !page(address).contains("request_duration_seconds_count{endpoint=\"/v1/chat") {
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(child.try_wait().unwrap().is_none(), "the demo exited early");
     }
     interrupt(&child);
 
@@ -144,17 +147,17 @@ fn ctrl_c_ends_it_with_the_table() {
     for row in [CHAT, "  backend_fetch ", "  unattributed "] {
         assert!(table.lines().any(|it| it.starts_with(row)), "no {row:?} in {table}");
     }
-    assert!(!table.contains('\x1b'), "no terminal, so nothing to draw on: {table}");
+    assert!(!table.contains('\x1b'), "escape codes without a terminal: {table}");
 }
 
 fn page(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    response
 }
 
 fn interrupt(child: &Child) {
@@ -163,7 +166,7 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
-fn a_port_in_use_is_named_with_its_option() {
+fn a_port_in_use_is_reported_with_its_option() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     for option in ["--listen", "--metrics-listen"] {
@@ -177,7 +180,7 @@ fn a_port_in_use_is_named_with_its_option() {
 }
 
 #[test]
-fn an_unknown_stage_is_told_the_five_there_are() {
+fn an_unknown_stage_is_rejected_with_the_known_ones() {
     let output = demo(&["--slow", "foo=1s"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output);
@@ -187,7 +190,7 @@ fn an_unknown_stage_is_told_the_five_there_are() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_address_is_refused() {
+fn an_invalid_endpoint_is_rejected() {
     let output = demo(&["--otlp-endpoint", "ftp://collector"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);

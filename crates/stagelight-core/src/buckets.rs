@@ -1,53 +1,53 @@
 //! Classic histogram buckets: bounds fixed at compile time.
 
-/// The most bounds that a list may have; the contract's longest has this many.
+/// The most bounds of a histogram; the contract's longest list has this many.
 pub const MAX_BOUNDS: usize = 16;
 
 /// Upper bounds of a classic histogram's buckets, inclusive.
 ///
-/// Kept twice: as exported (seconds, bytes) and as recorded (whole nanoseconds, bytes), so that recording
-/// compares integers and exporting copies.
+/// They are stored in the exported unit (seconds, bytes) and in the recorded unit (nanoseconds,
+/// bytes): recording compares integers, and exporting copies.
 ///
 /// # Invariant
 ///
-/// 1 to [`MAX_BOUNDS`] bounds, finite, above zero, strictly increasing, at least one recorded unit apart. The
-/// constructors check this at compile time.
+/// 1 to [`MAX_BOUNDS`] bounds, finite, above zero, strictly increasing, at least one recorded unit
+/// apart. In a `static` or `const`, the constructors check this at compile time.
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets {
     exported: &'static [f64],
     recorded: [u64; MAX_BOUNDS],
-    /// For each bit length of a value, the first bucket that can hold it.
+    /// For each bit length of a value, the first bucket for it.
     first: [u8; 65],
 }
 
 // === impl Buckets ===
 
 impl Buckets {
-    /// Makes buckets for a time: bounds in seconds, values in nanoseconds.
+    /// Creates buckets for a time: bounds in seconds, values in nanoseconds.
     ///
     /// # Panics
     ///
-    /// When the bounds break the invariant; in a `const`, that is a compile error.
+    /// If the bounds break the invariant; in a `static` or `const`, that is a compile error.
     #[must_use]
     pub const fn seconds(bounds: &'static [f64]) -> Self {
         Self::scaled(bounds, 1e9)
     }
 
-    /// Makes buckets for a size: bounds and values in bytes.
+    /// Creates buckets for a size: bounds and values in bytes.
     ///
     /// # Panics
     ///
-    /// When the bounds break the invariant; in a `const`, that is a compile error.
+    /// If the bounds break the invariant; in a `static` or `const`, that is a compile error.
     #[must_use]
     pub const fn bytes(bounds: &'static [f64]) -> Self {
         Self::scaled(bounds, 1.0)
     }
 
-    /// Makes buckets for a number of things.
+    /// Creates buckets for a number of things.
     ///
     /// # Panics
     ///
-    /// When the bounds break the invariant; in a `const`, that is a compile error.
+    /// If the bounds break the invariant; in a `static` or `const`, that is a compile error.
     #[must_use]
     pub const fn counts(bounds: &'static [f64]) -> Self {
         Self::scaled(bounds, 1.0)
@@ -100,12 +100,12 @@ impl Buckets {
         &self.recorded[..self.exported.len()]
     }
 
-    /// Returns the bucket of `value`: `0` up to and including `bounds().len()`, which is the overflow bucket.
+    /// Returns the bucket of `value`, from 0 to `bounds().len()`, the overflow bucket.
     ///
     /// # Cost
     ///
-    /// One look-up by bit length, then as many comparisons as bounds share the value's power of two
-    /// (one or two in the catalogue), plus one.
+    /// One look-up by bit length, and one comparison more than bounds share the value's power of
+    /// two (one or two in the catalogue).
     #[inline]
     #[must_use]
     pub fn index_of(&self, value: u64) -> usize {

@@ -1,254 +1,291 @@
-//! Every metric, spelled once.
+//! Every metric of this crate, one row each.
 //!
-//! The exporters, the documentation, dashboards, rules and tests take names, units, attributes and buckets
-//! from here. Metrics that are always recorded together and carry the same attributes form a
-//! [`Family`]; the store keeps one block of cells a series of a family.
+//! Exporters, documentation, dashboards, rules and tests take names, units, labels and buckets from
+//! here. Metrics that are recorded together and carry the same labels form a [`Family`]; the store
+//! keeps one block of cells per series of a family.
+//!
+//! # Recording
+//!
+//! A family's type ties labels and metrics together:
+//!
+//! ```
+//! use stagelight_core::{Engine, catalog::{self, labels::{Endpoint, Stage}}};
+//!
+//! let engine = Engine::new();
+//! let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"));
+//! engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_DURATION.value(1_500_000)]);
+//! ```
+//!
+//! Swapped labels do not compile:
+//!
+//! ```compile_fail,E0308
+//! # use stagelight_core::{Engine, catalog::{self, labels::{Endpoint, Stage}}};
+//! # let engine = Engine::new();
+//! let labels = (Endpoint::new("/v1/chat"), Stage::new("auth_validation"));
+//! engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_DURATION.value(1_500_000)]);
+//! ```
+//!
+//! Nor does a missing label:
+//!
+//! ```compile_fail,E0308
+//! # use stagelight_core::{Engine, catalog::{self, labels::{Endpoint, Stage}}};
+//! # let engine = Engine::new();
+//! let labels = Stage::new("auth_validation");
+//! engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_DURATION.value(1_500_000)]);
+//! ```
+//!
+//! Nor an extra one:
+//!
+//! ```compile_fail,E0308
+//! # use stagelight_core::{Engine, Outcome, catalog::{self, labels::{Endpoint, Stage}}};
+//! # let engine = Engine::new();
+//! let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"), Outcome::Ok);
+//! engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_DURATION.value(1_500_000)]);
+//! ```
+//!
+//! Nor a metric of another family:
+//!
+//! ```compile_fail,E0308
+//! # use stagelight_core::{Engine, catalog::{self, labels::{Endpoint, Stage}}};
+//! # let engine = Engine::new();
+//! let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"));
+//! engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_DURATION.value(1_500_000)]);
+//! ```
+//!
+//! # Other crates
+//!
+//! declare rows of their own with [`labels!`](crate::labels) and [`families!`](crate::families).
 
-mod export;
+#[macro_use]
 mod label;
+#[macro_use]
+mod family;
+mod bounds;
+pub mod labels;
 mod metric;
 mod streams;
 
-use crate::buckets::Buckets;
-
-pub use export::{
-    METRIC_EXPORTER, SPAN_EXPORTER, SPAN_PROCESSOR, SPAN_QUEUE, SPAN_QUEUE_CAPACITY,
-    SPAN_QUEUE_SIZE,
-};
-pub use label::Label;
-pub use metric::{Family, Instrument, Metric, Unit};
-pub use streams::{
-    STREAM_BACKEND, STREAM_CANCELLED, STREAM_CHUNKS, STREAM_FIRST_BYTE, STREAM_FIRST_CHUNK,
-    STREAM_LONGEST_GAP, STREAM_MEAN_GAP, STREAM_RESPONSE, STREAM_SIZE, STREAM_TIMED_OUT,
-    STREAM_WAIT_CLIENT, STREAM_WAIT_UPSTREAM,
+use bounds::{
+    BACKEND_SECONDS, BODY_BYTES, CHUNKS, FRONTEND_SECONDS, GAP_SECONDS, HTTP_SECONDS,
+    REQUEST_SECONDS, STAGE_SECONDS, STREAM_SECONDS,
 };
 
-const STAGE_SECONDS: Buckets = Buckets::seconds(&[
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0,
-]);
-const FRONTEND_SECONDS: Buckets =
-    Buckets::seconds(&[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5]);
-const BACKEND_SECONDS: Buckets = Buckets::seconds(&[0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0]);
-/// The OpenTelemetry conventions' advice for `http.*.duration`, plus two for streams and batch jobs.
-const REQUEST_SECONDS: Buckets = Buckets::seconds(&[
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0,
-]);
-/// The OpenTelemetry conventions' advice for `http.*.duration`, to the letter.
-const HTTP_SECONDS: Buckets = Buckets::seconds(&[
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-]);
-/// Powers of four from 64 B to 64 MiB, between them what requests and answers are; the conventions give no advice.
-const BODY_BYTES: Buckets = Buckets::bytes(&[
-    64.0,
-    256.0,
-    1024.0,
-    4096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-    67_108_864.0,
-]);
-
-/// Position of `request.stage.duration` in [`STAGE`].
-pub const STAGE_DURATION: usize = 0;
-/// Position of `request.stage.share` in [`STAGE`].
-pub const STAGE_SHARE: usize = 1;
-/// Position of `request.stage.busy` in [`STAGE`].
-pub const STAGE_BUSY: usize = 2;
-/// Position of `backend.ttfb` in [`BACKEND`].
-pub const BACKEND_TTFB: usize = 0;
-/// Position of `streaming.duration` in [`BACKEND`].
-pub const STREAMING_DURATION: usize = 1;
-/// Position of `http.server.request.duration` in [`HTTP_SERVER`].
-pub const HTTP_SERVER_DURATION: usize = 0;
-/// Position of `http.server.request.body.size` in [`HTTP_SERVER`].
-pub const HTTP_SERVER_REQUEST_BODY: usize = 1;
-/// Position of `http.server.response.body.size` in [`HTTP_SERVER`].
-pub const HTTP_SERVER_RESPONSE_BODY: usize = 2;
-
-/// Time and share of each stage, by endpoint.
-pub static STAGE: Family = Family {
-    index: 0,
-    labels: &[Label::Stage, Label::Endpoint],
-    metrics: &[
-        Metric::quantiles(
-            "request.stage.duration",
-            &STAGE_SECONDS,
-            "Time from a stage's start to its end; stages may nest and overlap.",
-        ),
-        Metric::histogram(
-            "request.stage.share",
-            Unit::Seconds,
-            &STAGE_SECONDS,
-            "A stage's part of its request's time, each instant given to one place; adds up, with `unattributed`, to the request.",
-        ),
-        Metric::histogram(
-            "request.stage.busy",
-            Unit::Seconds,
-            &STAGE_SECONDS,
-            "The part of a stage in which its future was being polled.",
-        ),
-    ],
+pub use family::{Family, Measurement, MetricId, TypedFamily};
+pub(crate) use label::Value;
+pub use label::{Label, LabelSet, LabelValue, TypedLabel};
+pub use labels::Outcome;
+use labels::{
+    Endpoint, ErrorType, HttpRequestMethod, HttpResponseStatusCode, HttpRoute, Model,
+    NetworkProtocolVersion, Provider, Reason, ServerAddress, ServerPort, Stage, UrlScheme,
 };
+pub use metric::{Instrument, Metric, Unit};
+pub use streams::{STREAM_METRICS, StreamFamily};
 
-/// Errors of stages, by type.
-pub static STAGE_ERRORS: Family = Family {
-    index: 1,
-    labels: &[Label::Stage, Label::Endpoint, Label::ErrorType],
-    metrics: &[Metric::counter(
-        "request.stage.errors",
-        Unit::Count("error"),
-        "Stages that ended with an error.",
-    )],
-};
+families! { @core
+    /// The families of this crate, in the order of a snapshot.
+    pub const ALL;
 
-/// The service's own work, by endpoint.
-pub static FRONTEND: Family = Family {
-    index: 2,
-    labels: &[Label::Endpoint],
-    metrics: &[Metric::quantiles(
-        "frontend.processing",
-        &FRONTEND_SECONDS,
-        "Sum of the durations of a request's stages in the group `frontend_processing`; requests with none are not counted.",
-    )],
-};
+    /// Duration, share and busy time of each stage.
+    pub static STAGE: StageFamily<'a> = (Stage<'a>, Endpoint<'a>) {
+        /// Time from the start of a stage to its end. Stages may nest and overlap.
+        REQUEST_STAGE_DURATION: "request.stage.duration" => "request_stage_duration_seconds",
+            Unit::Seconds, Instrument::quantiles(&STAGE_SECONDS);
+        /// Share of a stage in the duration of its request. Overlapping stages split the time, so
+        /// that all shares and `unattributed` add up to the duration.
+        REQUEST_STAGE_SHARE: "request.stage.share" => "request_stage_share_seconds",
+            Unit::Seconds, Instrument::histogram(&STAGE_SECONDS);
+        /// Time in which the future of a stage was polled.
+        REQUEST_STAGE_BUSY: "request.stage.busy" => "request_stage_busy_seconds",
+            Unit::Seconds, Instrument::histogram(&STAGE_SECONDS);
+    }
 
-/// The backends, by provider and model.
-pub static BACKEND: Family = Family {
-    index: 3,
-    labels: &[Label::Provider, Label::Model, Label::Endpoint],
-    metrics: &[
-        Metric::quantiles(
-            "backend.ttfb",
-            &BACKEND_SECONDS,
-            "Time from sending the backend request to its response head: the duration of `backend_fetch`.",
-        ),
-        Metric::quantiles(
-            "streaming.duration",
-            &BACKEND_SECONDS,
-            "Time from the backend's response head to the last byte passed on: the duration of `stream_processing`.",
-        ),
-    ],
-};
+    /// Errors of stages.
+    pub static STAGE_ERRORS: StageErrorsFamily<'a> = (Stage<'a>, Endpoint<'a>, ErrorType<'a>) {
+        /// Stages that ended with an error.
+        REQUEST_STAGE_ERRORS: "request.stage.errors" => "request_stage_errors_total",
+            Unit::Count("error"), Instrument::Counter;
+    }
 
-/// Where each endpoint's time went lately, in percent.
-///
-/// Computed by a reader from two readings of [`STAGE`]; see [`Percentages`](crate::Percentages).
-pub static PERCENTAGE: Family = Family {
-    index: 4,
-    labels: &[Label::Stage, Label::Endpoint],
-    metrics: &[Metric::gauge(
-        "stage.percentage",
-        "Part of an endpoint's time that went to a group of stages, or `unattributed`, over the last export interval in which a request ended; 0 to 100.",
-    )],
-};
+    /// The service's own work before it calls a backend.
+    pub static FRONTEND: FrontendFamily<'a> = (Endpoint<'a>) {
+        /// Sum of the durations of a request's stages in the group `frontend_processing`. Requests
+        /// without such a stage are not counted.
+        FRONTEND_PROCESSING: "frontend.processing" => "frontend_processing_seconds",
+            Unit::Seconds, Instrument::quantiles(&FRONTEND_SECONDS);
+    }
 
-/// Whole requests of any kind, by endpoint and outcome.
-pub static REQUEST: Family = Family {
-    index: 5,
-    labels: &[Label::Endpoint, Label::Outcome],
-    metrics: &[Metric::quantiles(
-        "request.duration",
-        &REQUEST_SECONDS,
-        "Time from a request's start to its last byte, or to its end if it is not HTTP.",
-    )],
-};
+    /// Backends.
+    pub static BACKEND: BackendFamily<'a> = (Provider<'a>, Model<'a>, Endpoint<'a>) {
+        /// Time from sending a backend request to its response head: the duration of the stage
+        /// `backend_fetch`.
+        BACKEND_TTFB: "backend.ttfb" => "backend_ttfb_seconds",
+            Unit::Seconds, Instrument::quantiles(&BACKEND_SECONDS);
+        /// Time from a backend's response head to the last byte passed on: the duration of the
+        /// stage `stream_processing`.
+        STREAMING_DURATION: "streaming.duration" => "streaming_duration_seconds",
+            Unit::Seconds, Instrument::quantiles(&BACKEND_SECONDS);
+    }
 
-/// HTTP requests served.
-pub static HTTP_SERVER: Family = Family {
-    index: 6,
-    labels: &[
-        Label::HttpRequestMethod,
-        Label::UrlScheme,
-        Label::HttpResponseStatusCode,
-        Label::HttpRoute,
-        Label::ErrorType,
-        Label::NetworkProtocolVersion,
-    ],
-    metrics: &[
-        Metric::quantiles(
-            "http.server.request.duration",
-            &HTTP_SECONDS,
-            "Time from a request's arrival to the last byte of its response.",
-        ),
-        Metric::histogram(
-            "http.server.request.body.size",
-            Unit::Bytes,
-            &BODY_BYTES,
-            "Bytes of the request's body that were read.",
-        ),
-        Metric::histogram(
-            "http.server.response.body.size",
-            Unit::Bytes,
-            &BODY_BYTES,
-            "Bytes of the response's body that were sent.",
-        ),
-    ],
-};
+    /// Time by group of stages, in percent.
+    ///
+    /// [`Percentages`](crate::Percentages) computes it from two snapshots of [`STAGE`].
+    pub static PERCENTAGE: PercentageFamily<'a> = (Stage<'a>, Endpoint<'a>) {
+        /// Share of a group of stages, or of `unattributed`, in the time of an endpoint's requests,
+        /// from 0 to 100, over the last export interval in which a request ended.
+        STAGE_PERCENTAGE: "stage.percentage" => "stage_percentage",
+            Unit::None, Instrument::Gauge;
+    }
 
-/// HTTP requests being served.
-pub static HTTP_SERVER_ACTIVE: Family = Family {
-    index: 7,
-    labels: &[Label::HttpRequestMethod, Label::UrlScheme],
-    metrics: &[Metric::up_down_counter(
-        "http.server.active_requests",
-        Unit::Count("request"),
-        "Requests that have begun and not ended.",
-    )],
-};
+    /// Requests of every kind: HTTP, jobs and others.
+    pub static REQUEST: RequestFamily<'a> = (Endpoint<'a>, Outcome) {
+        /// Time from the start of a request to its end: for HTTP, to the last byte of the response.
+        REQUEST_DURATION: "request.duration" => "request_duration_seconds",
+            Unit::Seconds, Instrument::quantiles(&REQUEST_SECONDS);
+    }
 
-/// HTTP requests sent.
-pub static HTTP_CLIENT: Family = Family {
-    index: 8,
-    labels: &[
-        Label::HttpRequestMethod,
-        Label::ServerAddress,
-        Label::ServerPort,
-        Label::HttpResponseStatusCode,
-        Label::ErrorType,
-        Label::NetworkProtocolVersion,
-    ],
-    metrics: &[Metric::quantiles(
-        "http.client.request.duration",
-        &HTTP_SECONDS,
-        "Time from sending a request to the last byte of its response.",
-    )],
-};
+    /// HTTP requests that the service answers.
+    pub static HTTP_SERVER: HttpServerFamily<'a> = (
+        HttpRequestMethod,
+        UrlScheme,
+        Option<HttpResponseStatusCode<'a>>,
+        Option<HttpRoute<'a>>,
+        Option<ErrorType<'a>>,
+        NetworkProtocolVersion,
+    ) {
+        /// Time from the arrival of a request to the last byte of its response.
+        HTTP_SERVER_REQUEST_DURATION:
+            "http.server.request.duration" => "http_server_request_duration_seconds",
+            Unit::Seconds, Instrument::quantiles(&HTTP_SECONDS);
+        /// Bytes read from the request body.
+        HTTP_SERVER_REQUEST_BODY_SIZE:
+            "http.server.request.body.size" => "http_server_request_body_size_bytes",
+            Unit::Bytes, Instrument::histogram(&BODY_BYTES);
+        /// Bytes sent of the response body.
+        HTTP_SERVER_RESPONSE_BODY_SIZE:
+            "http.server.response.body.size" => "http_server_response_body_size_bytes",
+            Unit::Bytes, Instrument::histogram(&BODY_BYTES);
+    }
 
-/// What could not be measured, and why.
-pub static DROPPED: Family = Family {
-    index: 11,
-    labels: &[Label::Reason],
-    metrics: &[Metric::counter(
-        "stagelight.dropped",
-        Unit::Count("measurement"),
-        "Measurements that were dropped because a limit was reached, by reason.",
-    )],
-};
+    /// HTTP requests that the service is working on.
+    pub static HTTP_SERVER_ACTIVE: HttpServerActiveFamily<'a> = (HttpRequestMethod, UrlScheme) {
+        /// HTTP requests that have started and not ended.
+        HTTP_SERVER_ACTIVE_REQUESTS: "http.server.active_requests" => "http_server_active_requests",
+            Unit::Count("request"), Instrument::UpDownCounter;
+    }
 
-/// Every family, ordered by [`Family::index`].
-pub static ALL: [&Family; 16] = [
-    &STAGE,
-    &STAGE_ERRORS,
-    &FRONTEND,
-    &BACKEND,
-    &PERCENTAGE,
-    &REQUEST,
-    &HTTP_SERVER,
-    &HTTP_SERVER_ACTIVE,
-    &HTTP_CLIENT,
-    &STREAM_RESPONSE,
-    &STREAM_BACKEND,
-    &DROPPED,
-    &SPAN_PROCESSOR,
-    &SPAN_QUEUE,
-    &SPAN_EXPORTER,
-    &METRIC_EXPORTER,
-];
+    /// HTTP requests that the service sends.
+    pub static HTTP_CLIENT: HttpClientFamily<'a> = (
+        HttpRequestMethod,
+        ServerAddress<'a>,
+        Option<ServerPort<'a>>,
+        Option<HttpResponseStatusCode<'a>>,
+        Option<ErrorType<'a>>,
+        Option<NetworkProtocolVersion>,
+    ) {
+        /// Time from sending a request to the last byte of its response.
+        HTTP_CLIENT_REQUEST_DURATION:
+            "http.client.request.duration" => "http_client_request_duration_seconds",
+            Unit::Seconds, Instrument::quantiles(&HTTP_SECONDS);
+    }
+
+    /// Streamed responses: without a `content-length`, or `text/event-stream`.
+    pub static STREAM_RESPONSE: StreamResponseFamily<'a> = (Endpoint<'a>) {
+        /// Time from the arrival of a request to its response head; streamed responses only.
+        STREAMING_RESPONSE_TIME_TO_FIRST_BYTE: "streaming.response.time_to_first_byte"
+            => "streaming_response_time_to_first_byte_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Time from the arrival of a request to the first body bytes of its streamed response.
+        STREAMING_RESPONSE_TIME_TO_FIRST_CHUNK: "streaming.response.time_to_first_chunk"
+            => "streaming_response_time_to_first_chunk_seconds",
+            Unit::Seconds, Instrument::quantiles(&STREAM_SECONDS);
+        /// Chunks passed on in a stream.
+        STREAMING_RESPONSE_CHUNKS:
+            "streaming.response.chunks" => "streaming_response_chunks",
+            Unit::Count("chunk"), Instrument::histogram(&CHUNKS);
+        /// Bytes passed on in a stream.
+        STREAMING_RESPONSE_SIZE:
+            "streaming.response.size" => "streaming_response_size_bytes",
+            Unit::Bytes, Instrument::histogram(&BODY_BYTES);
+        /// Longest time between two chunks of a stream with at least two chunks.
+        STREAMING_RESPONSE_GAP_LONGEST:
+            "streaming.response.gap.longest" => "streaming_response_gap_longest_seconds",
+            Unit::Seconds, Instrument::histogram(&GAP_SECONDS);
+        /// Mean time between the chunks of a stream with at least two chunks.
+        STREAMING_RESPONSE_GAP_MEAN:
+            "streaming.response.gap.mean" => "streaming_response_gap_mean_seconds",
+            Unit::Seconds, Instrument::histogram(&GAP_SECONDS);
+        /// Time a stream waited for the service to produce its next chunk. With `wait.client`, it
+        /// adds up to the stream's duration.
+        STREAMING_RESPONSE_WAIT_UPSTREAM:
+            "streaming.response.wait.upstream" => "streaming_response_wait_upstream_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Time a stream waited for its client, or the network to it, to accept more: backpressure.
+        STREAMING_RESPONSE_WAIT_CLIENT:
+            "streaming.response.wait.client" => "streaming_response_wait_client_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Streams dropped before their end.
+        STREAMING_RESPONSE_CANCELLED:
+            "streaming.response.cancelled" => "streaming_response_cancelled_total",
+            Unit::Count("stream"), Instrument::Counter;
+        /// Streams ended by a time limit.
+        STREAMING_RESPONSE_TIMED_OUT:
+            "streaming.response.timed_out" => "streaming_response_timed_out_total",
+            Unit::Count("stream"), Instrument::Counter;
+    }
+
+    /// Streamed responses of backends.
+    pub static STREAM_BACKEND: StreamBackendFamily<'a> = (Provider<'a>, Model<'a>, Endpoint<'a>) {
+        /// Time from sending a backend request to its response head; streamed responses only.
+        STREAMING_BACKEND_TIME_TO_FIRST_BYTE: "streaming.backend.time_to_first_byte"
+            => "streaming_backend_time_to_first_byte_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Time from sending a backend request to the first body bytes of its streamed response.
+        STREAMING_BACKEND_TIME_TO_FIRST_CHUNK: "streaming.backend.time_to_first_chunk"
+            => "streaming_backend_time_to_first_chunk_seconds",
+            Unit::Seconds, Instrument::quantiles(&STREAM_SECONDS);
+        /// Chunks passed on in a stream.
+        STREAMING_BACKEND_CHUNKS:
+            "streaming.backend.chunks" => "streaming_backend_chunks",
+            Unit::Count("chunk"), Instrument::histogram(&CHUNKS);
+        /// Bytes passed on in a stream.
+        STREAMING_BACKEND_SIZE:
+            "streaming.backend.size" => "streaming_backend_size_bytes",
+            Unit::Bytes, Instrument::histogram(&BODY_BYTES);
+        /// Longest time between two chunks of a stream with at least two chunks.
+        STREAMING_BACKEND_GAP_LONGEST:
+            "streaming.backend.gap.longest" => "streaming_backend_gap_longest_seconds",
+            Unit::Seconds, Instrument::histogram(&GAP_SECONDS);
+        /// Mean time between the chunks of a stream with at least two chunks.
+        STREAMING_BACKEND_GAP_MEAN:
+            "streaming.backend.gap.mean" => "streaming_backend_gap_mean_seconds",
+            Unit::Seconds, Instrument::histogram(&GAP_SECONDS);
+        /// Time a stream waited for the backend to send its next chunk. With `wait.client`, it adds
+        /// up to the stream's duration.
+        STREAMING_BACKEND_WAIT_UPSTREAM:
+            "streaming.backend.wait.upstream" => "streaming_backend_wait_upstream_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Time a stream waited for the service, which was busy or held up by its own client, to
+        /// poll it.
+        STREAMING_BACKEND_WAIT_CLIENT:
+            "streaming.backend.wait.client" => "streaming_backend_wait_client_seconds",
+            Unit::Seconds, Instrument::histogram(&STREAM_SECONDS);
+        /// Streams dropped before their end.
+        STREAMING_BACKEND_CANCELLED:
+            "streaming.backend.cancelled" => "streaming_backend_cancelled_total",
+            Unit::Count("stream"), Instrument::Counter;
+        /// Streams ended by a time limit.
+        STREAMING_BACKEND_TIMED_OUT:
+            "streaming.backend.timed_out" => "streaming_backend_timed_out_total",
+            Unit::Count("stream"), Instrument::Counter;
+    }
+
+    /// Measurements that a limit dropped.
+    pub static DROPPED: DroppedFamily<'a> = (Reason<'a>) {
+        /// Measurements dropped, or recorded as `other`, because a limit was reached, by reason.
+        STAGELIGHT_DROPPED: "stagelight.dropped" => "stagelight_dropped_total",
+            Unit::Count("measurement"), Instrument::Counter;
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    catalog::{Family, Label},
+    catalog::{Measurement, MetricId, TypedFamily, labels::Stage},
     clock::{Clock, Ticks},
     engine_state::EngineState,
     fine::FineBuckets,
@@ -104,7 +104,7 @@ impl Engine {
     /// [`Group::Other`].
     ///
     /// Affects `frontend.processing` and `stage.percentage` from now on. Does nothing once the
-    /// limit of stage names ([`Label::cap`]) is exceeded.
+    /// limit of stage names ([`Label::cap`](crate::catalog::Label::cap)) is exceeded.
     pub fn register_stage(&self, stage: &str, group: Group) {
         let spans = self.spans();
         spans.set_group(spans.stage_id(stage), group);
@@ -113,27 +113,31 @@ impl Engine {
     /// Returns the group of a stage.
     #[must_use]
     pub fn group_of(&self, stage: &str) -> Group {
-        self.0.groups.get(self.0.store.symbols.intern(Label::Stage, stage))
+        self.0.groups.get(self.0.store.symbols.intern(Stage::LABEL, stage))
     }
 
-    /// Records values of one series, by position in [`Family::metrics`], in nanoseconds or bytes.
+    /// Records values of one series, in nanoseconds or bytes. A counter grows by its value.
     ///
-    /// `labels` are the values of [`Family::labels`], in that order; an empty one is an absent
-    /// attribute. Values beyond a label's cap become `other`. A counter grows by its value.
+    /// `labels` are those of the family, in its order; see [`catalog`](crate::catalog). A value
+    /// beyond a label's cap becomes `other`.
     ///
     /// # Cost
     ///
-    /// A hash look-up per label, and a comparison or a look-up for the series. Lock- and
-    /// allocation-free in steady state. The first use on a thread of a label value, a series or a
-    /// histogram octave locks and allocates; so does exceeding a limit. Inside a recorded span,
-    /// values are also candidates for [exemplars](crate::ExemplarReader), which takes a mostly
-    /// uncontended lock.
-    pub fn record(&self, family: &'static Family, labels: &[&str], values: &[(usize, u64)]) {
+    /// A hash look-up per label that is no enum, and a comparison or a look-up for the series.
+    /// Lock- and allocation-free in steady state. The first use on a thread of a label value, a
+    /// series or a histogram octave locks and allocates; so does exceeding a limit. Inside a
+    /// recorded span, values are also candidates for [exemplars](crate::ExemplarReader), which
+    /// takes a mostly uncontended lock.
+    pub fn record<F: TypedFamily>(
+        &self,
+        _family: &F,
+        labels: F::Labels<'_>,
+        values: &[Measurement<F>],
+    ) {
         let state = &self.0;
         state.with_thread(|thread| {
-            let key = thread.writer.key(&state.store, family, labels);
             let trace = thread.current.map(|it| it.trace_ref(&state.clock));
-            if thread.writer.record(&state.store, family, key, values, trace)
+            if thread.writer.record(&state.store, &labels, values, trace)
                 && let Some(request) = thread.current.and_then(|it| state.request(it.key))
             {
                 request.identity().mark_exemplar();
@@ -141,14 +145,11 @@ impl Engine {
         });
     }
 
-    /// Adds to a counter or up-down counter, by position in [`Family::metrics`].
+    /// Adds to a counter or up-down counter.
     ///
     /// Labels and cost are those of [`record`](Self::record).
-    pub fn add(&self, family: &'static Family, labels: &[&str], position: usize, by: i64) {
-        self.0.with_thread(|thread| {
-            let key = thread.writer.key(&self.0.store, family, labels);
-            thread.writer.cells(&self.0.store, family, key).add(position, by);
-        });
+    pub fn add<F: TypedFamily>(&self, metric: MetricId<F>, labels: F::Labels<'_>, by: i64) {
+        self.0.with_thread(|thread| thread.writer.add(&self.0.store, &labels, metric, by));
     }
 
     /// Returns all current values, except `stage.percentage`, which a reader

@@ -9,17 +9,17 @@ use std::{
 };
 
 use crate::{
+    catalog::{Outcome, labels::Dropped},
     clock::{Clock, Ticks},
     exemplar::TraceRef,
     fine::FineBuckets,
     key::{NO_SLOT, SpanKey},
-    outcome::Outcome,
     propagation::Propagator,
     store::{Store, Writer},
     symbol::Symbol,
     sync::Mutex,
     timeline::{ActiveRequest, MAX_STAGES, Pool, Recorder, ReleaseOutcome},
-    well_known::{self, Dropped, Groups},
+    well_known::Groups,
 };
 
 /// Everything measured with one engine.
@@ -77,12 +77,11 @@ impl EngineState {
     pub(crate) fn new(clock: Clock, fine: FineBuckets) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let store = Store::new(fine);
-        well_known::intern(&store.symbols);
         Self {
             id: IDS.fetch_add(1, Relaxed),
             created: clock.now(),
             clock,
-            groups: Groups::new(&store.symbols),
+            groups: Groups::new(),
             store,
             pool: Pool::new(),
             propagator: OnceLock::new(),

@@ -1,20 +1,20 @@
-//! Fine buckets: base-2 exponential, 32 to the power of two, for quantiles.
+//! Fine buckets: base-2 exponential, 32 per power of two, for quantiles.
 //!
-//! Bounds are 2^(i/32) in the *exported* unit (seconds, bytes), the layout of OpenTelemetry's exponential
-//! histogram at scale 5, so they can be exported as one without loss. Neighbouring bounds are 2.2 % apart, so the
-//! geometric middle of a bucket is within 1.1 % of every value in it.
+//! Bounds are 2^(i/32) in the *exported* unit (seconds, bytes): OpenTelemetry's exponential
+//! histogram at scale 5, so they are exported without loss. Neighbouring bounds are 2.2 % apart, so
+//! the geometric mean of a bucket's bounds is within 1.1 % of every value in it.
 
 use crate::catalog::{Instrument, Metric};
 
-/// Buckets in one power of two.
+/// Buckets per power of two.
 pub(crate) const PER_OCTAVE: usize = 32;
-/// OpenTelemetry's name for that resolution: 2^5 buckets.
+/// The scale of the exponential histogram: 2^5 buckets per power of two.
 pub const SCALE: i32 = 5;
 
-/// Where the bounds lie for one recorded unit.
+/// The bounds for one recorded unit.
 ///
-/// A value is `m * 2^octave` with `m` in 1..2. The bounds cut every octave at the same 32 places, so
-/// one table of cuts serves all.
+/// A value is `m * 2^octave` with `m` in 1..2. The bounds cut every octave at the same 32 values of
+/// `m`, so one table of cuts is enough.
 #[derive(Debug)]
 pub(crate) struct Layout {
     /// The cuts as values of `m`, in 1/2^63; upper bounds are inclusive.
@@ -25,15 +25,15 @@ pub(crate) struct Layout {
     offset: i32,
 }
 
-/// Recorded in nanoseconds, bounds in seconds.
+/// For values in nanoseconds with bounds in seconds.
 pub(crate) static NANOSECONDS: Layout = Layout::new(1_000_000_000);
-/// Recorded and bounded in the same unit.
+/// For values and bounds in the same unit.
 pub(crate) static PLAIN: Layout = Layout::new(1);
 
 /// Which histograms keep fine buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FineBuckets {
-    /// Those that the catalogue promises quantiles of.
+    /// Those with [`Instrument::quantiles`].
     ForQuantiles,
     /// All.
     Everywhere,
@@ -81,12 +81,12 @@ impl Layout {
             first[part] = index as u8;
             part += 1;
         }
-        // The cut at `position == above` is 2^0 * one, at octave `octave`: the lower bound of bucket 0.
+        // The cut at `position == above` is 2^0 * one in `octave`: the lower bound of bucket 0.
         let offset = -((octave as i32) * PER_OCTAVE as i32 + above as i32) - 1;
         Self { cuts, first, offset }
     }
 
-    /// Returns the position of the bucket of `value`, counted from the smallest value that can be recorded.
+    /// Returns the position of the bucket of `value`, counted from that of the smallest value.
     #[inline]
     pub(crate) fn position(&self, value: u64) -> usize {
         let value = value | u64::from(value == 0);
@@ -133,12 +133,12 @@ const fn root(step: usize) -> u64 {
     result
 }
 
-/// Multiplies two numbers in 1/2^63; the result, in the same, may reach 4, so it is given in 1/2^62.
+/// Multiplies two numbers in 1/2^63. The result can reach 4, so it is in 1/2^62.
 const fn product(left: u64, right: u64) -> u128 {
     (left as u128 * right as u128) >> 64
 }
 
-/// Multiplies two numbers in 1/2^63 whose product is below 2.
+/// Multiplies two numbers in 1/2^63 with a product below 2.
 #[expect(clippy::cast_possible_truncation, reason = "the product is below 2")]
 const fn product_within(left: u64, right: u64) -> u64 {
     ((left as u128 * right as u128) >> 63) as u64

@@ -1,4 +1,4 @@
-//! What a reader sees of a histogram.
+//! Histograms in a snapshot.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     fine::{self, Layout},
 };
 
-/// A histogram as it was at one moment, summed over all threads.
+/// A histogram at one moment, summed over all threads.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     pub(crate) metric: &'static Metric,
@@ -32,13 +32,13 @@ impl Histogram {
         }
     }
 
-    /// Returns how many values were recorded.
+    /// Returns the number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Returns the sum of the values in the recorded unit: nanoseconds or bytes, exact.
+    /// Returns the exact sum of the values in the recorded unit: nanoseconds or bytes.
     #[must_use]
     pub fn recorded_sum(&self) -> u64 {
         self.sum
@@ -50,31 +50,34 @@ impl Histogram {
         self.metric.unit.export(self.sum)
     }
 
-    /// Returns the classic upper bounds in the exported unit, without the last, which is infinite.
+    /// Returns the classic upper bounds in the exported unit, without the last, infinite one.
     #[must_use]
     pub fn bounds(&self) -> &'static [f64] {
         self.metric.bounds()
     }
 
-    /// Returns the counts of the classic buckets, one more than there are bounds; not cumulative.
+    /// Returns the counts of the classic buckets, one more than there are bounds. They are not
+    /// cumulative.
     #[must_use]
     pub fn bucket_counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// Returns the counts of the base-2 exponential buckets of scale [`SCALE`](crate::SCALE), by OpenTelemetry's index.
+    /// Returns the counts of the base-2 exponential buckets of scale [`SCALE`](crate::SCALE), by
+    /// OpenTelemetry's index.
     ///
-    /// Empty for a metric that keeps no fine buckets.
+    /// Empty for a metric without fine buckets.
     pub fn exponential_counts(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
         let layout = layout_of(self.metric);
         self.fine.iter().map(move |(&position, &count)| (layout.otel_index(position), count))
     }
 
-    /// Returns the value below which a part `q` of the values lies, in the exported unit.
+    /// Returns the `q`-quantile in the exported unit; `None` without values. `q` is clamped to
+    /// 0..=1.
     ///
-    /// Within 1.1 % for values from 1 µs to 4.8 h (bytes: 1 B to 16 GiB) where the metric keeps fine buckets, else
-    /// interpolated in the classic bucket as Prometheus' `histogram_quantile` does. `q` is clamped to 0..=1.
-    /// `None` when nothing was recorded.
+    /// With fine buckets, it is within 1.1 % for values from 1 µs to 4.8 h (1 B to 16 GiB).
+    /// Without, it is interpolated in the classic bucket, as `histogram_quantile` does in
+    /// Prometheus.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let count = self.count();
@@ -86,9 +89,10 @@ impl Histogram {
         if self.fine.is_empty() { self.classic_quantile(rank) } else { self.fine_quantile(rank) }
     }
 
-    /// Returns this histogram less what `earlier` held already: what was recorded in between.
+    /// Returns the difference to an `earlier` histogram of the same series: the values recorded in
+    /// between.
     ///
-    /// Zero where `earlier` holds more, which happens only if it is not of the same series.
+    /// Counts are zero where `earlier` has more, which no histogram of the same series has.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let counts =
@@ -106,9 +110,9 @@ impl Histogram {
         }
     }
 
-    /// Returns the exemplars, one for a bucket at most, in the order of buckets.
+    /// Returns the exemplars, at most one per bucket, in the order of the buckets.
     ///
-    /// There are some only in what an [`ExemplarReader`](crate::ExemplarReader) has read.
+    /// Only snapshots of an [`ExemplarReader`](crate::ExemplarReader) have some.
     #[must_use]
     pub fn exemplars(&self) -> &[Exemplar] {
         &self.exemplars

@@ -15,7 +15,7 @@
 //!
 //! let snapshot = engine.snapshot();
 //! let request = snapshot.of(&catalog::REQUEST).next().unwrap();
-//! assert_eq!(request.value(catalog::Label::Outcome), "ok");
+//! assert_eq!(request.value(Outcome::LABEL), "ok");
 //! ```
 //!
 //! Spans reach the engine through a layer, such as `StageLayer` of `stagelight-tracing`. The
@@ -45,7 +45,6 @@
 mod sync;
 mod units;
 mod clock;
-mod outcome;
 mod error_type;
 pub mod stage;
 pub mod fields;
@@ -71,13 +70,13 @@ mod reader;
 mod percentages;
 
 pub use buckets::{Buckets, MAX_BOUNDS};
+pub use catalog::Outcome;
 pub use clock::{Clock, ManualClock, Ticks};
 pub use engine::Engine;
 pub use error_type::ErrorType;
 pub use exemplar::Exemplar;
 pub use fine::SCALE;
 pub use histogram::Histogram;
-pub use outcome::Outcome;
 pub use percentages::Percentages;
 pub use propagation::Propagator;
 pub use reader::ExemplarReader;

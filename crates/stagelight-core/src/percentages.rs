@@ -1,4 +1,4 @@
-//! `stage.percentage`: where each endpoint's time went between two readings.
+//! `stage.percentage`: the time of each endpoint by group of stages, between two snapshots.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,14 +6,17 @@ use std::{
 };
 
 use crate::{
-    catalog::{self, Label},
+    catalog::{
+        self, Family, PercentageFamily,
+        labels::{Endpoint, Stage},
+    },
     snapshot::{Point, Series, Snapshot},
     stage::{Group, UNATTRIBUTED},
 };
 
-/// Keeps what a reader saw last, and computes `stage.percentage` from the difference.
+/// Computes `stage.percentage` from the difference of two snapshots.
 ///
-/// Each reader has one of its own, so that readers with different intervals do not disturb each other.
+/// Each reader has one of its own, so that readers can have different intervals.
 #[derive(Debug, Default)]
 pub struct Percentages {
     seen: HashMap<(Arc<str>, Arc<str>), u64>,
@@ -23,7 +26,7 @@ pub struct Percentages {
 // === impl Percentages ===
 
 impl Percentages {
-    /// Makes a reader that has seen nothing.
+    /// Creates one that has seen no snapshot.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -31,13 +34,14 @@ impl Percentages {
 
     /// Adds the series of `stage.percentage` to `snapshot`, for the time since the last call.
     ///
-    /// For each endpoint the values of the three groups, `unattributed` and, where such stages exist, `other` sum to 100. An endpoint in
-    /// which no request ended since the last call keeps its values. `group_of` tells the group of a stage.
+    /// The values of an endpoint add up to 100. There is always one for each of the three groups
+    /// and for `unattributed`; one for `other` if there is such a stage. An endpoint without a
+    /// request since the last call keeps its values. `group_of` returns the group of a stage.
     pub fn add_to(&mut self, snapshot: &mut Snapshot, group_of: impl Fn(&str) -> Group) {
         let mut grown: BTreeMap<Arc<str>, BTreeMap<&'static str, u64>> = BTreeMap::new();
         for series in snapshot.of(&catalog::STAGE) {
             let [stage, endpoint] = series.values.as_slice() else { continue };
-            let Some(share) = series.histogram(catalog::STAGE_SHARE) else { continue };
+            let Some(share) = series.histogram(catalog::REQUEST_STAGE_SHARE) else { continue };
             let key = (Arc::clone(stage), Arc::clone(endpoint));
             let before = self.seen.insert(key, share.recorded_sum()).unwrap_or(0);
             let part =
@@ -51,17 +55,24 @@ impl Percentages {
                 self.shown.insert(endpoint, percent(&parts, total));
             }
         }
-        let at = snapshot.series.partition_point(|it| it.family.index <= catalog::PERCENTAGE.index);
+        // In the catalogue's order, where the store has no series of it.
+        let order = |family: &Family| catalog::ALL.iter().position(|it| *it == family);
+        let own = order(&catalog::PERCENTAGE);
+        let at = snapshot
+            .series
+            .iter()
+            .position(|it| order(it.family).is_none_or(|it| own < Some(it)))
+            .unwrap_or(snapshot.series.len());
         snapshot.series.splice(
             at..at,
-            self.shown.iter().flat_map(|(endpoint, parts)| gauges(endpoint, parts)),
+            self.shown.iter().flat_map(|(endpoint, parts)| series(endpoint, parts)),
         );
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 53 bits")]
 fn percent(parts: &BTreeMap<&'static str, u64>, total: u64) -> BTreeMap<&'static str, f64> {
-    // The contract's three groups and `unattributed` are always there, so that stacked graphs have no holes.
+    // Always all of them, so that stacked graphs have no holes.
     let always = Group::ALL.iter().filter(|&&it| it != Group::Other).map(|it| it.as_str());
     let mut percent: BTreeMap<_, _> =
         always.chain([UNATTRIBUTED]).map(|part| (part, 0.0)).collect();
@@ -71,14 +82,10 @@ fn percent(parts: &BTreeMap<&'static str, u64>, total: u64) -> BTreeMap<&'static
     percent
 }
 
-fn gauges<'a>(
-    endpoint: &'a Arc<str>,
-    parts: &'a BTreeMap<&'static str, f64>,
-) -> impl Iterator<Item = Series> + 'a {
-    debug_assert_eq!(catalog::PERCENTAGE.labels, [Label::Stage, Label::Endpoint]);
-    parts.iter().map(|(&part, &percent)| Series {
-        family: &catalog::PERCENTAGE,
-        values: vec![part.into(), Arc::clone(endpoint)],
-        points: vec![Point::Gauge(percent)],
+fn series(endpoint: &str, parts: &BTreeMap<&'static str, f64>) -> impl Iterator<Item = Series> {
+    parts.iter().map(move |(&part, &percent)| {
+        let labels = (Stage::new(part), Endpoint::new(endpoint));
+        let point = (catalog::STAGE_PERCENTAGE, Point::Gauge(percent));
+        Series::new::<PercentageFamily>(labels, [point])
     })
 }

@@ -11,13 +11,15 @@ use crate::{engine::Engine, random::Random, snapshot::Snapshot};
 /// no exemplars are collected.
 ///
 /// ```
-/// use stagelight_core::{Engine, ExemplarReader, catalog};
+/// use stagelight_core::{Engine, ExemplarReader, catalog::{self, labels::Endpoint}};
 ///
 /// let engine = Engine::new();
 /// let mut reader = ExemplarReader::new(&engine);
-/// engine.record(&catalog::FRONTEND, &["/v1/chat"], &[(0, 2_000_000)]);
+/// let values = [catalog::FRONTEND_PROCESSING.value(2_000_000)];
+/// engine.record(&catalog::FRONTEND, Endpoint::new("/v1/chat"), &values);
 /// let snapshot = reader.snapshot();
-/// let histogram = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
+/// let series = snapshot.of(&catalog::FRONTEND).next().unwrap();
+/// let histogram = series.histogram(catalog::FRONTEND_PROCESSING).unwrap();
 /// assert_eq!(histogram.count(), 1);
 /// assert!(histogram.exemplars().is_empty(), "it was not recorded in a sampled request");
 /// ```

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tracing::Span;
 
 use crate::{
-    catalog::Label, clock::Ticks, engine_state::EngineState, key::SpanKey, outcome::Outcome,
+    catalog::{Outcome, labels::Endpoint},
+    clock::Ticks,
+    engine_state::EngineState,
+    key::SpanKey,
     units::Nanos,
 };
 
@@ -49,7 +52,7 @@ impl Request {
     pub(crate) fn start(engine: &Arc<EngineState>, endpoint: &str) -> Self {
         let started = engine.clock.now();
         let key = engine.with_thread(|thread| {
-            let endpoint = thread.writer.symbol(&engine.store, Label::Endpoint, endpoint);
+            let endpoint = thread.writer.symbol(&engine.store, Endpoint::new(endpoint));
             engine.start_request(thread, started, endpoint, true)
         });
         Self { engine: Arc::clone(engine), key, started, duration: None }
@@ -98,7 +101,7 @@ impl Request {
             return;
         }
         self.engine.with_thread(|thread| {
-            let endpoint = thread.writer.symbol(&self.engine.store, Label::Endpoint, endpoint);
+            let endpoint = thread.writer.symbol(&self.engine.store, Endpoint::new(endpoint));
             if let Some(request) = self.engine.request(self.key) {
                 request.identity().set_endpoint(endpoint);
             }

@@ -19,6 +19,16 @@ pub const UNATTRIBUTED: &str = "unattributed";
 /// A name becomes a label value of several series, and a longer one does not fit a legend.
 pub const MAX_NAME_BYTES: usize = 64;
 
+/// The well-known stages and `unattributed`. Those that the hot path compares with come first.
+pub(crate) const WELL_KNOWN: [&str; 6] = [
+    BACKEND_FETCH,
+    STREAM_PROCESSING,
+    UNATTRIBUTED,
+    REQUEST_PARSING,
+    AUTH_VALIDATION,
+    REQUEST_PREPARATION,
+];
+
 /// The group of a stage, by which `stage.percentage` is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -1,11 +1,14 @@
-//! Where values go: cells that only one thread writes, and that readers sum.
+//! The store: cells that one thread writes, and that readers sum.
 //!
-//! Each thread that records has a [`Shard`]; nobody else writes it, so a write is a relaxed load and a relaxed store, with no
-//! read-modify-write and no cache line shared between threads. A reader adds the shards up. Nothing is ever
-//! reset: values are cumulative, so any number of readers can look. When a thread ends, its shard stays, and the next new
-//! thread continues it: the number of shards is the largest number of threads that ever lived at once.
+//! Each thread that records has a [`Shard`] that no other thread writes. A write is a relaxed load
+//! and a relaxed store: no read-modify-write, and no cache line shared between threads. A reader
+//! adds the shards up. Values are cumulative and never reset, so there can be any number of
+//! readers. The shard of a thread that ends stays, and the next new thread continues it: there are
+//! as many shards as threads that ever recorded at once.
 
 mod series_key;
+mod registry;
+mod symbols;
 mod cells;
 mod exemplars;
 mod writer;
@@ -15,23 +18,25 @@ use std::{collections::BTreeMap, sync::Arc};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    catalog::{self, Family},
+    catalog::Family,
     clock::Clock,
     exemplar::Exemplar,
     fine::FineBuckets,
     random::Random,
     snapshot::{Point, Series, Snapshot},
-    symbol::{Symbol, Symbols},
+    symbol::Symbol,
     sync::Mutex,
 };
 use exemplars::{Collected, Intervals, Reservoirs};
+use registry::{MAX_FAMILIES, Registry};
+use symbols::Symbols;
 
 pub(crate) use cells::Cells;
 pub(crate) use exemplars::{BucketRef, SampledValue};
-pub(crate) use series_key::{MAX_LABELS, SeriesKey};
+pub(crate) use series_key::SeriesKey;
 pub(crate) use writer::Writer;
 
-/// The most series that a family keeps apart; more are counted in one whose attributes are all `other`.
+/// The most series of a family; further ones are recorded in one with all labels `other`.
 ///
 /// OpenTelemetry's default for one instrument.
 pub(crate) const MAX_SERIES: usize = 2000;
@@ -39,12 +44,13 @@ pub(crate) const MAX_SERIES: usize = 2000;
 type BySeries = FxHashMap<SeriesKey, Cells>;
 type Sums = BTreeMap<SeriesKey, Vec<Point>>;
 
-/// All values of one engine.
+/// All values of one engine. Arrays are indexed by the family's number in the registry.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) symbols: Symbols,
-    /// The series of each family that any thread has, to hold [`MAX_SERIES`].
-    known: [Mutex<FxHashSet<SeriesKey>>; catalog::ALL.len()],
+    families: Registry<Family>,
+    /// The series of each family on any thread, to enforce [`MAX_SERIES`].
+    known: [Mutex<FxHashSet<SeriesKey>>; MAX_FAMILIES],
     shards: Mutex<Shards>,
     pub(crate) intervals: Intervals,
     fine: FineBuckets,
@@ -53,7 +59,7 @@ pub(crate) struct Store {
 /// The cells that one thread writes, as readers find them.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    families: [Mutex<BySeries>; catalog::ALL.len()],
+    families: [Mutex<BySeries>; MAX_FAMILIES],
     reservoirs: Mutex<Reservoirs>,
 }
 
@@ -69,6 +75,7 @@ impl Store {
     pub(crate) fn new(fine: FineBuckets) -> Self {
         Self {
             symbols: Symbols::new(),
+            families: Registry::new(),
             known: std::array::from_fn(|_| Mutex::default()),
             shards: Mutex::default(),
             intervals: Intervals::new(),
@@ -95,9 +102,9 @@ impl Store {
         self.shards.lock().idle.push(shard);
     }
 
-    /// Returns `key`, or the overflow series' key when the family has its fill of others.
-    fn admit(&self, family: &'static Family, key: SeriesKey) -> SeriesKey {
-        let mut known = self.known[family.index].lock();
+    /// Returns `key`, or the overflow series' key if the family has the most series.
+    fn admit(&self, family: &Family, number: usize, key: SeriesKey) -> SeriesKey {
+        let mut known = self.known[number].lock();
         if known.contains(&key) || known.len() < MAX_SERIES {
             known.insert(key);
             return key;
@@ -117,14 +124,15 @@ impl Store {
         collected
     }
 
-    /// Sums all shards. The exemplars must have been collected before, so that their values are counted.
+    /// Sums all shards. Exemplars must be collected before, so that their values are included.
     pub(crate) fn snapshot(&self, exemplars: &Collected, clock: &Clock) -> Snapshot {
         let shards = self.shards.lock().all.clone();
-        let series = catalog::ALL.iter().flat_map(|family| {
-            let mut sums = sums_of(family, &shards);
+        let families = self.families.all().into_iter().enumerate();
+        let series = families.flat_map(|(number, family)| {
+            let mut sums = sums_of(family, number, &shards);
             for (key, points) in &mut sums {
-                let samples = exemplars.get(&(family.index, *key));
-                samples.into_iter().flatten().for_each(|it| show_exemplar(points, it, clock));
+                let kept = exemplars.get(&(number, *key));
+                kept.into_iter().flatten().for_each(|it| show_exemplar(points, it, clock));
             }
             self.series(family, sums)
         });
@@ -145,16 +153,16 @@ impl Store {
     }
 }
 
-fn sums_of(family: &'static Family, shards: &[Arc<Shard>]) -> Sums {
+fn sums_of(family: &'static Family, number: usize, shards: &[Arc<Shard>]) -> Sums {
     let mut sums = Sums::new();
     for shard in shards {
-        // Copied out, so that a thread that meets a new series does not wait for a reader.
+        // Copied out, so that a thread with a new series does not wait for a reader.
         let cells: Vec<_> = {
-            let series = shard.families[family.index].lock();
+            let series = shard.families[number].lock();
             series.iter().map(|(key, cells)| (*key, cells.clone())).collect()
         };
         for (key, cells) in cells {
-            cells.add_to(sums.entry(key).or_insert_with(|| cells::empty_points(family)));
+            cells.add_to(sums.entry(key).or_insert_with(|| Point::empty(family)));
         }
     }
     sums
@@ -174,11 +182,10 @@ fn show_exemplar(points: &mut [Point], (at, sample): &(BucketRef, SampledValue),
     }
 }
 
-/// Returns the key of the series that holds what is not told apart.
+/// Returns the key of the series for values beyond the family's cap.
 fn overflow_key(family: &Family) -> SeriesKey {
-    let mut symbols = [Symbol::ABSENT; MAX_LABELS];
-    symbols[..family.labels.len()].fill(Symbol::OTHER);
-    SeriesKey::new(symbols)
+    let positions = 0..family.labels.len();
+    positions.fold(SeriesKey::default(), |key, position| key.with(position, Symbol::OTHER))
 }
 
 #[cfg(test)]

@@ -1,60 +1,46 @@
 //! OpenTelemetry's HTTP conventions (1.44): label values and span fields.
 
 use http::{Method, StatusCode, Version, request::Parts};
+use stagelight_core::catalog::labels::{HttpRequestMethod, NetworkProtocolVersion, UrlScheme};
 use tracing::Span;
 
 /// The label values from a request's head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels {
-    pub(crate) method: &'static str,
-    pub(crate) scheme: &'static str,
-    pub(crate) version: &'static str,
+    pub(crate) method: HttpRequestMethod,
+    pub(crate) scheme: UrlScheme,
+    pub(crate) version: NetworkProtocolVersion,
 }
 
 // === impl Labels ===
 
 impl Labels {
-    pub(crate) fn from_parts(parts: &Parts, default_scheme: &'static str) -> Self {
-        let scheme = match parts.uri.scheme_str() {
-            Some("http") => "http",
-            Some("https") => "https",
-            // HTTP/1 requests name no scheme, and clients can send any other.
-            _ => default_scheme,
-        };
+    pub(crate) fn from_parts(parts: &Parts, default_scheme: UrlScheme) -> Self {
+        // HTTP/1 requests name no scheme, and clients can send any other.
+        let scheme = parts.uri.scheme_str().and_then(UrlScheme::from_label);
+        let scheme = scheme.unwrap_or(default_scheme);
         Self { method: method_label(&parts.method), scheme, version: version_label(parts.version) }
     }
 }
 
 /// Returns the method if it is registered, and `_OTHER` otherwise, because clients can send any.
-pub(crate) fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "HEAD" => "HEAD",
-        "OPTIONS" => "OPTIONS",
-        "PATCH" => "PATCH",
-        "CONNECT" => "CONNECT",
-        "TRACE" => "TRACE",
-        "QUERY" => "QUERY",
-        _ => "_OTHER",
-    }
+pub(crate) fn method_label(method: &Method) -> HttpRequestMethod {
+    HttpRequestMethod::from_label(method.as_str()).unwrap_or(HttpRequestMethod::Other)
 }
 
 /// Returns the method as part of a span's name, where `_OTHER` becomes `HTTP`.
-pub(crate) fn method_in_span_name(label: &'static str) -> &'static str {
-    if label == "_OTHER" { "HTTP" } else { label }
+pub(crate) fn method_in_span_name(method: HttpRequestMethod) -> &'static str {
+    if method == HttpRequestMethod::Other { "HTTP" } else { method.as_str() }
 }
 
 /// Returns the value of `network.protocol.version`.
-pub(crate) fn version_label(version: Version) -> &'static str {
+pub(crate) fn version_label(version: Version) -> NetworkProtocolVersion {
     match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2",
-        Version::HTTP_3 => "3",
-        _ => "1.1",
+        Version::HTTP_09 => NetworkProtocolVersion::Http09,
+        Version::HTTP_10 => NetworkProtocolVersion::Http10,
+        Version::HTTP_2 => NetworkProtocolVersion::Http2,
+        Version::HTTP_3 => NetworkProtocolVersion::Http3,
+        _ => NetworkProtocolVersion::Http11,
     }
 }
 
@@ -81,12 +67,12 @@ pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
 /// Returns `true` if HTTP sends no body with this response, whatever the handler returned.
 ///
 /// Servers drop such a body without polling it.
-pub(crate) fn has_no_body(method: &str, status: StatusCode) -> bool {
-    method == "HEAD"
+pub(crate) fn has_no_body(method: HttpRequestMethod, status: StatusCode) -> bool {
+    method == HttpRequestMethod::Head
         || status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED
-        || (method == "CONNECT" && status.is_success())
+        || (method == HttpRequestMethod::Connect && status.is_success())
 }
 
 /// Sets `error.type` and the span status. Does nothing on a span that does not declare the fields.
@@ -105,11 +91,11 @@ mod tests {
             "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
         ] {
             let method = Method::from_bytes(known.as_bytes()).unwrap();
-            assert_eq!(method_label(&method), known);
+            assert_eq!(method_label(&method).as_str(), known);
         }
         for unknown in ["get", "BREW", "PROPFIND"] {
             let method = Method::from_bytes(unknown.as_bytes()).unwrap();
-            assert_eq!(method_label(&method), "_OTHER");
+            assert_eq!(method_label(&method).as_str(), "_OTHER");
             assert_eq!(method_in_span_name(method_label(&method)), "HTTP");
         }
     }
@@ -131,14 +117,14 @@ mod tests {
 
     #[test]
     fn responses_without_a_body_are_known() {
-        assert!(has_no_body("HEAD", StatusCode::OK));
-        assert!(has_no_body("GET", StatusCode::NO_CONTENT));
-        assert!(has_no_body("GET", StatusCode::NOT_MODIFIED));
-        assert!(has_no_body("GET", StatusCode::SWITCHING_PROTOCOLS));
-        assert!(has_no_body("CONNECT", StatusCode::OK));
-        assert!(!has_no_body("CONNECT", StatusCode::BAD_GATEWAY));
-        assert!(!has_no_body("GET", StatusCode::OK));
-        assert!(!has_no_body("POST", StatusCode::RESET_CONTENT));
+        assert!(has_no_body(HttpRequestMethod::Head, StatusCode::OK));
+        assert!(has_no_body(HttpRequestMethod::Get, StatusCode::NO_CONTENT));
+        assert!(has_no_body(HttpRequestMethod::Get, StatusCode::NOT_MODIFIED));
+        assert!(has_no_body(HttpRequestMethod::Get, StatusCode::SWITCHING_PROTOCOLS));
+        assert!(has_no_body(HttpRequestMethod::Connect, StatusCode::OK));
+        assert!(!has_no_body(HttpRequestMethod::Connect, StatusCode::BAD_GATEWAY));
+        assert!(!has_no_body(HttpRequestMethod::Get, StatusCode::OK));
+        assert!(!has_no_body(HttpRequestMethod::Post, StatusCode::RESET_CONTENT));
     }
 
     #[test]
@@ -150,7 +136,7 @@ mod tests {
             Version::HTTP_2,
             Version::HTTP_3,
         ]
-        .map(version_label);
+        .map(|it| version_label(it).as_str());
         assert_eq!(written, ["0.9", "1.0", "1.1", "2", "3"]);
     }
 }

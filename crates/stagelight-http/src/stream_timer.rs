@@ -1,6 +1,10 @@
 //! Attributes the time of a stream to the upstream or the client, from the order of polls.
 
-use stagelight_core::{Engine, Nanos, Outcome, Ticks, catalog, layer_api::StreamStage};
+use stagelight_core::{
+    Engine, Nanos, Outcome, Ticks,
+    catalog::{Measurement, MetricId, STREAM_METRICS, StreamFamily},
+    layer_api::StreamStage,
+};
 use tracing::Span;
 
 /// Measures a stream while it runs.
@@ -35,10 +39,10 @@ pub(crate) struct BackendStreamTimer {
     stage: StreamStage,
 }
 
-/// The values of a stream, by position in its family. Unknown values are left out.
-#[derive(Debug, Default)]
-pub(crate) struct StreamValues {
-    values: [(usize, u64); 9],
+/// The values of a stream of the family `F`, at most one per metric. Unknown values are left out.
+#[derive(Debug)]
+pub(crate) struct StreamValues<F> {
+    values: [Measurement<F>; STREAM_METRICS],
     len: usize,
 }
 
@@ -85,7 +89,11 @@ impl StreamTimer {
     }
 
     /// Ends the stream now, after `bytes` if they were counted.
-    pub(crate) fn finish(mut self, bytes: Option<u64>, outcome: Outcome) -> StreamValues {
+    pub(crate) fn finish<F: StreamFamily>(
+        mut self,
+        bytes: Option<u64>,
+        outcome: Outcome,
+    ) -> StreamValues<F> {
         let now = self.engine.clock().now();
         self.add_upstream_wait(now);
         let clock = self.engine.clock();
@@ -98,18 +106,18 @@ impl StreamTimer {
         let gaps = self.chunks.saturating_sub(1);
         let mean_gap = clock.between(self.first_chunk, self.last_chunk).get().checked_div(gaps);
 
-        let mut values = StreamValues::default();
-        values.add(catalog::STREAM_FIRST_BYTE, first_byte);
-        values.add(catalog::STREAM_FIRST_CHUNK, first_chunk);
-        values.add(catalog::STREAM_CHUNKS, Some(self.chunks));
-        values.add(catalog::STREAM_SIZE, bytes);
-        values.add(catalog::STREAM_LONGEST_GAP, mean_gap.map(|_| self.longest_gap.get()));
-        values.add(catalog::STREAM_MEAN_GAP, mean_gap);
-        values.add(catalog::STREAM_WAIT_UPSTREAM, Some(self.upstream));
-        values.add(catalog::STREAM_WAIT_CLIENT, Some(client));
+        let mut values = StreamValues::new();
+        values.add(F::TIME_TO_FIRST_BYTE, first_byte);
+        values.add(F::TIME_TO_FIRST_CHUNK, first_chunk);
+        values.add(F::CHUNKS, Some(self.chunks));
+        values.add(F::SIZE, bytes);
+        values.add(F::GAP_LONGEST, mean_gap.map(|_| self.longest_gap.get()));
+        values.add(F::GAP_MEAN, mean_gap);
+        values.add(F::WAIT_UPSTREAM, Some(self.upstream));
+        values.add(F::WAIT_CLIENT, Some(client));
         match outcome {
-            Outcome::Cancelled => values.add(catalog::STREAM_CANCELLED, Some(1)),
-            Outcome::Timeout => values.add(catalog::STREAM_TIMED_OUT, Some(1)),
+            Outcome::Cancelled => values.add(F::CANCELLED, Some(1)),
+            Outcome::Timeout => values.add(F::TIMED_OUT, Some(1)),
             _ => {}
         }
         values
@@ -142,16 +150,20 @@ impl BackendStreamTimer {
 
 // === impl StreamValues ===
 
-impl StreamValues {
-    pub(crate) fn as_slice(&self) -> &[(usize, u64)] {
+impl<F: StreamFamily> StreamValues<F> {
+    fn new() -> Self {
+        Self { values: [F::CHUNKS.value(0); STREAM_METRICS], len: 0 }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Measurement<F>] {
         &self.values[..self.len]
     }
 
-    fn add(&mut self, position: usize, value: Option<u64>) {
+    fn add(&mut self, metric: MetricId<F>, value: Option<u64>) {
         if let Some(value) = value
             && let Some(slot) = self.values.get_mut(self.len)
         {
-            *slot = (position, value);
+            *slot = metric.value(value);
             self.len += 1;
         }
     }

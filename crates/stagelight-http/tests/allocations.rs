@@ -48,6 +48,6 @@ fn a_chunk_allocates_nothing() {
 
     let snapshot = engine.snapshot();
     let streams = snapshot.of(&catalog::STREAM_RESPONSE).next().expect("they are streams");
-    let chunks = streams.histogram(catalog::STREAM_CHUNKS).expect("it is a histogram");
+    let chunks = streams.histogram(catalog::STREAMING_RESPONSE_CHUNKS).expect("it is a histogram");
     assert_eq!(chunks.recorded_sum(), 1020);
 }

@@ -4,6 +4,3 @@
 // In reading order: the breakdown of one snapshot, then the page for scrapers.
 pub mod breakdown;
 pub mod prometheus;
-
-#[cfg(feature = "axum")]
-pub use prometheus::router;

@@ -1,7 +1,7 @@
 //! The catalogue's metrics as Prometheus text.
 //!
 //! [`text()`] writes a [`Snapshot`](stagelight_core::Snapshot). A [`MetricsPage`] takes a snapshot
-//! of its engine on each rendering and adds `stage.percentage`. With the feature `axum`, `router`
+//! of its engine on each rendering and adds `stage.percentage`. With the feature `axum`, `handler`
 //! serves a page at `GET /metrics`.
 //!
 //! ```
@@ -45,5 +45,5 @@ mod routes;
 pub use negotiation::Format;
 pub use page::MetricsPage;
 #[cfg(feature = "axum")]
-pub use routes::{router, router_of};
+pub use routes::handler;
 pub use text::text;

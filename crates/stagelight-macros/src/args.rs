@@ -1,18 +1,17 @@
-//! What stands between the parentheses of `#[stage(…)]` and `#[request(…)]`.
+//! The arguments of `#[stage(…)]` and `#[request(…)]`.
 //!
-//! Every argument is read even after one was refused, so that all mistakes are told at once.
+//! Parsing continues after an invalid argument, so that all errors are reported at once.
 
 mod fields;
 mod values;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, Ident, LitBool, Token};
+use syn::{Expr, Ident, LitBool, Path, Token, parse_quote};
 
 pub(crate) use fields::Field;
 pub(crate) use values::Text;
-use values::{Key, endpoint, group, level, stage_name, text};
+use values::{Key, crate_path, group, level, route, stage_name, text};
 
 /// The arguments of `#[stage(…)]`.
 pub(crate) struct StageArgs {
@@ -26,11 +25,11 @@ pub(crate) struct StageArgs {
 
 /// The arguments of `#[request(…)]`.
 pub(crate) struct RequestArgs {
-    pub(crate) endpoint: Expr,
+    pub(crate) route: Expr,
     pub(crate) span: SpanArgs,
 }
 
-/// What both attributes can say about their span.
+/// The arguments that both attributes take.
 #[derive(Default)]
 pub(crate) struct SpanArgs {
     /// Defaults to the function's name.
@@ -40,6 +39,8 @@ pub(crate) struct SpanArgs {
     /// Defaults to the path of the module.
     pub(crate) target: Option<Text>,
     pub(crate) fields: Option<Vec<Field>>,
+    /// The path of the facade. Defaults to `::stagelight`.
+    pub(crate) krate: Option<Path>,
 }
 
 /// All errors found so far, as one.
@@ -49,14 +50,14 @@ struct Errors(Option<syn::Error>);
 // === impl StageArgs ===
 
 impl StageArgs {
-    const KEYS: &str = "`name`, `group`, `level`, `target`, `fields` and `err`";
+    const KEYS: &str = "`group`, `name`, `level`, `target`, `fields`, `err` and `crate`";
     const OWN_FIELDS: &[&str] = &["stage", "stage.group", "error.type"];
 
-    /// Reads the arguments.
+    /// Parses the arguments.
     ///
     /// # Errors
     ///
-    /// All mistakes, as one error.
+    /// All errors, combined into one.
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
         let mut stage = None;
         let mut is_named = false;
@@ -66,9 +67,9 @@ impl StageArgs {
         let mut errors = Errors::default();
 
         errors.each_argument(tokens, |input| {
-            if !Key::is_next(input, is_named) {
+            if !Key::follows_stage(input, is_named) {
                 if is_named {
-                    return Err(input.error("the stage's name is given twice"));
+                    return Err(input.error("duplicate stage name"));
                 }
                 is_named = true;
                 stage = Some(stage_name(input)?);
@@ -86,7 +87,7 @@ impl StageArgs {
         });
 
         let Some(stage) = stage else {
-            let missing = "the stage has no name; write `#[stage(\"its_name\")]`";
+            let missing = "missing stage name: write `#[stage(\"auth_validation\")]`";
             return Err(errors.or_missing(is_named, missing));
         };
         errors.finish(Self {
@@ -101,47 +102,61 @@ impl StageArgs {
 // === impl RequestArgs ===
 
 impl RequestArgs {
-    const KEYS: &str = "`endpoint`, `name`, `level`, `target` and `fields`";
+    const KEYS: &str = "`name`, `level`, `target`, `fields` and `crate`";
     const OWN_FIELDS: &[&str] = &["stagelight.endpoint", "outcome", "error.type"];
 
-    /// Reads the arguments.
+    /// Parses the arguments.
     ///
     /// # Errors
     ///
-    /// All mistakes, as one error.
+    /// All errors, combined into one.
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
-        let mut endpoint_of = None;
+        let mut route_of = None;
         let mut is_named = false;
         let mut span = SpanArgs::default();
         let mut errors = Errors::default();
 
         errors.each_argument(tokens, |input| {
-            if !input.peek(Ident::peek_any) {
-                return Err(input.error("the endpoint is named: `endpoint = \"its_name\"`"));
+            if !Key::follows_route(input, is_named) {
+                if is_named {
+                    return Err(input.error("duplicate route"));
+                }
+                is_named = true;
+                route_of = Some(route(input)?);
+                return Ok(());
             }
             let key: Key = input.parse()?;
-            match key.as_str() {
-                "endpoint" => {
-                    is_named = true;
-                    set_once(&mut endpoint_of, &key, endpoint(&key, input)?)
-                }
-                _ => span.set(&key, input, Self::OWN_FIELDS, Self::KEYS),
+            if let "endpoint" | "route" = key.as_str() {
+                is_named = true;
+                let message = format!(
+                    "the route is the first argument, without `{key} =`: write \
+                     `#[request(\"nightly_reindex\")]`"
+                );
+                return Err(syn::Error::new(key.span(), message));
             }
+            span.set(&key, input, Self::OWN_FIELDS, Self::KEYS)
         });
 
-        let Some(endpoint) = endpoint_of else {
-            let missing =
-                "the request has no endpoint; write `#[request(endpoint = \"its_name\")]`";
+        let Some(route) = route_of else {
+            let missing = "missing route: write `#[request(\"nightly_reindex\")]`";
             return Err(errors.or_missing(is_named, missing));
         };
-        errors.finish(Self { endpoint, span })
+        errors.finish(Self { route, span })
     }
 }
 
 // === impl SpanArgs ===
 
 impl SpanArgs {
-    /// Takes the argument of `key`; `own_fields` are those that the attribute itself sets.
+    /// Returns the path that generated code starts at.
+    pub(crate) fn private(&self) -> Path {
+        match &self.krate {
+            Some(path) => parse_quote!(#path::__private),
+            None => parse_quote!(::stagelight::__private),
+        }
+    }
+
+    /// Sets the argument of `key`. The attribute itself sets `own_fields`.
     fn set(
         &mut self,
         key: &Key,
@@ -154,14 +169,14 @@ impl SpanArgs {
             "level" => set_once(&mut self.level, key, level(key, input)?),
             "target" => set_once(&mut self.target, key, text(key, input)?),
             "fields" => set_once(&mut self.fields, key, fields::parse(key, input, own_fields)?),
+            "crate" => set_once(&mut self.krate, key, crate_path(key, input)?),
             "skip" | "skip_all" => {
-                let message = format!(
-                    "`{key}` is not needed: no argument is recorded unless `fields` says so"
-                );
+                let message =
+                    format!("`{key}` is not needed: only arguments named in `fields` are recorded");
                 Err(syn::Error::new(key.span(), message))
             }
             _ => {
-                let message = format!("unknown argument `{key}`; expected are {keys}");
+                let message = format!("unknown argument `{key}`: expected {keys}");
                 Err(syn::Error::new(key.span(), message))
             }
         }
@@ -171,7 +186,7 @@ impl SpanArgs {
 // === impl Errors ===
 
 impl Errors {
-    /// Calls `read` for each argument of a list; after a mistake it goes on behind the next comma.
+    /// Calls `read` for each argument of a list. After an error, continues behind the next comma.
     fn each_argument(
         &mut self,
         tokens: TokenStream,
@@ -199,12 +214,12 @@ impl Errors {
         }
     }
 
-    /// Returns `value` if nothing was wrong.
+    /// Returns `value`, or the errors if there are any.
     fn finish<T>(self, value: T) -> syn::Result<T> {
         self.0.map_or(Ok(value), Err)
     }
 
-    /// Returns the errors, with that of a missing argument unless it was given and refused.
+    /// Returns the errors, including a missing argument unless it was given and invalid.
     fn or_missing(mut self, was_given: bool, message: &str) -> syn::Error {
         let missing = syn::Error::new(Span::call_site(), message);
         match self.0.take() {
@@ -218,11 +233,11 @@ impl Errors {
     }
 }
 
-/// Fills `slot`. The one place that refuses an argument given twice.
+/// Sets an argument, or returns an error if it was set before.
 fn set_once<T>(slot: &mut Option<T>, key: &Key, value: T) -> syn::Result<()> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(syn::Error::new(key.span(), format!("`{key}` is given twice"))),
+        Some(_) => Err(syn::Error::new(key.span(), format!("duplicate argument `{key}`"))),
     }
 }
 
@@ -234,7 +249,7 @@ fn end_of_argument(input: ParseStream<'_>) -> syn::Result<()> {
     input
         .parse::<Token![,]>()
         .map(drop)
-        .map_err(|_| syn::Error::new(at, "expected `,` between two arguments"))
+        .map_err(|_| syn::Error::new(at, "expected `,` between arguments"))
 }
 
 fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {

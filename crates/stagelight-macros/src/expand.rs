@@ -1,8 +1,8 @@
-//! The attributed function, rewritten so that its body runs in a span.
+//! Rewrites a function so that its body runs in a span.
 //!
-//! All names that the generated code binds are hygienic (`Span::mixed_site`), so that no variable
-//! of the user's can collide with them, and every path starts at `::stagelight::__private`, so
-//! that the user needs no other dependency.
+//! Names bound by generated code are hygienic (`Span::mixed_site`), so that they cannot collide
+//! with the user's variables. Every path starts at `::stagelight::__private`, or at the path of
+//! `crate = …`, so that the user needs no other dependency.
 
 mod body;
 mod returns;
@@ -13,7 +13,7 @@ use quote::{ToTokens, quote};
 use syn::{Item, ItemFn, TraitItemFn};
 
 use crate::args::{RequestArgs, StageArgs};
-use body::Ending;
+use body::{Ending, Instrumentation};
 
 /// Expands `#[stage(args)] item`.
 pub(crate) fn stage(args: TokenStream, item: &TokenStream) -> TokenStream {
@@ -21,7 +21,7 @@ pub(crate) fn stage(args: TokenStream, item: &TokenStream) -> TokenStream {
         both(StageArgs::parse(args), function("stage", item)).and_then(|(args, function)| {
             let span = span::of_stage(&args, &function.sig.ident);
             let ending = if args.records_errors { Ending::Stage } else { Ending::Unobserved };
-            body::measured(function, &span, ending)
+            Instrumentation { span, ending, private: args.span.private() }.apply(function)
         });
     or_item(expanded, item)
 }
@@ -31,12 +31,13 @@ pub(crate) fn request(args: TokenStream, item: &TokenStream) -> TokenStream {
     let expanded =
         both(RequestArgs::parse(args), function("request", item)).and_then(|(args, function)| {
             let span = span::of_request(&args, &function.sig.ident);
-            body::measured(function, &span, Ending::Request)
+            let private = args.span.private();
+            Instrumentation { span, ending: Ending::Request, private }.apply(function)
         });
     or_item(expanded, item)
 }
 
-/// Reads the function that the attribute stands on.
+/// Parses the function that the attribute is on.
 fn function(attribute: &str, item: &TokenStream) -> syn::Result<ItemFn> {
     let function: ItemFn =
         syn::parse2(item.clone()).map_err(|error| misplaced(attribute, item, error))?;
@@ -44,23 +45,23 @@ fn function(attribute: &str, item: &TokenStream) -> syn::Result<ItemFn> {
         None => Ok(function),
         Some(constness) => {
             let message = format!(
-                "`#[{attribute}]` cannot be on a `const fn`: it may run in the compiler, where there is no clock"
+                "`#[{attribute}]` cannot be used on a `const fn`, which may run at compile time"
             );
             Err(syn::Error::new_spanned(constness, message))
         }
     }
 }
 
-/// Says why `item`, which is not a function with a body, is refused.
+/// Returns the error for an item that is not a function with a body.
 fn misplaced(attribute: &str, item: &TokenStream, error: syn::Error) -> syn::Error {
     if let Ok(declared) = syn::parse2::<TraitItemFn>(item.clone()) {
         let message =
-            format!("`#[{attribute}]` needs a function with a body; put it on the implementation");
+            format!("`#[{attribute}]` requires a function body: move it to the implementation");
         return syn::Error::new_spanned(declared.sig, message);
     }
-    let message = format!("`#[{attribute}]` goes on a function");
+    let message = format!("`#[{attribute}]` can only be used on functions");
     match syn::parse2::<Item>(item.clone()) {
-        // A function that does not parse: what is wrong inside is what the user wants to know.
+        // A function that does not parse: the syntax error is more useful.
         Ok(Item::Verbatim(_)) | Err(_) => error,
         Ok(item) => syn::Error::new_spanned(item, message),
     }
@@ -78,8 +79,8 @@ fn both<A, B>(a: syn::Result<A>, b: syn::Result<B>) -> syn::Result<(A, B)> {
     }
 }
 
-/// Returns the expanded function, or the errors and the item as it was: without it, every use of
-/// the function would be an error too and hide the one that matters.
+/// Returns the expanded function, or the errors and the unchanged item: without the item, each use
+/// of the function would be a further error.
 fn or_item(expanded: syn::Result<ItemFn>, item: &TokenStream) -> TokenStream {
     match expanded {
         Ok(function) => function.into_token_stream(),

@@ -1,12 +1,12 @@
-//! What a pipeline is to do: defaults, then the environment, then the builder's calls.
+//! The settings of a pipeline.
 
 mod endpoint;
 mod from_env;
-mod histograms;
 mod otlp;
 mod rules;
 mod sampler;
 mod spans;
+mod summary;
 
 use std::time::Duration;
 
@@ -15,29 +15,100 @@ use crate::{
     signal::Signal,
 };
 
-pub(crate) use endpoint::Endpoint;
-pub use endpoint::EndpointError;
-pub use histograms::Histograms;
-pub use otlp::{Compression, HeaderError, Protocol};
-pub(crate) use otlp::{OtlpConfig, TlsFiles};
-pub(crate) use rules::{ForcingHeader, SamplingRules};
+pub use endpoint::{Endpoint, EndpointError};
+pub use otlp::{Compression, HeaderError, OtlpConfig, Protocol, TlsFiles};
+pub use rules::{ForcingHeader, SamplingRules};
 pub use sampler::Sampler;
-pub(crate) use spans::SpanLimits;
+pub use spans::SpanLimits;
 
-/// Where a signal goes.
+/// The shortest time between two exports: a timer cannot tick without a pause.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The settings of a [`Pipeline`](crate::Pipeline).
+///
+/// [`from_env`](Self::from_env) fills in every field; change the fields afterwards to override the
+/// environment. [`env::variables`](crate::env::variables) lists the variables and their defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use stagelight_otel::{Config, Environment, Exporter};
+///
+/// let environment = Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]);
+/// let mut config = Config::from_env(&environment);
+/// config.traces_exporter = Exporter::None;
+/// config.export_interval = Duration::from_secs(10);
+/// assert!(config.problems.is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Variables with an invalid value, for which the default is used.
+    pub problems: Vec<EnvProblem>,
+    /// Whether [`problems`](Self::problems) are an error. `STAGELIGHT_STRICT`.
+    pub strict: bool,
+    /// Whether nothing is exported and no trace is made. `OTEL_SDK_DISABLED`.
+    pub disabled: bool,
+    /// Resource attributes, exported with both signals; a later one overrides an earlier one of the
+    /// same name. `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`.
+    pub resource: Vec<(String, String)>,
+    /// Where spans are exported to. `OTEL_TRACES_EXPORTER`.
+    pub traces_exporter: Exporter,
+    /// Where metrics are exported to. `OTEL_METRICS_EXPORTER`.
+    pub metrics_exporter: Exporter,
+    /// The OTLP exporter of traces. `OTEL_EXPORTER_OTLP_…`, `OTEL_EXPORTER_OTLP_TRACES_…`.
+    pub traces: OtlpConfig,
+    /// The OTLP exporter of metrics. `OTEL_EXPORTER_OTLP_…`, `OTEL_EXPORTER_OTLP_METRICS_…`.
+    pub metrics: OtlpConfig,
+    /// Time between two exports of metrics, at least 1 ms. `OTEL_METRIC_EXPORT_INTERVAL`.
+    pub export_interval: Duration,
+    /// Limit for collecting and exporting metrics once. `OTEL_METRIC_EXPORT_TIMEOUT`.
+    pub export_timeout: Duration,
+    /// The histogram format of stagelight's and your own instruments.
+    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`.
+    ///
+    /// stagelight's histograms are exported as exponential ones where the engine keeps fine
+    /// buckets: all of them in an engine with
+    /// [fine histograms](stagelight_core::Engine::with_fine_histograms), which the facade makes
+    /// for this setting, otherwise those with quantiles.
+    pub histograms: Histograms,
+    /// Which traces are recorded. `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
+    pub sampler: Sampler,
+    /// Sampling rules that override the sampler for some requests.
+    pub rules: SamplingRules,
+    /// Limits for a span, and for the spans waiting to be exported.
+    pub spans: SpanLimits,
+    /// How trace context is propagated. `OTEL_PROPAGATORS`.
+    pub propagation: Vec<Propagation>,
+    /// Limit for flushing and shutting down. `STAGELIGHT_SHUTDOWN_TIMEOUT`.
+    pub shutdown_timeout: Duration,
+}
+
+/// Where a signal is exported to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exporter {
     /// To a collector, over OTLP.
     #[default]
     Otlp,
-    /// To standard output, in lines for people.
+    /// To standard output, in human-readable lines.
     Console,
     /// Nowhere.
     None,
 }
 
-/// A way in which trace context crosses process borders.
+/// The histogram format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Histograms {
+    /// Explicit buckets, those of the catalogue. Prometheus shows `_bucket`, `_sum` and `_count`.
+    #[default]
+    Explicit,
+    /// Base-2 exponential buckets, each 2.2 % wide, or wider when there would be more than 160 of
+    /// them. Prometheus shows one native histogram.
+    Exponential,
+}
+
+/// A format in which trace context is propagated between processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Propagation {
@@ -47,235 +118,35 @@ pub enum Propagation {
     Baggage,
 }
 
-/// The settings of a [`Pipeline`](crate::Pipeline).
-///
-/// Made from the environment; what is set by a call goes before it.
-///
-/// ```
-/// use std::time::Duration;
-/// use stagelight_otel::{Config, Environment, Exporter};
-///
-/// let environment = Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]);
-/// let config = Config::from_env(&environment)
-///     .with_traces_exporter(Exporter::None)
-///     .with_export_interval(Duration::from_secs(10));
-/// assert!(config.problems().is_empty());
-/// ```
-#[derive(Clone, Debug)]
-pub struct Config {
-    pub(crate) problems: Vec<EnvProblem>,
-    pub(crate) strict: bool,
-    pub(crate) disabled: bool,
-    pub(crate) resource: Vec<(String, String)>,
-    pub(crate) traces_exporter: Exporter,
-    pub(crate) metrics_exporter: Exporter,
-    pub(crate) traces: OtlpConfig,
-    pub(crate) metrics: OtlpConfig,
-    pub(crate) export_interval: Duration,
-    pub(crate) export_timeout: Duration,
-    pub(crate) histograms: Histograms,
-    pub(crate) sampler: Sampler,
-    pub(crate) rules: SamplingRules,
-    pub(crate) spans: SpanLimits,
-    pub(crate) propagation: Vec<Propagation>,
-    pub(crate) shutdown_timeout: Duration,
-}
-
 // === impl Config ===
 
 impl Config {
     /// Reads the settings from the environment.
     ///
-    /// A value that cannot be used is kept among the [`problems`](Self::problems), and the default is taken.
+    /// An invalid value is added to [`problems`](Self::problems), and the default is used.
     #[must_use]
     pub fn from_env(environment: &Environment) -> Self {
         from_env::read(environment)
     }
 
-    /// Returns what was wrong with the environment.
-    #[must_use]
-    pub fn problems(&self) -> &[EnvProblem] {
-        &self.problems
-    }
-
-    /// Sets `service.name`.
+    /// Describes destinations, export interval and sampling in one line.
     ///
-    /// Defaults to `OTEL_SERVICE_NAME`, then `unknown_service:` and the program's name.
+    /// Holds no secrets: addresses are shown without their query, headers not at all.
     #[must_use]
-    pub fn with_service_name(self, name: impl Into<String>) -> Self {
-        self.with_resource_attribute("service.name", name)
+    pub fn summary(&self) -> String {
+        summary::of(self)
     }
 
-    /// Sets an attribute of the resource, which goes with everything that is exported.
-    #[must_use]
-    pub fn with_resource_attribute(
-        mut self,
-        name: impl Into<String>,
-        value: impl Into<String>,
-    ) -> Self {
-        self.resource.push((name.into(), value.into()));
+    /// Returns the settings with intervals, queue and batch within their bounds.
+    pub(crate) fn within_bounds(mut self) -> Self {
+        self.export_interval = self.export_interval.max(MIN_INTERVAL);
+        self.spans.delay = self.spans.delay.max(MIN_INTERVAL);
+        self.spans.queue = self.spans.queue.max(1);
+        self.spans.batch = self.spans.batch.clamp(1, self.spans.queue);
         self
     }
 
-    /// Sets the collector's address for both signals: `http://HOST[:PORT][/PATH]`, `https://…`, or for gRPC `HOST:PORT`.
-    ///
-    /// Over HTTP `/v1/traces` and `/v1/metrics` are appended. Defaults to `OTEL_EXPORTER_OTLP_ENDPOINT`, then
-    /// `http://localhost:4318`, for gRPC `http://localhost:4317`.
-    ///
-    /// # Errors
-    ///
-    /// [`EndpointError`] if it is not such an address.
-    pub fn with_endpoint(mut self, endpoint: &str) -> Result<Self, EndpointError> {
-        let endpoint = Endpoint::base(endpoint)?;
-        self.traces.endpoint = Some(endpoint.clone());
-        self.metrics.endpoint = Some(endpoint);
-        Ok(self)
-    }
-
-    /// Sets how OTLP is spoken, for both signals.
-    ///
-    /// Defaults to `OTEL_EXPORTER_OTLP_PROTOCOL`, then [`Protocol::HttpProtobuf`], or gRPC without the feature `otlp-http`.
-    #[must_use]
-    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.traces.protocol = protocol;
-        self.metrics.protocol = protocol;
-        self
-    }
-
-    /// Adds a header to each export of both signals, for example an API key. Defaults to `OTEL_EXPORTER_OTLP_HEADERS`.
-    ///
-    /// # Errors
-    ///
-    /// [`HeaderError`] if name or value are not allowed in HTTP.
-    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, HeaderError> {
-        let (name, value) = otlp::header(name, value)?;
-        for otlp in [&mut self.traces, &mut self.metrics] {
-            otlp.headers.insert(name.clone(), value.clone());
-        }
-        Ok(self)
-    }
-
-    /// Sets how what is sent is compressed. Defaults to `OTEL_EXPORTER_OTLP_COMPRESSION`, then not at all.
-    #[must_use]
-    pub fn with_compression(mut self, compression: Compression) -> Self {
-        self.traces.compression = compression;
-        self.metrics.compression = compression;
-        self
-    }
-
-    /// Sets the most time for one export, retries included. Defaults to `OTEL_EXPORTER_OTLP_TIMEOUT`, then 10 s.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.traces.timeout = timeout;
-        self.metrics.timeout = timeout;
-        self
-    }
-
-    /// Sets where spans go. Defaults to `OTEL_TRACES_EXPORTER`, then [`Exporter::Otlp`].
-    #[must_use]
-    pub fn with_traces_exporter(mut self, exporter: Exporter) -> Self {
-        self.traces_exporter = exporter;
-        self
-    }
-
-    /// Sets where metrics go. Defaults to `OTEL_METRICS_EXPORTER`, then [`Exporter::Otlp`].
-    #[must_use]
-    pub fn with_metrics_exporter(mut self, exporter: Exporter) -> Self {
-        self.metrics_exporter = exporter;
-        self
-    }
-
-    /// Sets the time between two exports of metrics; shorter than 1 ms is taken as 1 ms.
-    ///
-    /// Defaults to `OTEL_METRIC_EXPORT_INTERVAL`, then 60 s.
-    #[must_use]
-    pub fn with_export_interval(mut self, interval: Duration) -> Self {
-        // A timer cannot tick without time between.
-        self.export_interval = interval.max(Duration::from_millis(1));
-        self
-    }
-
-    /// Sets as what histograms are exported: ours, and those of the program's own instruments.
-    ///
-    /// Ours are exported as exponential ones where the engine keeps what that takes: all of them in an engine
-    /// [with fine histograms](stagelight_core::Engine::with_fine_histograms), which `Telemetry::start` makes then, else those with quantiles. Defaults to
-    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, then [`Histograms::Explicit`].
-    #[must_use]
-    pub fn with_histograms(mut self, histograms: Histograms) -> Self {
-        self.histograms = histograms;
-        self
-    }
-
-    /// Returns as what histograms are exported.
-    #[must_use]
-    pub const fn histograms(&self) -> Histograms {
-        self.histograms
-    }
-
-    /// Sets which traces are recorded. Defaults to `OTEL_TRACES_SAMPLER`, then [`Sampler::ParentBasedAlwaysOn`].
-    #[must_use]
-    pub fn with_sampler(mut self, sampler: Sampler) -> Self {
-        self.sampler = sampler;
-        self
-    }
-
-    /// Sets which part of an endpoint's requests is traced, from 0 to 1, in place of the sampler's; a ratio outside of that counts as the
-    /// nearer of the two.
-    ///
-    /// With a sampler that is parent-based a caller's decision goes before it. The endpoint is the route template as it is known when
-    /// the request's span is made: of a route that is matched later, the sampler decides. For requests whose traces are made through
-    /// `Telemetry::layer` ([`request_traces`](crate::Pipeline::request_traces)). Defaults to `STAGELIGHT_TRACES_ENDPOINT_RATIOS`; a call for the same endpoint goes before it.
-    #[must_use]
-    pub fn with_endpoint_ratio(mut self, endpoint: impl Into<String>, ratio: f64) -> Self {
-        self.rules.set_ratio(endpoint.into(), ratio);
-        self
-    }
-
-    /// Sets a header that has a request traced when it comes with this value, whatever the sampler, the caller and the endpoint's ratio say.
-    ///
-    /// Whoever knows the value can have any number of requests traced: let it be hard to guess, or take the header off at the border. Backends are
-    /// sent `traceparent` with the flag on, and not the header. For the same requests as
-    /// [`with_endpoint_ratio`](Self::with_endpoint_ratio). Defaults to `STAGELIGHT_TRACES_FORCING_HEADER`, then no header.
-    ///
-    /// # Errors
-    ///
-    /// [`HeaderError`] if name or value are not allowed in HTTP, or the value is empty.
-    pub fn with_forcing_header(mut self, name: &str, value: &str) -> Result<Self, HeaderError> {
-        self.rules.forcing = Some(ForcingHeader::new(name, value)?);
-        Ok(self)
-    }
-
-    /// Sets how trace context crosses process borders. Defaults to `OTEL_PROPAGATORS`, then both.
-    #[must_use]
-    pub fn with_propagation(mut self, ways: impl IntoIterator<Item = Propagation>) -> Self {
-        self.propagation = ways.into_iter().collect();
-        self
-    }
-
-    /// Sets the most time that delivering the rest may take at the end.
-    ///
-    /// Defaults to `STAGELIGHT_SHUTDOWN_TIMEOUT`, then 5 s.
-    #[must_use]
-    pub fn with_shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
-        self
-    }
-
-    /// Sets whether a problem with the environment is an error. Defaults to `STAGELIGHT_STRICT`, then false.
-    #[must_use]
-    pub fn with_strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
-        self
-    }
-
-    /// Sets whether to export nothing at all. Defaults to `OTEL_SDK_DISABLED`, then false.
-    #[must_use]
-    pub fn with_disabled(mut self, disabled: bool) -> Self {
-        self.disabled = disabled;
-        self
-    }
-
-    /// Returns where a signal goes, with [`Exporter::None`] for all when disabled.
+    /// Returns where a signal is exported to; [`Exporter::None`] when disabled.
     pub(crate) fn exporter(&self, signal: Signal) -> Exporter {
         match signal {
             _ if self.disabled => Exporter::None,
@@ -288,6 +159,20 @@ impl Config {
         match signal {
             Signal::Traces => &self.traces,
             Signal::Metrics => &self.metrics,
+        }
+    }
+}
+
+// === impl Histograms ===
+
+impl Histograms {
+    /// Returns the format with this name in the OpenTelemetry specification.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "explicit_bucket_histogram" => Some(Self::Explicit),
+            "base2_exponential_bucket_histogram" => Some(Self::Exponential),
+            _ => None,
         }
     }
 }

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::{
 };
 use stagelight_core::{
     Histogram, Point, Series, Snapshot,
-    catalog::{self, Family, Instrument, Metric},
+    catalog::{Family, Instrument, Metric},
 };
 
 use crate::config::Histograms;
@@ -39,7 +39,7 @@ pub(crate) fn snapshot(
     period: Period,
     histograms: Histograms,
 ) -> Vec<OtlpMetric> {
-    let families = catalog::ALL.iter().copied();
+    let families = snapshot.families().into_iter();
     families.flat_map(|family| encode_family(snapshot, family, period, histograms)).collect()
 }
 
@@ -101,7 +101,7 @@ fn histograms(
     period: Period,
 ) -> Option<Data> {
     let recorded = snapshot.of(family).filter_map(|series| {
-        let histogram = series.histogram(position).filter(|it| 0 < it.count())?;
+        let histogram = series.points.get(position)?.histogram().filter(|it| 0 < it.count())?;
         Some(histogram_point(series, histogram, period))
     });
     let data_points: Vec<_> = recorded.collect();

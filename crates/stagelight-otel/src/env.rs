@@ -1,6 +1,7 @@
-//! The one place in the workspace that reads the environment.
+//! Reads environment variables: the only module of the workspace that does.
 //!
-//! Everything else asks an [`Environment`], so that a test hands in pairs and never touches the process.
+//! Everything else reads from an [`Environment`], so that tests pass in pairs instead of changing
+//! the process.
 
 mod reader;
 pub mod variables;
@@ -11,9 +12,10 @@ use variables::Variable;
 
 pub use reader::{EnvReader, parse_bool, parse_count, parse_millis, parse_pairs, parse_switch};
 
-/// The variables that a program was started with, or a test's own.
+/// Environment variables: those of the process, or pairs given by a test.
 ///
-/// An empty value counts as unset, as the OpenTelemetry specification asks; white space around a value is cut off.
+/// An empty value counts as unset, as the OpenTelemetry specification requires. White space around
+/// a value is trimmed.
 ///
 /// ```
 /// use stagelight_otel::Environment;
@@ -29,9 +31,10 @@ pub struct Environment {
 
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// A variable whose value could not be used.
+/// A variable with an invalid value.
 ///
-/// Its `Display` names the variable, the value (unless it may hold a secret), and what is allowed.
+/// Its `Display` names the variable, the value (unless it may hold a secret) and the expected
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnvProblem {
@@ -39,25 +42,25 @@ pub struct EnvProblem {
     pub name: String,
     /// The value as given; `None` if it may hold a secret.
     pub value: Option<String>,
-    /// What is allowed.
+    /// The allowed values.
     pub allowed: String,
-    /// What is used instead.
+    /// The value used instead.
     pub used: String,
 }
 
 // === impl Environment ===
 
 impl Environment {
-    /// Reads the process's environment, each variable at the moment in which it is asked for.
+    /// Returns the environment of the process. Each variable is read when it is looked up.
     ///
-    /// Bytes that are not UTF-8 are replaced, so that a value with some is reported and not overlooked.
+    /// Bytes that are not UTF-8 are replaced, so that such a value is reported rather than ignored.
     #[must_use]
     pub fn process() -> Self {
         let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         Self { lookup: Arc::new(lookup) }
     }
 
-    /// Makes an environment of just these variables.
+    /// Returns an environment of only these variables.
     #[must_use]
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -67,7 +70,7 @@ impl Environment {
         Self { lookup: Arc::new(move |name| pairs.get(name).cloned()) }
     }
 
-    /// Returns the value of a variable, or nothing if it is unset or empty.
+    /// Returns the value of a variable, or `None` if it is unset or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
@@ -77,7 +80,7 @@ impl Environment {
 }
 
 impl fmt::Debug for Environment {
-    // The values may hold secrets, and the lookup cannot be listed.
+    // The values may hold secrets, and a lookup function has no list of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment").finish_non_exhaustive()
     }
@@ -87,7 +90,7 @@ impl fmt::Debug for Environment {
 
 impl EnvProblem {
     pub(crate) fn new(variable: &Variable, name: String, value: &str, used: &str) -> Self {
-        // A user name and password before the host of an address are a secret, too, and an address may have no scheme.
+        // `user:password@host` is a secret too, and an address may have no scheme.
         let secret = variable.secret || value.contains('@');
         Self {
             name,
@@ -100,13 +103,13 @@ impl EnvProblem {
 
 impl fmt::Display for EnvProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is used instead is for those who go on; in an error nothing is.
+        // `used` is left to the caller: where a problem is an error, nothing is used instead.
         let Self { name, value, allowed, used: _ } = self;
         match value {
-            Some(value) => write!(f, "{name}={value:?}")?,
-            None => write!(f, "{name} (value not shown)")?,
+            Some(value) => write!(f, "invalid {name}={value:?}")?,
+            None => write!(f, "invalid {name} (value not shown)")?,
         }
-        write!(f, " cannot be used: allowed is {allowed}")
+        write!(f, ": expected {allowed}")
     }
 }
 

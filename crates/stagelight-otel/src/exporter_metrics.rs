@@ -4,12 +4,20 @@ use std::sync::Arc;
 
 use stagelight_core::{
     Point, Series, Snapshot,
-    catalog::{self, Family, Label},
+    catalog::{
+        MetricId, TypedFamily,
+        labels::{ErrorType, ServerAddress, ServerPort},
+    },
 };
 
 use crate::{
-    config::Protocol, counts::ExportCounts, destination::Destination, otlp_client::OtlpClient,
-    signal::Signal, span_queue::SpanQueue,
+    catalog::{self, OtelComponentName, OtelComponentType, SpanProcessorFamily, SpanQueueFamily},
+    config::Protocol,
+    counts::ExportCounts,
+    destination::Destination,
+    otlp_client::OtlpClient,
+    signal::Signal,
+    span_queue::SpanQueue,
 };
 
 /// The sources of the exporter's metrics.
@@ -33,6 +41,15 @@ pub(crate) struct ExporterSource {
     pub(crate) destination: Arc<Destination>,
 }
 
+/// The labels of both exporters' families.
+type ExporterLabels<'a> = (
+    OtelComponentType<'a>,
+    OtelComponentName<'a>,
+    Option<ServerAddress<'a>>,
+    Option<ServerPort<'a>>,
+    Option<ErrorType<'a>>,
+);
+
 // === impl ExporterMetrics ===
 
 impl ExporterMetrics {
@@ -40,10 +57,13 @@ impl ExporterMetrics {
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
         if let Some(spans) = &self.spans {
             snapshot.series.extend(queue_series(&spans.queue));
-            snapshot.series.extend(spans.exporter.series(&catalog::SPAN_EXPORTER));
+            let spans = spans.exporter.series(catalog::OTEL_SDK_EXPORTER_SPAN_EXPORTED);
+            snapshot.series.extend(spans);
         }
         if let Some(points) = &self.points {
-            snapshot.series.extend(points.series(&catalog::METRIC_EXPORTER));
+            snapshot
+                .series
+                .extend(points.series(catalog::OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED));
         }
     }
 }
@@ -53,36 +73,57 @@ impl ExporterMetrics {
 impl ExporterSource {
     /// Returns a series for delivered items, even if it is 0, and one per error type. Returns none
     /// unless the destination is a collector.
-    fn series(&self, family: &'static Family) -> Vec<Series> {
+    fn series<F>(&self, metric: MetricId<F>) -> Vec<Series>
+    where
+        F: for<'a> TypedFamily<Labels<'a> = ExporterLabels<'a>>,
+    {
         let Some(client) = self.destination.otlp() else { return Vec::new() };
-        let delivered = (String::new(), self.counts.delivered());
-        let counts = [delivered].into_iter().chain(self.counts.lost());
-        counts
-            .map(|(error, count)| {
-                let points = vec![Point::Counter(count)];
-                series(family, component_type(client), Some(client), &error, points)
-            })
-            .collect()
+        let component = component_type(client);
+        let name = component_name(component);
+        let port = client.uri.port_u16().map(|it| it.to_string());
+        let series = |error: Option<&str>, count| {
+            let labels = (
+                OtelComponentType::new(component),
+                OtelComponentName::new(&name),
+                client.uri.host().map(ServerAddress::new),
+                port.as_deref().map(ServerPort::new),
+                error.map(ErrorType::new),
+            );
+            Series::new::<F>(labels, [(metric, Point::Counter(count))])
+        };
+        let delivered = series(None, self.counts.delivered());
+        let lost = self.counts.lost().into_iter().map(|(error, count)| series(Some(&error), count));
+        [delivered].into_iter().chain(lost).collect()
     }
 }
 
 fn queue_series(queue: &SpanQueue) -> Vec<Series> {
     const COMPONENT: &str = "batching_span_processor";
+    let name = component_name(COMPONENT);
+    let component = (OtelComponentType::new(COMPONENT), OtelComponentName::new(&name));
     let dropped = [
-        ("queue_full", queue.dropped_when_full()),
-        ("queue_bytes_full", queue.dropped_at_bytes()),
-        ("already_shutdown", queue.dropped_after_shutdown()),
+        (Some("queue_full"), queue.dropped_when_full()),
+        (Some("queue_bytes_full"), queue.dropped_at_bytes()),
+        (Some("already_shutdown"), queue.dropped_after_shutdown()),
     ];
     let dropped = dropped.into_iter().filter(|it| 0 < it.1);
-    let counts = [("", queue.completed())].into_iter().chain(dropped);
+    let counts = [(None, queue.completed())].into_iter().chain(dropped);
     let processed = counts.map(|(error, count)| {
-        let points = vec![Point::Counter(count)];
-        series(&catalog::SPAN_PROCESSOR, COMPONENT, None, error, points)
+        let labels = (component.0, component.1, error.map(ErrorType::new));
+        let point = (catalog::OTEL_SDK_PROCESSOR_SPAN_PROCESSED, Point::Counter(count));
+        Series::new::<SpanProcessorFamily>(labels, [point])
     });
     let level = |count: usize| Point::UpDownCounter(i64::try_from(count).unwrap_or(i64::MAX));
-    // In the order of `SPAN_QUEUE_SIZE` and `SPAN_QUEUE_CAPACITY`.
-    let levels = vec![level(queue.pending()), level(queue.capacity())];
-    processed.chain([series(&catalog::SPAN_QUEUE, COMPONENT, None, "", levels)]).collect()
+    let levels = [
+        (catalog::OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE, level(queue.pending())),
+        (catalog::OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY, level(queue.capacity())),
+    ];
+    processed.chain([Series::new::<SpanQueueFamily>(component, levels)]).collect()
+}
+
+/// Returns a component's name. There is one of each; the convention requires a number.
+fn component_name(component: &str) -> String {
+    format!("{component}/0")
 }
 
 fn component_type(client: &OtlpClient) -> &'static str {
@@ -92,25 +133,4 @@ fn component_type(client: &OtlpClient) -> &'static str {
         (Protocol::HttpProtobuf, Signal::Traces) => "otlp_http_span_exporter",
         (Protocol::HttpProtobuf, Signal::Metrics) => "otlp_http_metric_exporter",
     }
-}
-
-fn series(
-    family: &'static Family,
-    component: &str,
-    client: Option<&OtlpClient>,
-    error: &str,
-    points: Vec<Point>,
-) -> Series {
-    let port = client.and_then(|it| it.uri.port_u16());
-    let value = |label: &Label| match label {
-        Label::OtelComponentType => component.to_owned(),
-        // There is one of each; the convention requires a number.
-        Label::OtelComponentName => format!("{component}/0"),
-        Label::ServerAddress => client.and_then(|it| it.uri.host()).unwrap_or_default().to_owned(),
-        Label::ServerPort => port.map(|it| it.to_string()).unwrap_or_default(),
-        Label::ErrorType => error.to_owned(),
-        _ => String::new(),
-    };
-    let values = family.labels.iter().map(|it| value(it).into()).collect();
-    Series { family, values, points }
 }

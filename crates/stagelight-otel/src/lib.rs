@@ -19,10 +19,10 @@
 //! parent, or from a trace id that the span then gets. The SDK consults the sampler again when it
 //! starts the span, with the same id and parent, and therefore with the same result.
 //!
-//! Two rules override the sampler: a ratio per route ([`Config::with_endpoint_ratio`]), and a
-//! header that forces sampling ([`Config::with_forcing_header`]). Both use what is known at the
-//! start of a request. Whether it fails or is slow is known only at its end. To keep such traces,
-//! sample all of them and use tail sampling in the collector.
+//! Two [rules](config::SamplingRules) override the sampler: a ratio per route, and a header that
+//! forces sampling. Both use what is known at the start of a request. Whether it fails or is slow
+//! is known only at its end. To keep such traces, sample all of them and use tail sampling in the
+//! collector.
 //!
 //! # Exemplars
 //!
@@ -83,7 +83,7 @@
 // In reading order: settings, traces, encoding, delivery, the background tasks, the pipeline.
 mod signal;
 pub mod env;
-mod config;
+pub mod config;
 mod start_error;
 mod delivery;
 mod deadline;
@@ -110,14 +110,12 @@ mod bounded_span;
 mod span_queue;
 mod span_export;
 mod instruments;
+pub mod catalog;
 mod exporter_metrics;
 mod metric_export;
 mod pipeline;
 
-pub use config::{
-    Compression, Config, EndpointError, Exporter, HeaderError, Histograms, Propagation, Protocol,
-    Sampler,
-};
+pub use config::{Compression, Config, Exporter, Histograms, Propagation, Protocol, Sampler};
 pub use delivery::{DeliveryError, ShutdownError, Undelivered};
 pub use env::{EnvProblem, Environment};
 pub use id_generator::RequestTracer;

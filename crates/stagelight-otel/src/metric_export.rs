@@ -31,9 +31,6 @@ use crate::{
     worker::{Command, FlushError},
 };
 
-/// The shortest export interval; also replaces 0.
-const MIN_INTERVAL: Duration = Duration::from_millis(1);
-
 /// The task that exports metrics at an interval.
 #[derive(Debug)]
 pub(crate) struct MetricExport {
@@ -69,7 +66,7 @@ impl Worker for MetricExport {
     const SIGNAL: Signal = Signal::Metrics;
 
     async fn run(&mut self, commands: &mut mpsc::Receiver<Command>) {
-        let interval = deadline::bounded(self.interval).max(MIN_INTERVAL);
+        let interval = deadline::bounded(self.interval);
         let mut ticks = interval_at(deadline::after(interval), interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

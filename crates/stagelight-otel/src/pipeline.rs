@@ -22,7 +22,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SdkTracer;
 use stagelight_core::{Engine, SamplingPolicy, Snapshot};
 use tokio::sync::oneshot;
-use tracing::{Subscriber, warn};
+use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -30,7 +30,6 @@ use crate::{
     config::{Config, Propagation},
     deadline,
     delivery::ShutdownError,
-    env::EnvProblem,
     id_generator::RequestTracer,
     propagation::{self, ContextPropagator},
     request_sampler::RequestSampler,
@@ -53,9 +52,9 @@ const REPLY_GRACE: Duration = Duration::from_millis(200);
 /// use stagelight_otel::{Config, Environment, Exporter, Pipeline};
 /// use tracing_subscriber::prelude::*;
 ///
-/// let config = Config::from_env(&Environment::process())
-///     .with_traces_exporter(Exporter::Console)
-///     .with_metrics_exporter(Exporter::None);
+/// let mut config = Config::from_env(&Environment::process());
+/// config.traces_exporter = Exporter::Console;
+/// config.metrics_exporter = Exporter::None;
 /// let pipeline = Pipeline::start(&Engine::new(), config)?;
 /// let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
 /// tracing::subscriber::with_default(subscriber, || {
@@ -69,7 +68,6 @@ pub struct Pipeline {
     creates_traces: bool,
     sampler: RequestSampler,
     propagation: Vec<Propagation>,
-    problems: Vec<EnvProblem>,
     shutdown_timeout: Duration,
     is_shut_down: AtomicBool,
 }
@@ -93,6 +91,7 @@ impl Pipeline {
         if config.strict && !config.problems.is_empty() {
             return Err(StartError::Environment { problems: config.problems });
         }
+        let config = config.within_bounds();
         let parts = Parts::start(engine, &config)?;
         let creates_traces =
             !config.disabled && (parts.exports_spans() || !config.propagation.is_empty());
@@ -107,25 +106,9 @@ impl Pipeline {
             creates_traces,
             sampler: RequestSampler::new(config.sampler, &config.rules),
             propagation: config.propagation,
-            problems: config.problems,
             shutdown_timeout: config.shutdown_timeout,
             is_shut_down: AtomicBool::new(false),
         })
-    }
-
-    /// Returns the invalid environment variables, for which defaults are used.
-    #[must_use]
-    pub fn problems(&self) -> &[EnvProblem] {
-        &self.problems
-    }
-
-    /// Logs each of the [`problems`](Self::problems) as a warning with the target `stagelight`.
-    ///
-    /// [`start`](Self::start) does not, because it usually runs before a subscriber is installed.
-    pub fn report_problems(&self) {
-        for problem in &self.problems {
-            warn!(target: "stagelight", "{problem}; using {}", problem.used);
-        }
     }
 
     /// Sets this pipeline's providers and propagator as the globals of the [`opentelemetry`] API.

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{config::EndpointError, env::EnvProblem};
+use crate::{
+    config::{EndpointError, HeaderError},
+    env::EnvProblem,
+};
 
 /// Why a pipeline could not be started.
 ///
@@ -27,6 +30,9 @@ pub enum StartError {
     /// The collector's address does not match the protocol.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// A header is not valid in HTTP.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// A file does not contain a valid certificate or key.
     #[error("cannot read a certificate or key from {}: a PEM file is required", path.display())]
     Certificate {

@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Pipeline, Protocol};
+use stagelight_otel::{Config, Environment, Pipeline};
 use testbed::OtlpSink;
 use tracing_subscriber::prelude::*;
 
 fn config(sink: &OtlpSink) -> Config {
-    Config::from_env(&Environment::from_pairs([("", "")]))
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
+    Config::from_env(&Environment::from_pairs([
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.grpc_endpoint()),
+    ]))
 }
 
 /// Starts a pipeline and records a span.
@@ -26,19 +26,26 @@ fn used(config: Config) -> Pipeline {
 
 #[test]
 fn everything_arrives_with_the_longest_durations() {
-    let settings: [fn(Config) -> Config; 4] = [
-        |it| it.with_timeout(Duration::MAX),
-        |it| it.with_export_interval(Duration::MAX),
-        |it| it.with_shutdown_timeout(Duration::MAX),
+    let settings: [fn(&mut Config); 4] = [
+        |it| it.metrics.timeout = Duration::MAX,
+        |it| it.export_interval = Duration::MAX,
+        |it| it.shutdown_timeout = Duration::MAX,
         |it| {
-            it.with_timeout(Duration::MAX)
-                .with_export_interval(Duration::MAX)
-                .with_shutdown_timeout(Duration::MAX)
+            for otlp in [&mut it.traces, &mut it.metrics] {
+                otlp.timeout = Duration::MAX;
+            }
+            it.export_interval = Duration::MAX;
+            it.export_timeout = Duration::MAX;
+            it.shutdown_timeout = Duration::MAX;
+            it.spans.delay = Duration::MAX;
+            it.spans.timeout = Duration::MAX;
         },
     ];
     for set in settings {
         let sink = OtlpSink::start().unwrap();
-        let pipeline = used(set(config(&sink)));
+        let mut config = config(&sink);
+        set(&mut config);
+        let pipeline = used(config);
         pipeline.flush().unwrap();
         assert_eq!((sink.spans().len(), sink.metrics().len()), (1, 1));
         pipeline.shutdown().unwrap();
@@ -49,7 +56,9 @@ fn everything_arrives_with_the_longest_durations() {
 #[tokio::test]
 async fn an_async_shutdown_without_limit_sends_everything() {
     let sink = OtlpSink::start().unwrap();
-    let pipeline = used(config(&sink).with_shutdown_timeout(Duration::MAX));
+    let mut unlimited = config(&sink);
+    unlimited.shutdown_timeout = Duration::MAX;
+    let pipeline = used(unlimited);
     pipeline.shutdown_async().await.unwrap();
     assert_eq!((sink.spans().len(), sink.metrics().len()), (1, 1));
 
@@ -61,6 +70,8 @@ async fn an_async_shutdown_without_limit_sends_everything() {
 #[test]
 fn an_interval_of_zero_exports_continuously() {
     let sink = OtlpSink::start().unwrap();
-    let _pipeline = used(config(&sink).with_export_interval(Duration::ZERO));
+    let mut config = config(&sink);
+    config.export_interval = Duration::ZERO;
+    let _pipeline = used(config);
     assert!(sink.wait_until(|it| 3 <= it.metrics().len()));
 }

@@ -3,8 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, metric::Data};
-use stagelight_core::{Clock, Engine, catalog};
-use stagelight_otel::{Config, Environment, Histograms, Pipeline, Protocol};
+use stagelight_core::{
+    Clock, Engine,
+    catalog::{
+        self,
+        labels::{Endpoint, Stage},
+    },
+};
+use stagelight_otel::{Config, Environment, Histograms, Pipeline};
 use testbed::OtlpSink;
 
 const MILLI: u64 = 1_000_000;
@@ -12,15 +18,21 @@ const MILLI: u64 = 1_000_000;
 /// Records a stage and a value of a user's instrument; returns the exported metrics by name.
 fn exported(engine: &Engine, histograms: Histograms) -> Vec<(String, Data)> {
     let sink = OtlpSink::start().unwrap();
-    let config = Config::from_env(&Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]))
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
-        .with_histograms(histograms);
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_SERVICE_NAME", "gateway"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.grpc_endpoint()),
+    ]));
+    config.histograms = histograms;
     let pipeline = Pipeline::start(engine, config).unwrap();
     for millis in [20, 20, 40] {
-        let values = [(0, millis * MILLI), (1, 0), (2, 1)];
-        engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
+        let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"));
+        let values = [
+            catalog::REQUEST_STAGE_DURATION.value(millis * MILLI),
+            catalog::REQUEST_STAGE_SHARE.value(0),
+            catalog::REQUEST_STAGE_BUSY.value(1),
+        ];
+        engine.record(&catalog::STAGE, labels, &values);
     }
     let sizes = pipeline.meter("app").f64_histogram("app.size").with_boundaries(vec![1.0]).build();
     sizes.record(8.0, &[]);

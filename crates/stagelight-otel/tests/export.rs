@@ -12,8 +12,20 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     metrics::v1::{HistogramDataPoint, metric::Data},
 };
-use stagelight_core::{Clock, Engine, catalog, layer_api::SpanKey};
-use stagelight_otel::{Config, Environment, Pipeline, Protocol, opentelemetry::KeyValue};
+use stagelight_core::{
+    Clock, Engine,
+    catalog::{
+        self,
+        labels::{
+            self, ErrorType, HttpRequestMethod, HttpResponseStatusCode, HttpRoute,
+            NetworkProtocolVersion, Stage, UrlScheme,
+        },
+    },
+    layer_api::SpanKey,
+};
+use stagelight_otel::{
+    Config, Environment, Pipeline, Protocol, config::Endpoint, opentelemetry::KeyValue,
+};
 use testbed::{OtlpSink, SinkAnswer, metric_lines, resource_lines};
 use tracing_subscriber::Registry;
 
@@ -27,11 +39,12 @@ fn endpoint(sink: &OtlpSink, protocol: Protocol) -> String {
 }
 
 fn config(sink: &OtlpSink, protocol: Protocol) -> Config {
-    Config::from_env(&Environment::from_pairs([("OTEL_SERVICE_NAME", "gateway")]))
-        .with_resource_attribute("service.instance.id", "1")
-        .with_protocol(protocol)
-        .with_endpoint(&endpoint(sink, protocol))
-        .unwrap()
+    Config::from_env(&Environment::from_pairs([
+        ("OTEL_SERVICE_NAME", "gateway"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=1"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.as_str()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint(sink, protocol)),
+    ]))
 }
 
 const MILLI: u64 = 1_000_000;
@@ -39,13 +52,33 @@ const MILLI: u64 = 1_000_000;
 /// Returns an engine with one request: 20 ms of authentication, 10 ms unattributed.
 fn engine() -> Engine {
     let engine = Engine::new();
-    let auth = [(0, 20 * MILLI), (1, 20 * MILLI), (2, 2 * MILLI)];
-    engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &auth);
-    engine.record(&catalog::STAGE, &["unattributed", "/v1/chat"], &[(1, 10 * MILLI)]);
-    engine.add(&catalog::STAGE_ERRORS, &["auth_validation", "/v1/chat", "denied"], 0, 1);
-    let exchange = ["POST", "http", "401", "/v1/chat", "401", "1.1"];
-    engine.record(&catalog::HTTP_SERVER, &exchange, &[(0, 30 * MILLI), (1, 512)]);
-    engine.add(&catalog::HTTP_SERVER_ACTIVE, &["POST", "http"], 0, 2);
+    let endpoint = labels::Endpoint::new("/v1/chat");
+    let labels = (Stage::new("auth_validation"), endpoint);
+    let auth = [
+        catalog::REQUEST_STAGE_DURATION.value(20 * MILLI),
+        catalog::REQUEST_STAGE_SHARE.value(20 * MILLI),
+        catalog::REQUEST_STAGE_BUSY.value(2 * MILLI),
+    ];
+    engine.record(&catalog::STAGE, labels, &auth);
+    let unattributed = [catalog::REQUEST_STAGE_SHARE.value(10 * MILLI)];
+    engine.record(&catalog::STAGE, (Stage::new("unattributed"), endpoint), &unattributed);
+    let labels = (labels.0, endpoint, ErrorType::new("denied"));
+    engine.add(catalog::REQUEST_STAGE_ERRORS, labels, 1);
+    let labels = (
+        HttpRequestMethod::Post,
+        UrlScheme::Http,
+        Some(HttpResponseStatusCode::new("401")),
+        Some(HttpRoute::new("/v1/chat")),
+        Some(ErrorType::new("401")),
+        NetworkProtocolVersion::Http11,
+    );
+    let values = [
+        catalog::HTTP_SERVER_REQUEST_DURATION.value(30 * MILLI),
+        catalog::HTTP_SERVER_REQUEST_BODY_SIZE.value(512),
+    ];
+    engine.record(&catalog::HTTP_SERVER, labels, &values);
+    let labels = (HttpRequestMethod::Post, UrlScheme::Http);
+    engine.add(catalog::HTTP_SERVER_ACTIVE_REQUESTS, labels, 2);
     engine
 }
 
@@ -108,7 +141,13 @@ fn an_exemplar_carries_ids_value_and_time() {
         let engine = Engine::with_clock(clock);
         let sink = OtlpSink::start().unwrap();
         let pipeline = Pipeline::start(&engine, config(&sink, protocol)).unwrap();
-        let record = |nanos| engine.record(&catalog::FRONTEND, &["/v1"], &[(0, nanos)]);
+        let record = |nanos| {
+            engine.record(
+                &catalog::FRONTEND,
+                labels::Endpoint::new("/v1"),
+                &[catalog::FRONTEND_PROCESSING.value(nanos)],
+            );
+        };
         record(2 * MILLI);
         engine.spans().set_current(SpanKey::NONE, Some((0x0af7, 0xb7)));
         record(700 * MILLI);
@@ -169,7 +208,11 @@ fn values_are_cumulative_since_the_engines_creation() {
     let sink = OtlpSink::start().unwrap();
     let pipeline = Pipeline::start(&engine, config(&sink, Protocol::HttpProtobuf)).unwrap();
     pipeline.flush().unwrap();
-    engine.record(&catalog::FRONTEND, &["/v1/chat"], &[(0, MILLI)]);
+    engine.record(
+        &catalog::FRONTEND,
+        labels::Endpoint::new("/v1/chat"),
+        &[catalog::FRONTEND_PROCESSING.value(MILLI)],
+    );
     pipeline.flush().unwrap();
     pipeline.flush().unwrap();
 
@@ -203,7 +246,8 @@ fn frontend_points(request: &ExportMetricsServiceRequest) -> Vec<HistogramDataPo
 #[test]
 fn metrics_are_exported_at_the_interval() {
     let sink = OtlpSink::start().unwrap();
-    let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(50));
+    let mut config = config(&sink, Protocol::Grpc);
+    config.export_interval = Duration::from_millis(50);
     let _pipeline = Pipeline::start(&engine(), config).unwrap();
     assert!(sink.wait_until(|it| 3 <= it.metrics().len()));
 }
@@ -212,13 +256,18 @@ fn metrics_are_exported_at_the_interval() {
 fn the_last_values_arrive_during_a_running_export() {
     for _ in 0..30 {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, Protocol::Grpc).with_export_interval(Duration::from_millis(1));
+        let mut config = config(&sink, Protocol::Grpc);
+        config.export_interval = Duration::from_millis(1);
         let engine = Engine::new();
         let pipeline = Pipeline::start(&engine, config).unwrap();
         let counter = pipeline.meter("app").u64_counter("app.counter").build();
         for _ in 0..1000 {
             counter.add(1, &[]);
-            engine.record(&catalog::FRONTEND, &["/"], &[(0, MILLI)]);
+            engine.record(
+                &catalog::FRONTEND,
+                labels::Endpoint::new("/"),
+                &[catalog::FRONTEND_PROCESSING.value(MILLI)],
+            );
         }
         pipeline.shutdown().unwrap();
         let lines = sink.last_metric_lines();
@@ -233,10 +282,9 @@ fn the_last_values_arrive_during_a_running_export() {
 fn headers_and_compression_are_as_configured() {
     for protocol in PROTOCOLS {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, protocol)
-            .with_header("x-api-key", "secret")
-            .unwrap()
-            .with_compression(stagelight_otel::Compression::Gzip);
+        let mut config = config(&sink, protocol);
+        config.metrics.set_header("x-api-key", "secret").unwrap();
+        config.metrics.compression = stagelight_otel::Compression::Gzip;
         Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
         let [head] = &sink.heads()[..] else { panic!("one request") };
         let headers = |names: &[&str]| -> Vec<_> {
@@ -263,7 +311,8 @@ fn headers_and_compression_are_as_configured() {
 fn http_requests_go_to_the_configured_path() {
     let sink = OtlpSink::start().unwrap();
     let endpoint = format!("{}/otlp/", sink.http_endpoint());
-    let config = config(&sink, Protocol::HttpProtobuf).with_endpoint(&endpoint).unwrap();
+    let mut config = config(&sink, Protocol::HttpProtobuf);
+    config.metrics.endpoint = Some(Endpoint::base(&endpoint).unwrap());
     Pipeline::start(&engine(), config).unwrap().shutdown().unwrap();
     assert_eq!(sink.heads()[0].path, "/otlp/v1/metrics");
 }
@@ -274,7 +323,8 @@ fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
         [|| panic!("on purpose"), || thread::sleep(Duration::from_secs(3600))];
     for callback in callbacks {
         let sink = OtlpSink::start().unwrap();
-        let config = config(&sink, Protocol::Grpc).with_shutdown_timeout(Duration::from_secs(1));
+        let mut config = config(&sink, Protocol::Grpc);
+        config.shutdown_timeout = Duration::from_secs(1);
         let pipeline = Pipeline::start(&engine(), config).unwrap();
         let meter = pipeline.meter("app");
         let _gauge =
@@ -292,7 +342,8 @@ fn a_callback_that_panics_or_hangs_costs_its_own_metrics_only() {
 fn a_disabled_pipeline_exports_nothing_and_the_engine_still_records() {
     let sink = OtlpSink::start().unwrap();
     let engine = engine();
-    let config = config(&sink, Protocol::Grpc).with_disabled(true);
+    let mut config = config(&sink, Protocol::Grpc);
+    config.disabled = true;
     let pipeline = Pipeline::start(&engine, config).unwrap();
     pipeline.meter("app").u64_counter("app.tokens").build().add(1, &[]);
     assert!(pipeline.tracing_layer::<Registry>().is_none());

@@ -12,20 +12,20 @@ use std::{
 
 use prost::Message;
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Exporter, Pipeline, Protocol, ShutdownError};
+use stagelight_otel::{Config, Environment, Pipeline, ShutdownError};
 use testbed::OtlpSink;
 use tonic::{Code, Status};
 
 /// Returns a pipeline that exports metrics only, on request.
 fn pipeline(endpoint: &str, timeout: Duration) -> Pipeline {
-    let config = Config::from_env(&Environment::from_pairs([("", "")]))
-        .with_traces_exporter(Exporter::None)
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(endpoint)
-        .unwrap()
-        .with_export_interval(Duration::from_secs(3600))
-        .with_timeout(timeout)
-        .with_shutdown_timeout(timeout);
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+    ]));
+    config.export_interval = Duration::from_secs(3600);
+    config.metrics.timeout = timeout;
+    config.shutdown_timeout = timeout;
     Pipeline::start(&Engine::new(), config).unwrap()
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Exporter, Pipeline, Protocol, ShutdownError};
+use stagelight_otel::{Config, Environment, Pipeline, ShutdownError};
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -88,14 +88,14 @@ fn response(status: &str, headers: &str, body: &str) -> String {
 
 /// Returns a pipeline that exports metrics only, on request.
 fn pipeline(endpoint: &str, timeout: Duration) -> Pipeline {
-    let config = Config::from_env(&Environment::from_pairs([("", "")]))
-        .with_traces_exporter(Exporter::None)
-        .with_protocol(Protocol::HttpProtobuf)
-        .with_endpoint(endpoint)
-        .unwrap()
-        .with_export_interval(Duration::from_secs(3600))
-        .with_timeout(timeout)
-        .with_shutdown_timeout(timeout);
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+    ]));
+    config.export_interval = Duration::from_secs(3600);
+    config.metrics.timeout = timeout;
+    config.shutdown_timeout = timeout;
     Pipeline::start(&Engine::new(), config).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Pipeline, Protocol};
+use stagelight_otel::{Config, Environment, Pipeline};
 use testbed::{OtlpSink, SinkAnswer};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
@@ -33,15 +33,13 @@ impl<S: Subscriber> Layer<S> for Faulty {
 #[test]
 fn exports_go_on_after_a_panic_which_is_counted() {
     let sink = OtlpSink::start().unwrap();
-    let config = Config::from_env(&Environment::from_pairs([
+    let mut config = Config::from_env(&Environment::from_pairs([
         ("OTEL_BSP_SCHEDULE_DELAY", "20"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "20"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.grpc_endpoint()),
     ]));
-    let config = config
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
-        .with_shutdown_timeout(Duration::from_secs(20));
+    config.shutdown_timeout = Duration::from_secs(20);
     let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
     tracing_subscriber::registry().with(pipeline.tracing_layer()).with(Faulty).init();
     // The export logs that a signal is rejected, and panics: once per signal, as both are logged

@@ -8,7 +8,11 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest, metrics::v1::metric::Data,
 };
 use prost::Message as _;
-use stagelight_core::{Engine, catalog, layer_api::SpanKey};
+use stagelight_core::{
+    Engine,
+    catalog::{self, labels::Endpoint},
+    layer_api::SpanKey,
+};
 use stagelight_otel::{
     Config, Environment, Exporter, Pipeline, Protocol, Signal, opentelemetry::KeyValue,
 };
@@ -23,13 +27,15 @@ fn config(sink: &OtlpSink, protocol: Protocol) -> Config {
         Protocol::Grpc => sink.grpc_endpoint(),
         _ => sink.http_endpoint(),
     };
-    let pairs = [("OTEL_SERVICE_NAME", "gateway"), ("OTEL_BSP_SCHEDULE_DELAY", "3600000")];
-    Config::from_env(&Environment::from_pairs(pairs))
-        .with_protocol(protocol)
-        .with_endpoint(&endpoint)
-        .unwrap()
-        .with_export_interval(Duration::from_secs(3600))
-        .with_shutdown_timeout(Duration::from_secs(30))
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_SERVICE_NAME", "gateway"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.as_str()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+    ]));
+    config.export_interval = Duration::from_secs(3600);
+    config.shutdown_timeout = Duration::from_secs(30);
+    config
 }
 
 fn traced(pipeline: &Pipeline, work: impl FnOnce()) {
@@ -47,7 +53,9 @@ fn record_much(engine: &Engine, pipeline: &Pipeline) {
     }
     engine.spans().set_current(SpanKey::NONE, Some((0x0af7, 0xb7)));
     for route in 0..200 {
-        engine.record(&catalog::FRONTEND, &[&format!("/{route}")], &[(0, 1_000_000)]);
+        let route = format!("/{route}");
+        let value = catalog::FRONTEND_PROCESSING.value(1_000_000);
+        engine.record(&catalog::FRONTEND, Endpoint::new(&route), &[value]);
     }
     engine.spans().set_current(SpanKey::NONE, None);
 }
@@ -177,7 +185,8 @@ fn a_span_that_is_too_large_is_dropped_and_counted_and_the_others_arrive() {
 #[test]
 fn a_span_above_the_limit_of_a_real_server_does_not_stop_traces() {
     let sink = OtlpSink::start().unwrap();
-    let config = config(&sink, Protocol::Grpc).with_metrics_exporter(Exporter::None);
+    let mut config = config(&sink, Protocol::Grpc);
+    config.metrics_exporter = Exporter::None;
     let engine = Engine::new();
     let pipeline = Pipeline::start(&engine, config).unwrap();
     traced(&pipeline, || {
@@ -196,14 +205,16 @@ fn a_span_above_the_limit_of_a_real_server_does_not_stop_traces() {
     assert_eq!(span_names(&sink), ["small"]);
     let mut snapshot = engine.snapshot();
     pipeline.exporter_metrics()(&mut snapshot);
-    let lost = format!("{:?}", snapshot.of(&catalog::SPAN_EXPORTER).last().unwrap());
+    let lost =
+        format!("{:?}", snapshot.of(&stagelight_otel::catalog::SPAN_EXPORTER).last().unwrap());
     assert!(lost.contains("too_large") && lost.contains("Counter(1)"), "{lost}");
 }
 
 #[test]
 fn batches_of_spans_have_at_most_one_mebibyte() {
     let sink = OtlpSink::start().unwrap();
-    let config = config(&sink, Protocol::Grpc).with_metrics_exporter(Exporter::None);
+    let mut config = config(&sink, Protocol::Grpc);
+    config.metrics_exporter = Exporter::None;
     let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
     traced(&pipeline, || (0..20).for_each(|_| large_span()));
     pipeline.shutdown().unwrap();

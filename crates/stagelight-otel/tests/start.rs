@@ -3,7 +3,7 @@
 
 use expect_test::{Expect, expect};
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Exporter, Pipeline, StartError};
+use stagelight_otel::{Config, Environment, Exporter, Pipeline, StartError, config::Endpoint};
 
 const BAD: [(&str, &str); 3] = [
     ("OTEL_METRIC_EXPORT_INTERVAL", "1m"),
@@ -12,8 +12,9 @@ const BAD: [(&str, &str); 3] = [
 ];
 
 fn config(pairs: &[(&str, &str)]) -> Config {
-    Config::from_env(&Environment::from_pairs(pairs.iter().copied()))
-        .with_traces_exporter(Exporter::None)
+    let mut config = Config::from_env(&Environment::from_pairs(pairs.iter().copied()));
+    config.traces_exporter = Exporter::None;
+    config
 }
 
 #[track_caller]
@@ -24,9 +25,14 @@ fn check_error(config: Config, expected: &Expect) {
 
 #[test]
 fn a_bad_environment_is_an_error_only_in_strict_mode() {
-    let quiet = |pairs: &[_]| config(pairs).with_metrics_exporter(Exporter::None);
-    let pipeline = Pipeline::start(&Engine::new(), quiet(&BAD)).unwrap();
-    let names: Vec<_> = pipeline.problems().iter().map(|it| it.name.as_str()).collect();
+    let quiet = |pairs: &[_]| {
+        let mut config = config(pairs);
+        config.metrics_exporter = Exporter::None;
+        config
+    };
+    Pipeline::start(&Engine::new(), quiet(&BAD)).unwrap();
+    let problems = quiet(&BAD).problems;
+    let names: Vec<_> = problems.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(
         names,
         ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_TRACES_SAMPLER"]
@@ -36,23 +42,28 @@ fn a_bad_environment_is_an_error_only_in_strict_mode() {
     check_error(
         quiet(&strict),
         &expect![[r#"
-            OTEL_EXPORTER_OTLP_HEADERS (value not shown) cannot be used: allowed is `name=value` pairs separated by commas, values percent-encoded, that are valid HTTP headers; OTEL_METRIC_EXPORT_INTERVAL="1m" cannot be used: allowed is a whole number of milliseconds above 0; OTEL_TRACES_SAMPLER="sometimes" cannot be used: allowed is `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`
+            invalid OTEL_EXPORTER_OTLP_HEADERS (value not shown): expected `name=value` pairs separated by commas, values percent-encoded, each a valid HTTP header; invalid OTEL_METRIC_EXPORT_INTERVAL="1m": expected a whole number of milliseconds above 0; invalid OTEL_TRACES_SAMPLER="sometimes": expected `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`
         "#]],
     );
-    let by_call = Pipeline::start(&Engine::new(), quiet(&BAD).with_strict(true));
-    assert!(matches!(by_call, Err(StartError::Environment { problems }) if problems.len() == 3));
-    Pipeline::start(&Engine::new(), quiet(&strict).with_strict(false)).unwrap();
+    let start = |strict, mut config: Config| {
+        config.strict = strict;
+        Pipeline::start(&Engine::new(), config)
+    };
+    let error = start(true, quiet(&BAD)).unwrap_err();
+    assert!(matches!(error, StartError::Environment { problems } if problems.len() == 3));
+    start(false, quiet(&strict)).unwrap();
     Pipeline::start(&Engine::new(), quiet(&strict[3..])).unwrap();
 }
 
 #[test]
 fn an_address_that_does_not_match_the_protocol_is_an_error() {
-    let by_call = config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
+    let mut config = config(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
+    config.metrics.endpoint = Some(Endpoint::base("collector:4318").unwrap());
     check_error(
-        by_call.with_endpoint("collector:4318").unwrap(),
+        config,
         &expect![[r#"
-        endpoint "collector:4318" has no scheme: http/protobuf needs http:// or https:// before it
-    "#]],
+            OTLP endpoint "collector:4318" has no scheme: http/protobuf requires http:// or https://
+        "#]],
     );
 }
 
@@ -123,7 +134,8 @@ fn the_exporters_console_and_none_need_no_collector() {
     let mut count = 0;
     for traces in [Exporter::Console, Exporter::None] {
         for metrics in [Exporter::Console, Exporter::None] {
-            let config = config(&[]).with_traces_exporter(traces).with_metrics_exporter(metrics);
+            let mut config = config(&[]);
+            (config.traces_exporter, config.metrics_exporter) = (traces, metrics);
             let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
             pipeline.flush().unwrap();
             pipeline.shutdown().unwrap();

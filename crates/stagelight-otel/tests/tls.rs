@@ -108,7 +108,8 @@ fn pipeline(endpoint: &str, protocol: &str, files: &[(&str, PathBuf)]) -> Pipeli
     ];
     let files = files.iter().map(|(name, path)| (*name, path.to_str().unwrap().to_owned()));
     let environment = Environment::from_pairs(fixed.into_iter().chain(files));
-    let config = Config::from_env(&environment).with_traces_exporter(Exporter::None);
+    let mut config = Config::from_env(&environment);
+    config.traces_exporter = Exporter::None;
     Pipeline::start(&Engine::new(), config).unwrap()
 }
 

@@ -6,7 +6,9 @@ use std::{collections::HashSet, time::Duration};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Exporter, Pipeline, Propagation, Protocol, Sampler};
+use stagelight_otel::{
+    Config, Environment, Exporter, Pipeline, Protocol, Sampler, config::Endpoint,
+};
 use testbed::{OtlpSink, SinkAnswer, resource_lines, span_lines};
 use tracing_subscriber::{Registry, prelude::*};
 
@@ -14,10 +16,16 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 
 fn config(sink: &OtlpSink, pairs: &[(&str, &str)]) -> Config {
     let environment = Environment::from_pairs(pairs.iter().copied());
-    Config::from_env(&environment)
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
+    let mut config = Config::from_env(&environment);
+    send_to(&mut config, Protocol::Grpc, &sink.grpc_endpoint());
+    config
+}
+
+fn send_to(config: &mut Config, protocol: Protocol, endpoint: &str) {
+    for otlp in [&mut config.traces, &mut config.metrics] {
+        otlp.protocol = protocol;
+        otlp.endpoint = Some(Endpoint::base(endpoint).unwrap());
+    }
 }
 
 /// Runs `work` with the pipeline's layer as subscriber.
@@ -38,9 +46,10 @@ fn a_trace_has_its_remote_parent_and_the_resource_of_the_metrics() {
             Protocol::Grpc => sink.grpc_endpoint(),
             _ => sink.http_endpoint(),
         };
-        let config = config(&sink, &[("OTEL_SERVICE_NAME", "gateway")]).with_protocol(protocol);
+        let mut config = config(&sink, &[("OTEL_SERVICE_NAME", "gateway")]);
+        send_to(&mut config, protocol, &endpoint);
         let engine = Engine::new();
-        let pipeline = Pipeline::start(&engine, config.with_endpoint(&endpoint).unwrap()).unwrap();
+        let pipeline = Pipeline::start(&engine, config).unwrap();
         traced(&pipeline, || {
             let request = tracing::info_span!("request", otel.kind = "server", http.route = "/v1");
             let propagator = engine.propagator().unwrap();
@@ -99,9 +108,9 @@ fn the_environment_selects_the_sampler() {
 fn the_remote_parents_decision_overrides_the_root_sampler() {
     for (flags, expected) in [("01", 1), ("00", 0)] {
         let sink = OtlpSink::start().unwrap();
-        let sampler = Sampler::ParentBasedAlwaysOff;
         let engine = Engine::new();
-        let config = config(&sink, &[]).with_sampler(sampler);
+        let mut config = config(&sink, &[]);
+        config.sampler = Sampler::ParentBasedAlwaysOff;
         let pipeline = Pipeline::start(&engine, config).unwrap();
         traced(&pipeline, || {
             let parent = TRACEPARENT.replace("-01", &format!("-{flags}"));
@@ -172,7 +181,8 @@ fn dropped_spans_are_counted_and_the_count_is_exported() {
 fn rejected_spans_are_counted() {
     let sink = OtlpSink::start().unwrap();
     sink.answer(SinkAnswer::Reject(1));
-    let config = config(&sink, &[]).with_metrics_exporter(Exporter::None);
+    let mut config = config(&sink, &[]);
+    config.metrics_exporter = Exporter::None;
     let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
     traced(&pipeline, || {
         for _ in 0..3 {
@@ -187,9 +197,10 @@ fn rejected_spans_are_counted() {
 fn without_an_exporter_context_is_still_propagated() {
     let sink = OtlpSink::start().unwrap();
     let quiet = || {
-        config(&sink, &[])
-            .with_traces_exporter(Exporter::None)
-            .with_metrics_exporter(Exporter::None)
+        let mut config = config(&sink, &[]);
+        config.traces_exporter = Exporter::None;
+        config.metrics_exporter = Exporter::None;
+        config
     };
     let engine = Engine::new();
     let pipeline = Pipeline::start(&engine, quiet()).unwrap();
@@ -202,7 +213,8 @@ fn without_an_exporter_context_is_still_propagated() {
         let (_, parent) = sent.iter().find(|it| it.0 == "traceparent").unwrap();
         assert_eq!(parent[..35], TRACEPARENT[..35]);
     });
-    let neither = quiet().with_propagation(Vec::<Propagation>::new());
+    let mut neither = quiet();
+    neither.propagation.clear();
     let pipeline = Pipeline::start(&Engine::new(), neither).unwrap();
     assert!(pipeline.tracing_layer::<Registry>().is_none());
 }

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stagelight_core::{Engine, catalog};
+use stagelight_core::{
+    Engine,
+    catalog::{self, labels::Endpoint},
+};
 use stagelight_otel::{
     Config, DeliveryError, Environment, Pipeline, Protocol, ShutdownError, Signal,
 };
@@ -23,11 +26,16 @@ const BOUND: Duration = Duration::from_millis(800);
 const SLACK: Duration = Duration::from_secs(2);
 
 fn config(endpoint: &str, protocol: Protocol) -> Config {
-    Config::from_env(&Environment::from_pairs([("", "")]))
-        .with_protocol(protocol)
-        .with_endpoint(endpoint)
-        .unwrap()
-        .with_shutdown_timeout(BOUND)
+    bounded(endpoint, protocol, BOUND)
+}
+
+fn bounded(endpoint: &str, protocol: Protocol, shutdown_timeout: Duration) -> Config {
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.as_str()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+    ]));
+    config.shutdown_timeout = shutdown_timeout;
+    config
 }
 
 /// Listens, so that the kernel accepts connections, and never responds.
@@ -50,7 +58,7 @@ fn used(config: Config) -> Pipeline {
     let pipeline = Pipeline::start(&engine, config).unwrap();
     let subscriber = tracing_subscriber::registry().with(pipeline.tracing_layer());
     tracing::subscriber::with_default(subscriber, || tracing::info_span!("work").in_scope(|| {}));
-    engine.record(&catalog::FRONTEND, &["/"], &[(0, 1)]);
+    engine.record(&catalog::FRONTEND, Endpoint::new("/"), &[catalog::FRONTEND_PROCESSING.value(1)]);
     assert!(begun.elapsed() < SLACK, "{:?}", started.elapsed());
     pipeline
 }
@@ -80,8 +88,7 @@ fn an_unresponsive_collector_delays_shutdown_by_the_timeout_only() {
 #[test]
 fn shutdown_does_not_wait_for_a_collector_that_is_down() {
     for protocol in PROTOCOLS {
-        let pipeline =
-            used(config(&closed(), protocol).with_shutdown_timeout(Duration::from_secs(60)));
+        let pipeline = used(bounded(&closed(), protocol, Duration::from_secs(60)));
         let begun = Instant::now();
         let outcome = pipeline.shutdown();
         assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
@@ -122,8 +129,8 @@ fn dropping_delivers() {
 #[test]
 fn a_running_export_does_not_delay_shutdown() {
     let (_listener, endpoint) = silent();
-    let config =
-        config(&endpoint, Protocol::HttpProtobuf).with_export_interval(Duration::from_millis(10));
+    let mut config = config(&endpoint, Protocol::HttpProtobuf);
+    config.export_interval = Duration::from_millis(10);
     let pipeline = used(config);
     // Long enough for an export to hang.
     thread::sleep(Duration::from_millis(200));
@@ -185,8 +192,7 @@ fn a_transient_error_is_retried() {
             _ => sink.http_endpoint(),
         };
         sink.answer(SinkAnswer::Unavailable);
-        let pipeline =
-            used(config(&endpoint, protocol).with_shutdown_timeout(Duration::from_secs(30)));
+        let pipeline = used(bounded(&endpoint, protocol, Duration::from_secs(30)));
         thread::scope(|scope| {
             let flushing = scope.spawn(|| pipeline.flush());
             assert!(sink.wait_until(|it| 2 <= it.heads().len()));
@@ -219,8 +225,7 @@ fn nothing_is_lost_while_a_collector_restarts() {
     let sink = OtlpSink::start().unwrap();
     let (grpc, http) = sink.ports();
     let endpoint = sink.grpc_endpoint();
-    let config = config(&endpoint, Protocol::Grpc);
-    let pipeline = used(config.with_shutdown_timeout(Duration::from_secs(20)));
+    let pipeline = used(bounded(&endpoint, Protocol::Grpc, Duration::from_secs(20)));
     pipeline.flush().unwrap();
     drop(sink);
 

@@ -10,7 +10,7 @@ use std::{
 
 use expect_test::expect;
 use stagelight_core::Engine;
-use stagelight_otel::{Config, Environment, Exporter, Pipeline, Protocol};
+use stagelight_otel::{Config, Environment, Pipeline};
 use testbed::{OtlpSink, SinkAnswer};
 use tracing::{Event, Level, Subscriber, field::Visit};
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
@@ -48,13 +48,13 @@ fn warnings_and_losses_are_logged_once_as_what_they_are() {
     let log = Log::default();
     tracing_subscriber::registry().with(log.clone()).init();
     let sink = OtlpSink::start().unwrap();
-    let config = Config::from_env(&Environment::from_pairs([("", "")]))
-        .with_traces_exporter(Exporter::None)
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(&sink.grpc_endpoint())
-        .unwrap()
-        .with_export_interval(Duration::from_secs(3600))
-        .with_timeout(Duration::from_millis(500));
+    let mut config = Config::from_env(&Environment::from_pairs([
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.grpc_endpoint()),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+    ]));
+    config.export_interval = Duration::from_secs(3600);
     let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
     let page = format!("old\r\nnames\u{1b}[31m{}", "!".repeat(500_000));
     sink.answer(SinkAnswer::Warn(page.leak()));

@@ -43,7 +43,6 @@ mod span_table;
 mod span_recorder;
 mod registry;
 mod layer;
-pub mod macro_support;
 
 pub use callsite::is_measured;
 pub use layer::StageLayer;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::prelude::*;
 use stagelight_core::{
     Clock, Engine, Group, ManualClock, Outcome, Series, Snapshot,
-    catalog::{self, Family, Label},
+    catalog::{self, MetricId, StageFamily, TypedFamily, labels},
     layer_api::StreamStage,
 };
 use tracing::{Dispatch, Span, dispatcher, field::Empty, info_span};
@@ -36,11 +36,11 @@ impl Fixture {
         self.clock.advance(Duration::from_nanos(nanos));
     }
 
-    /// Checks the counts and sums of the stage family's histogram at `position`, by stage.
+    /// Checks the counts and sums of one of the stage family's histograms, by stage.
     #[track_caller]
-    fn check(&self, position: usize, expected: &[(&str, u64, u64)]) {
+    fn check(&self, metric: MetricId<StageFamily>, expected: &[(&str, u64, u64)]) {
         let snapshot = self.engine.snapshot();
-        let actual = by_first_label(&snapshot, &catalog::STAGE, position);
+        let actual = by_first_label(&snapshot, metric);
         let expected: BTreeMap<_, _> =
             expected.iter().map(|&(stage, count, sum)| (stage.to_owned(), (count, sum))).collect();
         assert_eq!(actual, expected);
@@ -49,24 +49,23 @@ impl Fixture {
     fn requests(&self) -> Vec<(String, String, u64)> {
         let snapshot = self.engine.snapshot();
         let row = |it: &Series| {
-            let sum = it.histogram(0).unwrap().recorded_sum();
-            (it.value(Label::Endpoint).to_owned(), it.value(Label::Outcome).to_owned(), sum)
+            let sum = it.histogram(catalog::REQUEST_DURATION).unwrap().recorded_sum();
+            (it.value(labels::Endpoint::LABEL).to_owned(), it.value(Outcome::LABEL).to_owned(), sum)
         };
         snapshot.of(&catalog::REQUEST).map(row).collect()
     }
 }
 
-fn by_first_label(
+fn by_first_label<F: TypedFamily>(
     snapshot: &Snapshot,
-    family: &'static Family,
-    position: usize,
+    metric: MetricId<F>,
 ) -> BTreeMap<String, (u64, u64)> {
     let row = |it: &Series| {
-        let histogram = it.histogram(position)?;
+        let histogram = it.histogram(metric)?;
         let count = histogram.count();
         (0 < count).then(|| (it.values[0].to_string(), (count, histogram.recorded_sum())))
     };
-    snapshot.of(family).filter_map(row).collect()
+    snapshot.of(metric.family()).filter_map(row).collect()
 }
 
 #[test]
@@ -84,12 +83,12 @@ fn nested_spans_become_durations_shares_and_busy_times() {
         }
         fixture.advance(5);
     });
-    fixture.check(catalog::STAGE_DURATION, &[("inner", 1, 40), ("outer", 1, 90)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("inner", 1, 40), ("outer", 1, 90)]);
     fixture.check(
-        catalog::STAGE_SHARE,
+        catalog::REQUEST_STAGE_SHARE,
         &[("inner", 1, 40), ("outer", 1, 50), ("unattributed", 1, 15)],
     );
-    fixture.check(catalog::STAGE_BUSY, &[("inner", 1, 40), ("outer", 1, 90)]);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &[("inner", 1, 40), ("outer", 1, 90)]);
     assert_eq!(fixture.requests(), [("/chat".to_owned(), "ok".to_owned(), 105)]);
 }
 
@@ -111,8 +110,8 @@ fn interleaved_polls_are_busy_one_at_a_time() {
         poll(&right, 10);
         drop(right);
     });
-    fixture.check(catalog::STAGE_BUSY, &[("left", 1, 16), ("right", 1, 14)]);
-    fixture.check(catalog::STAGE_DURATION, &[("left", 1, 30), ("right", 1, 40)]);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &[("left", 1, 16), ("right", 1, 14)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("left", 1, 30), ("right", 1, 40)]);
 }
 
 #[test]
@@ -126,7 +125,7 @@ fn a_span_entered_twice_is_busy_once() {
         stage.in_scope(|| fixture.advance(4));
         fixture.advance(5);
     });
-    fixture.check(catalog::STAGE_BUSY, &[("stage", 1, 12)]);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &[("stage", 1, 12)]);
 }
 
 #[test]
@@ -142,10 +141,11 @@ fn a_span_entered_again_is_not_a_parent_as_on_the_registry() {
         drop((again, second, stage));
     });
     let snapshot = fixture.engine.snapshot();
-    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
+    let stage =
+        snapshot.of(&catalog::STAGE).find(|it| it.value(labels::Stage::LABEL) == "stage").unwrap();
     // The Registry makes `second` the parent of `stage`, so the stage belongs to its request.
-    assert_eq!(stage.value(Label::Endpoint), "second");
-    assert_eq!(stage.histogram(catalog::STAGE_DURATION).unwrap().recorded_sum(), 5);
+    assert_eq!(stage.value(labels::Endpoint::LABEL), "second");
+    assert_eq!(stage.histogram(catalog::REQUEST_STAGE_DURATION).unwrap().recorded_sum(), 5);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn work_between_a_stage_s_start_and_its_first_poll_is_busy_and_waiting_is_not() 
         });
     });
     let busy = [("worked", 1, 13), ("waited", 1, 20), ("unknown", 1, 30), ("other", 1, 40)];
-    fixture.check(catalog::STAGE_BUSY, &busy);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &busy);
 }
 
 #[test]
@@ -197,8 +197,9 @@ fn a_cloned_layer_may_be_added_to_another_subscriber() {
     dispatcher::with_default(&other, || drop((stage, second)));
     dispatcher::with_default(&one, || drop(first));
     let snapshot = left.engine.snapshot();
-    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
-    assert_eq!(stage.value(Label::Endpoint), "second");
+    let stage =
+        snapshot.of(&catalog::STAGE).find(|it| it.value(labels::Stage::LABEL) == "stage").unwrap();
+    assert_eq!(stage.value(labels::Endpoint::LABEL), "second");
 }
 
 #[test]
@@ -237,7 +238,12 @@ fn spans_created_and_dropped_while_a_thread_ends_do_no_harm() {
     let snapshot = fixture.engine.snapshot();
     let counts: BTreeMap<_, _> = snapshot
         .of(&catalog::REQUEST)
-        .map(|it| (it.value(Label::Endpoint).to_owned(), it.histogram(0).unwrap().count()))
+        .map(|it| {
+            (
+                it.value(labels::Endpoint::LABEL).to_owned(),
+                it.histogram(catalog::REQUEST_DURATION).unwrap().count(),
+            )
+        })
         .collect();
     assert_eq!((counts["/guarded"], counts["/used"]), (2, 2));
 }
@@ -260,12 +266,12 @@ fn stages_open_and_close_on_any_thread() {
             });
         });
     }
-    fixture.check(catalog::STAGE_DURATION, &[("child", 100, 500), ("stage", 100, 3500)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("child", 100, 500), ("stage", 100, 3500)]);
     fixture.check(
-        catalog::STAGE_SHARE,
+        catalog::REQUEST_STAGE_SHARE,
         &[("child", 100, 500), ("stage", 100, 3000), ("unattributed", 100, 0)],
     );
-    fixture.check(catalog::STAGE_BUSY, &[("child", 100, 0), ("stage", 100, 2000)]);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &[("child", 100, 0), ("stage", 100, 2000)]);
 }
 
 #[test]
@@ -276,10 +282,10 @@ fn a_root_span_inside_a_request_is_not_part_of_it() {
         let _detached = info_span!(parent: None, "detached").entered();
         info_span!("lost", stage = "lost").in_scope(|| fixture.advance(7));
     });
-    fixture.check(catalog::STAGE_SHARE, &[("unattributed", 1, 7)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("unattributed", 1, 7)]);
     let snapshot = fixture.engine.snapshot();
     let dropped = snapshot.of(&catalog::DROPPED).next().unwrap();
-    assert_eq!(dropped.value(Label::Reason), "outside_request");
+    assert_eq!(dropped.value(labels::Reason::LABEL), "outside_request");
 }
 
 #[test]
@@ -295,8 +301,9 @@ fn a_request_inside_a_request_has_stages_of_its_own() {
         fixture.advance(1);
     });
     let snapshot = fixture.engine.snapshot();
-    let stage = snapshot.of(&catalog::STAGE).find(|it| it.value(Label::Stage) == "stage").unwrap();
-    assert_eq!(stage.value(Label::Endpoint), "inner");
+    let stage =
+        snapshot.of(&catalog::STAGE).find(|it| it.value(labels::Stage::LABEL) == "stage").unwrap();
+    assert_eq!(stage.value(labels::Endpoint::LABEL), "inner");
     let rows = fixture.requests();
     assert_eq!(rows[0], ("inner".to_owned(), "ok".to_owned(), 10));
     assert_eq!(rows[1], ("outer".to_owned(), "ok".to_owned(), 12));
@@ -320,7 +327,7 @@ fn fields_may_be_recorded_later_and_as_any_kind_of_value() {
     let values: Vec<_> = backend.values.iter().map(|it| &**it).collect();
     assert_eq!(values, ["openai", "gpt", "/chat"]);
     let error = snapshot.of(&catalog::STAGE_ERRORS).next().unwrap();
-    assert_eq!(error.value(Label::ErrorType), "timeout");
+    assert_eq!(error.value(labels::ErrorType::LABEL), "timeout");
 }
 
 #[test]
@@ -332,7 +339,7 @@ fn one_callsite_may_name_many_stages() {
             info_span!("stage", stage = name).in_scope(|| fixture.advance(nanos));
         }
     });
-    fixture.check(catalog::STAGE_DURATION, &[("first", 2, 5), ("second", 1, 2)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("first", 2, 5), ("second", 1, 2)]);
 }
 
 #[test]
@@ -346,7 +353,8 @@ fn a_stage_may_choose_its_group() {
     });
     assert_eq!(fixture.engine.group_of("rate_limit"), Group::FrontendProcessing);
     let snapshot = fixture.engine.snapshot();
-    let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
+    let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap();
+    let frontend = frontend.histogram(catalog::FRONTEND_PROCESSING).unwrap();
     assert_eq!(frontend.recorded_sum(), 5);
 }
 
@@ -376,7 +384,7 @@ fn a_guard_links_the_next_request_span_and_ends_the_request() {
         request.end(Outcome::Ok);
     });
     assert_eq!(fixture.requests(), [("/guarded".to_owned(), "ok".to_owned(), 7)]);
-    fixture.check(catalog::STAGE_SHARE, &[("stage", 1, 3), ("unattributed", 1, 4)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("stage", 1, 3), ("unattributed", 1, 4)]);
 }
 
 #[test]
@@ -388,8 +396,8 @@ fn two_engines_on_one_thread_do_not_mix() {
         let _request = info_span!("request", stagelight.endpoint = "right").entered();
         info_span!("stage", stage = "stage").in_scope(|| right.advance(3));
     });
-    right.check(catalog::STAGE_DURATION, &[("stage", 1, 3)]);
-    left.check(catalog::STAGE_DURATION, &[]);
+    right.check(catalog::REQUEST_STAGE_DURATION, &[("stage", 1, 3)]);
+    left.check(catalog::REQUEST_STAGE_DURATION, &[]);
 }
 
 #[test]
@@ -405,7 +413,7 @@ fn values_of_ended_threads_remain_and_their_shards_are_reused() {
             });
         });
     }
-    fixture.check(catalog::STAGE_DURATION, &[("stage", 50, 100)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("stage", 50, 100)]);
 }
 
 #[test]
@@ -454,7 +462,7 @@ fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
         let stage = info_span!("s", stage = "stream_processing", provider = "p", model = Empty);
         let found = find(&fixture.engine, &stage).expect("the span is a stage of a stream");
         stage.record("model", "m");
-        found.record(fixture.engine.spans(), &[(catalog::STREAM_CHUNKS, 3)]);
+        found.record(fixture.engine.spans(), &[catalog::STREAMING_BACKEND_CHUNKS.value(3)]);
 
         assert_eq!(find(&other.engine, &stage), None, "the stage belongs to another engine");
         for span in [&request, &info_span!("o", stage = "other"), &info_span!("plain")] {
@@ -467,7 +475,8 @@ fn the_stage_of_a_stream_is_found_by_its_span_and_engine() {
     let snapshot = fixture.engine.snapshot();
     let series: Vec<_> = snapshot.of(&catalog::STREAM_BACKEND).collect();
     assert_eq!(series.len(), 1);
-    let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| series[0].value(it));
+    let labels = [labels::Provider::LABEL, labels::Model::LABEL, labels::Endpoint::LABEL]
+        .map(|it| series[0].value(it));
     assert_eq!(labels, ["p", "m", "/chat"]);
 }
 
@@ -546,10 +555,15 @@ proptest! {
             dispatcher::with_default(&subscriber(&engine, &other), || run(&steps, &manual));
             let engines = [engine, other].map(|it| it.snapshot());
             engines.map(|snapshot| {
-                let sums = |position| by_first_label(&snapshot, &catalog::STAGE, position);
+                let sums = |metric| by_first_label(&snapshot, metric);
                 (
-                    [catalog::STAGE_DURATION, catalog::STAGE_BUSY, catalog::STAGE_SHARE].map(sums),
-                    by_first_label(&snapshot, &catalog::REQUEST, 0),
+                    [
+                        catalog::REQUEST_STAGE_DURATION,
+                        catalog::REQUEST_STAGE_BUSY,
+                        catalog::REQUEST_STAGE_SHARE,
+                    ]
+                    .map(sums),
+                    by_first_label(&snapshot, catalog::REQUEST_DURATION),
                 )
             })
         };

@@ -3,7 +3,10 @@
 
 use std::{cell::RefCell, thread};
 
-use stagelight_core::{Engine, Outcome, Snapshot, catalog};
+use stagelight_core::{
+    Engine, Outcome, Snapshot,
+    catalog::{self, MetricId, TypedFamily},
+};
 use stagelight_tracing::StageLayer;
 use tracing::{Span, info_span};
 use tracing_subscriber::prelude::*;
@@ -27,8 +30,8 @@ fn start_request(is_held_first: bool) {
     HELD.with_borrow_mut(|held| held.extend([stage, request]));
 }
 
-fn count(snapshot: &Snapshot, family: &'static catalog::Family) -> u64 {
-    snapshot.of(family).map(|it| it.histogram(0).unwrap().count()).sum()
+fn count<F: TypedFamily>(snapshot: &Snapshot, metric: MetricId<F>) -> u64 {
+    snapshot.of(metric.family()).map(|it| it.histogram(metric).unwrap().count()).sum()
 }
 
 #[test]
@@ -46,8 +49,8 @@ fn spans_that_outlive_the_thread_state_are_counted() {
         });
     }
     let snapshot = engine.snapshot();
-    assert_eq!(count(&snapshot, &catalog::REQUEST), THREADS);
-    assert_eq!(count(&snapshot, &catalog::STAGE), THREADS);
+    assert_eq!(count(&snapshot, catalog::REQUEST_DURATION), THREADS);
+    assert_eq!(count(&snapshot, catalog::REQUEST_STAGE_DURATION), THREADS);
     assert_eq!(snapshot.of(&catalog::DROPPED).count(), 0);
     // All requests are free again, except up to 48 that the spare thread state keeps, which
     // serves ending threads.

@@ -1,4 +1,4 @@
-//! Which spans and events are enabled: what `RUST_LOG` says, and always what is measured.
+//! Enables spans and events according to `RUST_LOG`, and always measured spans.
 
 use tracing::{
     Event, Metadata, Subscriber,
@@ -12,16 +12,18 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// A global filter, so that no layer pays for one of its own.
+/// The filter of the whole subscriber, which costs less than one per layer.
 ///
-/// Turning logs down must not turn measurements off, so stages and requests pass whatever the filter says.
+/// Stages and requests pass regardless of the directives: a lower log level must not turn
+/// measurements off.
 #[derive(Debug)]
 pub(crate) struct LogFilter(EnvFilter);
 
 // === impl LogFilter ===
 
 impl LogFilter {
-    /// Makes a filter of directives as `RUST_LOG` has them; what cannot be parsed is left out and returned as an error text.
+    /// Parses directives in the syntax of `RUST_LOG`. If they are invalid, the filter is `info` and
+    /// the error is returned with it.
     pub(crate) fn new(directives: Option<&str>) -> (Self, Option<String>) {
         let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
         let Some(directives) = directives else { return (Self(builder.parse_lossy("")), None) };
@@ -38,7 +40,7 @@ where
 {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if stagelight_tracing::is_measured(metadata) {
-            // The filter must see it too: a directive may name its fields.
+            // The filter registers it too: a directive may name its fields.
             Layer::<S>::register_callsite(&self.0, metadata);
             return Interest::always();
         }
@@ -49,7 +51,8 @@ where
         stagelight_tracing::is_measured(metadata) || Layer::enabled(&self.0, metadata, cx)
     }
 
-    /// All levels: a stage may have any. Events that are off cost one atomic load more for it.
+    /// Returns `TRACE`, because a stage may have any level. Disabled events cost one more atomic
+    /// load for it.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(LevelFilter::TRACE)
     }
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_passes_whatever_the_directives_say() {
+    fn measured_spans_pass_all_directives() {
         for directives in [Some("off"), Some("error"), Some("other_crate=debug"), None] {
             assert_eq!(enabled(directives).0, 2, "{directives:?}");
         }
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_directive_is_told_and_the_default_taken() {
+    fn an_invalid_directive_is_returned_and_the_default_used() {
         let (filter, problem) = LogFilter::new(Some("a=b=c=nonsense"));
         assert!(problem.is_some());
         assert_eq!(filter.0.to_string(), "info");

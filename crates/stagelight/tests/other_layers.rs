@@ -1,10 +1,12 @@
-//! Layers of other projects see the same spans with stagelight's beside them, and stagelight measures the same.
+//! Other projects' layers see the same spans beside stagelight's, and do not change its
+//! measurements.
 
 use sentry_core::{
     ClientOptions, Envelope,
     protocol::{EnvelopeItem, Transaction},
 };
-use stagelight::{Engine, StageLayer, catalog, catalog::Label};
+use stagelight::{catalog, catalog::labels, engine::Engine};
+use stagelight_tracing::StageLayer;
 use tracing::{info, info_span};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
@@ -25,7 +27,7 @@ fn transactions(envelopes: &[Envelope]) -> Vec<Transaction<'static>> {
     envelopes.iter().flat_map(Envelope::items).filter_map(transaction).collect()
 }
 
-/// Returns the transaction that Sentry makes of the request, as its name and its spans' names and fields.
+/// Returns Sentry's transaction of the request: its name, and its spans' names and fields.
 fn seen_by_sentry(engine: Option<&Engine>) -> String {
     let options = ClientOptions::new().traces_sample_rate(1.0);
     let stages = engine.map(StageLayer::new);
@@ -43,7 +45,7 @@ fn seen_by_sentry(engine: Option<&Engine>) -> String {
 /// Returns the stages that were measured.
 fn stages(engine: &Engine) -> Vec<String> {
     let snapshot = engine.snapshot();
-    snapshot.of(&catalog::STAGE).map(|it| it.value(Label::Stage).to_owned()).collect()
+    snapshot.of(&catalog::STAGE).map(|it| it.value(labels::Stage::LABEL).to_owned()).collect()
 }
 
 #[test]
@@ -65,6 +67,6 @@ fn a_filter_on_another_layer_is_not_ours() {
     tracing::subscriber::with_default(subscriber, serve);
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
-    assert_eq!(request.value(Label::Endpoint), "/chat");
+    assert_eq!(request.value(labels::Endpoint::LABEL), "/chat");
     assert_eq!(stages(&engine), ["auth_validation", "request_parsing", "unattributed"]);
 }

@@ -12,7 +12,8 @@ use tracing::{Dispatch, Span, dispatcher, info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt};
 
-/// Runs spans with `dispatch`, which exports to `exporter`, and returns what arrived: one line a span, sorted.
+/// Runs spans with `dispatch`, which exports to `exporter`, and returns the exported spans, one per
+/// line and sorted.
 fn exported(dispatch: &Dispatch, exporter: &InMemorySpanExporter) -> Vec<String> {
     dispatcher::with_default(dispatch, scenario);
     let spans = exporter.get_finished_spans().unwrap();

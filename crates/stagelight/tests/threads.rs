@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stagelight::{Config, Environment, Telemetry, stage};
+use stagelight::{otel::Environment, stage};
 use stagelight_core::{Outcome, catalog};
 use tokio::{runtime::Builder, task::JoinSet};
 use tracing::{Instrument, Span, info_span};
@@ -16,9 +16,9 @@ fn work() {}
 
 #[test]
 fn ten_thousand_blocking_tasks_on_threads_of_their_own_are_all_counted() {
-    let telemetry =
-        Telemetry::start(Config::from_env(&Environment::from_pairs::<&str, &str>([]))).unwrap();
-    let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+    let environment = Environment::from_pairs::<&str, &str>([]);
+    let telemetry = stagelight::Builder::from_env(&environment).build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(telemetry.tracing_layer());
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
@@ -51,10 +51,11 @@ fn ten_thousand_blocking_tasks_on_threads_of_their_own_are_all_counted() {
     let snapshot = telemetry.engine().snapshot();
     let requests: u64 = snapshot
         .of(&catalog::REQUEST)
-        .filter(|it| it.value(catalog::Label::Outcome) == Outcome::Ok.as_str())
-        .map(|it| it.histogram(0).unwrap().count())
+        .filter(|it| it.value(Outcome::LABEL) == Outcome::Ok.as_str())
+        .map(|it| it.histogram(catalog::REQUEST_DURATION).unwrap().count())
         .sum();
-    let stages = snapshot.of(&catalog::STAGE).map(|it| it.histogram(catalog::STAGE_DURATION));
+    let stages =
+        snapshot.of(&catalog::STAGE).map(|it| it.histogram(catalog::REQUEST_STAGE_DURATION));
     assert_eq!(requests, TASKS);
     assert_eq!(stages.map(|it| it.unwrap().count()).sum::<u64>(), TASKS);
     assert_eq!(snapshot.of(&catalog::DROPPED).count(), 0);

@@ -123,3 +123,24 @@ fn only_the_two_forwarded_downcasts_are_unsafe() {
         [(format!("{folder}/layer.rs"), 1), (format!("{folder}/registry.rs"), 2)]
     );
 }
+
+#[test]
+fn no_line_of_rust_is_longer_than_100_columns() {
+    let too_long = |(path, text): (PathBuf, String)| -> Vec<String> {
+        // Snapshots hold what a program prints, as long as its lines are.
+        let mut is_snapshot = false;
+        let mut found = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            if is_snapshot {
+                is_snapshot = !line.trim_start().starts_with("\"#");
+            } else if line.ends_with("#\"") {
+                is_snapshot = true;
+            } else if 100 < line.chars().count() {
+                found.push(format!("{}:{number}", path.display()));
+            }
+        }
+        found
+    };
+    let found: Vec<_> = rust_files().into_iter().flat_map(too_long).collect();
+    assert!(found.is_empty(), "{} lines:\n{}", found.len(), found.join("\n"));
+}

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`: a request's way through the five stages.
+//! `POST /v1/chat/completions`, with its five stages.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::{
     relay::RelayBody,
 };
 
-/// How many times the limit a body may be before the gateway hangs up.
+/// The size at which the gateway closes the connection, as a multiple of the limit.
 ///
-/// Up to there the excess is read and thrown away: a caller that is cut off while it still sends
-/// may never see the 413.
+/// A smaller excess is read and discarded: a caller that is disconnected while sending may not see
+/// the 413.
 const DISCARD: usize = 8;
 
 /// A request ready to be sent to its provider.
@@ -51,16 +51,16 @@ pub(crate) async fn chat(
 // === impl Gateway ===
 
 impl Gateway {
-    /// Reads the body of a caller that is refused, within the limits for any other, and throws it away.
+    /// Reads and discards the body of a rejected request, within the usual limits.
     ///
-    /// A connection with a body that was not read is closed; the caller may still be sending, or send its next request into it.
+    /// A connection with an unread body is closed, while the caller may still be sending on it.
     async fn discard(&self, body: Body) {
         let read = collect(body, self.config.body_limit);
-        // However it ends, the answer is the same.
+        // The response is the same in any case.
         drop(tokio::time::timeout(self.config.timeout, read).await);
     }
 
-    /// Reads and checks the body. What it does not know in it is left to the provider.
+    /// Reads and validates the body. Unknown fields are left to the provider.
     #[stage("request_parsing")]
     async fn read(&self, body: Body) -> Result<(Bytes, ChatRequest), ApiError> {
         self.config.slow.pause("request_parsing").await;
@@ -136,8 +136,8 @@ impl Gateway {
     }
 }
 
-/// Whether a provider's answer is meant for the caller, rather than a matter between the provider
-/// and the gateway (a key of the gateway's that is not valid, a wrong base URL, a failure).
+/// Returns whether a provider's response is for the caller, and not about the gateway (its key, its
+/// base URL) or a failure of the provider.
 fn is_for_the_caller(status: StatusCode) -> bool {
     use StatusCode as S;
     status.is_success()

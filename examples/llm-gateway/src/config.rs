@@ -11,10 +11,10 @@ use crate::{
     slow::Slow,
 };
 
-/// The configuration that is used when none is given.
+/// The default configuration.
 const DEFAULT: &str = include_str!("../gateway.toml");
 
-/// Where the gateway finds its models, whom it lets in, and what its limits are.
+/// Models, API keys and limits of the gateway.
 ///
 /// ```
 /// use llm_gateway::GatewayConfig;
@@ -37,20 +37,20 @@ pub struct GatewayConfig {
     pub body_limit: usize,
     /// Keys that callers may use.
     pub api_keys: ApiKeys,
-    /// Stages that take longer than they need. Defaults to none.
+    /// Stages to slow down. Defaults to none.
     pub slow: Slow,
     pub(crate) forward_headers: Vec<HeaderName>,
     pub(crate) models: BTreeMap<Arc<str>, Arc<Provider>>,
 }
 
-/// Why a configuration was refused.
+/// Why a configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The text is not TOML, or a name or value in it is not known.
     #[error("the configuration cannot be read")]
     Syntax {
-        /// What and where.
+        /// The error and its position.
         #[from]
         source: toml::de::Error,
     },
@@ -59,15 +59,15 @@ pub enum ConfigError {
     ModelTwice {
         /// The model.
         model: String,
-        /// The provider that has it already.
+        /// The first provider.
         first: String,
-        /// The provider that has it too.
+        /// The second provider.
         second: String,
     },
-    /// There is no model at all.
+    /// There are no models.
     #[error("no models: the configuration needs a [providers.NAME] with `models`")]
     NoModels,
-    /// A base URL is not one that requests can be sent to.
+    /// A base URL is invalid.
     #[error("base URL {url:?} must be http://HOST[:PORT][/PATH]")]
     BaseUrl {
         /// The URL as given.
@@ -83,7 +83,7 @@ pub(crate) struct Provider {
     pub(crate) api_key: Option<Secret>,
 }
 
-/// The file as it is written.
+/// The configuration file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -119,7 +119,7 @@ impl GatewayConfig {
         DEFAULT.parse()
     }
 
-    /// Lets callers use `keys` too.
+    /// Adds keys that callers may use.
     #[must_use]
     pub fn with_api_keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         keys.into_iter().for_each(|it| self.api_keys.add(it.as_ref()));

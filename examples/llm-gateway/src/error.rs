@@ -1,4 +1,4 @@
-//! What the gateway answers when it cannot give a completion, in OpenAI's error shape.
+//! The gateway's errors, in OpenAI's format.
 
 use axum::{
     Json,
@@ -9,14 +9,15 @@ use serde_json::json;
 
 use crate::openai::InvalidRequest;
 
-/// Why a request got no completion.
+/// Why a request failed.
 ///
 /// | Variant | status | `type` | `code` |
 /// |---|---|---|---|
 /// | `NoKey`, `WrongKey` | 401 | `invalid_request_error` | `invalid_api_key` |
 /// | `Invalid` | 400 | `invalid_request_error` | `invalid_value`, with `param` |
 /// | `UnknownModel` | 404 | `invalid_request_error` | `model_not_found` |
-/// | `UnknownRoute`, `WrongMethod` | 404, 405 | `invalid_request_error` | `unknown_url`, `method_not_supported` |
+/// | `UnknownRoute` | 404 | `invalid_request_error` | `unknown_url` |
+/// | `WrongMethod` | 405 | `invalid_request_error` | `method_not_supported` |
 /// | `SlowCaller` | 408 | `timeout_error` | `request_timeout` |
 /// | `TooLarge` | 413 | `invalid_request_error` | `request_too_large` |
 /// | `Unreachable`, `UpstreamFailed` | 502 | `server_error` | `upstream_failure` |
@@ -27,10 +28,10 @@ pub enum ApiError {
     /// No API key was sent.
     #[error("no API key given; send it as `Authorization: Bearer KEY`")]
     NoKey,
-    /// The API key is none of those that callers may use.
+    /// The API key is not valid.
     #[error("the API key given is not valid")]
     WrongKey,
-    /// The body cannot be understood.
+    /// The body is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
     /// The body did not arrive whole.
@@ -68,7 +69,7 @@ pub enum ApiError {
     UpstreamFailed {
         /// The provider's name.
         provider: String,
-        /// What it answered.
+        /// The status of its response.
         status: u16,
     },
     /// The provider did not answer in time.
@@ -126,7 +127,7 @@ impl ApiError {
     }
 }
 
-/// The stage that fails counts as an error of the type `code`.
+/// The failing stage's `error.type` is `code`.
 impl stagelight::ErrorType for ApiError {
     fn error_type(&self) -> &'static str {
         self.code()
@@ -143,7 +144,7 @@ impl IntoResponse for ApiError {
         });
         let mut response = (self.status(), Json(json!({"error": error}))).into_response();
         if self.status() == StatusCode::UNAUTHORIZED {
-            // HTTP asks for it with every 401.
+            // HTTP requires it with every 401.
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
         }

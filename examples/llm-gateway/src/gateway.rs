@@ -1,4 +1,4 @@
-//! What the gateway serves, and what its handlers share.
+//! The gateway's routes and the state of its handlers.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,18 +18,18 @@ use crate::{
     tokens::TokenCounter,
 };
 
-/// What all requests share.
+/// The state shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) client: reqwest::Client,
-    /// What can be asked, by the model's name.
+    /// The backends, by the model's name.
     pub(crate) backends: HashMap<Arc<str>, Backend>,
 }
 
-/// A model, with what is needed to ask it and to measure that.
+/// A model's provider, and the measurements of requests to it.
 ///
-/// Made from the configuration: no name that a caller sends becomes a label.
+/// Created from the configuration: no name that a caller sends becomes a label.
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) provider: Arc<Provider>,
@@ -48,7 +48,7 @@ pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwe
     let client = reqwest::Client::builder()
         // Before the response head, and between two pieces of the body.
         .read_timeout(config.timeout)
-        // The configuration says where providers are, not the environment's proxy, nor a provider.
+        // Providers are only where the configuration says: no proxy, no redirects.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
@@ -61,7 +61,7 @@ pub fn app(config: GatewayConfig, telemetry: &Telemetry) -> Result<Router, reqwe
         .fallback(async || ApiError::UnknownRoute)
         .method_not_allowed_fallback(async || ApiError::WrongMethod)
         .layer(measured)
-        // Below the layer, because probes would drown the requests that matter.
+        // After the layer, so that probes are not measured.
         .route("/healthz", get(async || "ok"))
         .with_state(Arc::new(Gateway { config, client, backends })))
 }
@@ -84,7 +84,8 @@ async fn models(
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     gateway.authenticate(&headers).await?;
-    let model = |(model, provider)| json!({"id": model, "object": "model", "created": 0, "owned_by": provider});
+    let model =
+        |(id, provider)| json!({"id": id, "object": "model", "created": 0, "owned_by": provider});
     let models: Vec<_> = gateway.config.models().map(model).collect();
     Ok(Json(json!({"object": "list", "data": models})))
 }
@@ -92,7 +93,7 @@ async fn models(
 // === impl Gateway ===
 
 impl Gateway {
-    /// Lets only callers with a valid key pass.
+    /// Returns an error unless the caller sent a valid key.
     #[stage("auth_validation")]
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         self.config.slow.pause("auth_validation").await;

@@ -1,22 +1,21 @@
 //! The gateway, and its simulated upstream, as programs.
-#![expect(clippy::print_stdout, reason = "one line tells whoever started it where it listens")]
-#![expect(clippy::print_stderr, reason = "the last line of a program that fails tells why")]
+#![expect(clippy::print_stdout, reason = "one line with the addresses")]
+#![expect(clippy::print_stderr, reason = "the error of a program that fails")]
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use llm_gateway::{
-    GatewayConfig, Secret, Server, Slow, app, bind,
+    BindError, GatewayConfig, Secret, Server, Slow, app, bind,
     upstream::{Upstream, UpstreamConfig},
 };
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
-/// How long requests under way have to come to their end after a signal.
+/// Time limit for active requests after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// An OpenAI-compatible gateway that shows where its requests spend their time.
+/// An OpenAI-compatible gateway that measures where its requests spend their time.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -28,41 +27,41 @@ struct Cli {
 enum Command {
     /// Serve the gateway.
     Serve(ServeArgs),
-    /// Serve a simulated provider to put behind it.
+    /// Serve a simulated provider.
     Upstream(UpstreamArgs),
 }
 
 #[derive(Args)]
 struct ServeArgs {
-    /// Where to serve the API; port 0 takes any free one.
+    /// Address of the API; port 0 is any free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where to serve `/metrics` for Prometheus; port 0 takes any free one.
+    /// Address of `/metrics` for Prometheus; port 0 is any free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
     metrics_listen: SocketAddr,
-    /// Providers, models and limits, as TOML; the default is `gateway.toml` of the sources.
+    /// Providers, models and limits, as TOML [default: the built-in gateway.toml].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Send the requests for every provider to this base URL.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
-    /// Longest silence of a provider, in place of the configuration's, such as 5s.
+    /// Longest silence of a provider, such as 5s; overrides the configuration.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Keys that callers may use. Better set the variable: others can read a command line.
+    /// Keys that callers may use. Prefer the variable: other users can read a command line.
     #[arg(long, env = "LLM_GATEWAY_API_KEYS", hide_env_values = true, value_delimiter = ',')]
     api_keys: Vec<Secret>,
-    /// Lose this much time in a stage, as a regression to find; may be given more than once.
+    /// Slow a stage down by this time; may be given more than once.
     #[arg(long, value_name = "STAGE=DURATION", value_parser = Slow::parse)]
     slow: Vec<(String, Duration)>,
 }
 
 #[derive(Args)]
 struct UpstreamArgs {
-    /// Where to serve; port 0 takes any free one.
+    /// Address to serve at; port 0 is any free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Number that decides every delay and failure.
+    /// Seed of all delays and failures.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -83,19 +82,23 @@ async fn main() -> ExitCode {
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let config = configuration(&args)?;
     let listener = bind("--listen", args.listen).await?;
-    let metrics_listener = bind("--metrics-listen", args.metrics_listen).await?;
 
     let telemetry = stagelight::init()?;
+    let address = args.metrics_listen;
+    let metrics = telemetry.serve_metrics(address).await.map_err(|source| BindError {
+        option: "--metrics-listen",
+        address,
+        source,
+    })?;
     let gateway = Server::start(listener, app(config, &telemetry)?)?;
-    let metrics = Server::start(metrics_listener, telemetry.metrics_router())?;
-    let metrics_url = format!("{}/metrics", metrics.url());
+    let metrics_url = format!("http://{metrics}/metrics");
     println!("{}", json!({"listen": gateway.url(), "metrics": metrics_url}));
 
-    stop_signal().await?;
-    // Telemetry ends last, so that it has what the last requests measured. A collector that is gone
-    // is no failure of the gateway's.
+    stagelight::shutdown_signal().await;
+    // Telemetry ends last, so that it exports the last requests. An unreachable collector is not a
+    // failure of the gateway.
     let drained = gateway.shutdown(DRAIN).await;
-    if let Err(error) = telemetry.shutdown() {
+    if let Err(error) = telemetry.shutdown().await {
         tracing::warn!("{error}");
     }
     Ok(drained?)
@@ -107,7 +110,7 @@ async fn upstream(args: UpstreamArgs) -> anyhow::Result<()> {
     let upstream = Upstream::start(config, listener)?;
     println!("{}", json!({"listen": upstream.url()}));
 
-    stop_signal().await?;
+    stagelight::shutdown_signal().await;
     Ok(upstream.shutdown(DRAIN).await?)
 }
 
@@ -126,18 +129,8 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<GatewayConfig> {
     config = config.with_api_keys(args.api_keys.iter().map(Secret::expose));
     anyhow::ensure!(
         !config.api_keys.is_empty(),
-        "no API key, so nobody could use the gateway: set LLM_GATEWAY_API_KEYS, or `api_keys` in \
-         the file given with --config",
+        "no API keys, so every request would be rejected: set LLM_GATEWAY_API_KEYS, or `api_keys` \
+         in the file given with --config",
     );
     Ok(config.with_slow(Slow::default().with(args.slow.iter().cloned())?))
-}
-
-/// Waits for ctrl-c or the signal that ends a service.
-async fn stop_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

@@ -1,24 +1,24 @@
-//! The part of OpenAI's chat API that a gateway has to understand.
+//! The part of OpenAI's chat API that the gateway parses.
 //!
-//! Everything else in a request is none of the gateway's business: it forwards the bytes it got.
+//! The gateway forwards the bytes it received, including unknown fields.
 
 use serde::Deserialize;
 
-/// The body of `POST /v1/chat/completions`, as far as it is looked at.
+/// The parsed part of a `POST /v1/chat/completions` body.
 ///
-/// Fields that have to be there are optional here, so that [`ChatRequest::check`] can name the
+/// Required fields are optional here, so that [`ChatRequest::check`] can name the
 /// missing one.
 #[derive(Debug, Deserialize)]
 pub struct ChatRequest {
-    /// The model asked for.
+    /// The model.
     #[serde(default)]
     pub model: String,
     /// The conversation so far.
     #[serde(default)]
     pub messages: Vec<Message>,
-    /// Whether the reply shall come as server-sent events. Defaults to no.
+    /// Whether to send the reply as server-sent events. Defaults to no.
     pub stream: Option<bool>,
-    /// What a streamed reply contains.
+    /// Options for a streamed reply.
     pub stream_options: Option<StreamOptions>,
     /// The sampling temperature, from 0 to 2.
     pub temperature: Option<f64>,
@@ -30,10 +30,10 @@ pub struct ChatRequest {
     pub max_tokens: Option<u32>,
 }
 
-/// What a streamed reply contains.
+/// Options for a streamed reply.
 #[derive(Debug, Default, Deserialize)]
 pub struct StreamOptions {
-    /// Whether the last chunk tells the number of tokens. Defaults to no.
+    /// Whether the last chunk contains the number of tokens. Defaults to no.
     #[serde(default)]
     pub include_usage: bool,
 }
@@ -41,13 +41,13 @@ pub struct StreamOptions {
 /// One message of a conversation.
 #[derive(Debug, Deserialize)]
 pub struct Message {
-    /// Whose message it is.
+    /// The author's role.
     pub role: Role,
-    /// What it says; absent in an assistant's message that only calls tools.
+    /// The content; absent in an assistant's message that only calls tools.
     pub content: Option<Content>,
 }
 
-/// Whose message it is.
+/// The role of a message's author.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -55,7 +55,7 @@ pub enum Role {
     Developer,
     /// Instructions.
     System,
-    /// The person asking.
+    /// The user.
     User,
     /// The model.
     Assistant,
@@ -65,7 +65,7 @@ pub enum Role {
     Function,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a string or an array of content parts")]
 pub enum Content {
@@ -84,13 +84,13 @@ pub struct Usage {
     pub completion_tokens: u64,
 }
 
-/// A request that cannot be understood, or asks for what is not allowed.
+/// An invalid request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidRequest {
     /// The field at fault, such as `messages[0].role`; none if the body is not a JSON object.
     pub param: Option<String>,
-    /// What was given and what is allowed.
+    /// The given and the allowed values.
     pub message: String,
 }
 
@@ -101,7 +101,7 @@ impl ChatRequest {
     ///
     /// # Errors
     ///
-    /// Returns the first field that is missing, of the wrong type, or out of range.
+    /// Names the first field with a missing value, a wrong type, or a value out of range.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
         let mut json = serde_json::Deserializer::from_slice(body);
         let request: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -163,7 +163,7 @@ fn is_within(value: Option<f64>, upper: f64) -> bool {
 // === impl Message ===
 
 impl Message {
-    /// Counts the message's words, which is what the simulated upstream takes for its tokens.
+    /// Returns the number of words, which the simulated upstream counts as tokens.
     #[must_use]
     pub fn words(&self) -> usize {
         let text = |part: &serde_json::Value| part["text"].as_str().map_or(0, count_words);
@@ -228,8 +228,8 @@ mod tests {
         check_error(
             r#"{"model": "m", "messages": [{"role": "robot"}]}"#,
             Some("messages[0].role"),
-            "the body is not valid: unknown variant `robot`, expected one of `developer`, `system`, \
-             `user`, `assistant`, `tool`, `function` at line 1 column 44",
+            "the body is not valid: unknown variant `robot`, expected one of `developer`, \
+             `system`, `user`, `assistant`, `tool`, `function` at line 1 column 44",
         );
         check_error(
             r#"{"model": "m", "messages": [{"role": "user", "content": 7}]}"#,
@@ -240,7 +240,8 @@ mod tests {
         check_error(
             r#"{"model": 3}"#,
             Some("model"),
-            "the body is not valid: invalid type: integer `3`, expected a string at line 1 column 11",
+            "the body is not valid: invalid type: integer `3`, expected a string \
+             at line 1 column 11",
         );
     }
 

@@ -1,4 +1,4 @@
-//! A listening HTTP server that can be told to stop.
+//! An HTTP server with graceful shutdown.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -10,8 +10,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// A router being served on a socket.
 ///
-/// Dropping it stops the listening and lets the requests under way go on by themselves;
-/// [`Server::shutdown`] waits for them.
+/// Dropping it closes the listener; active requests continue. [`Server::shutdown`] waits for them.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -19,7 +18,7 @@ pub struct Server {
     stop: oneshot::Sender<()>,
 }
 
-/// An address that could not be listened on.
+/// An address that could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot listen on port {} of {} ({option}); port 0 takes any free one",
@@ -31,41 +30,41 @@ pub struct BindError {
     pub option: &'static str,
     /// The address as given.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// A server that did not end as asked.
+/// A server that did not shut down.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Requests were still under way when the patience ended; their connections are left alone.
+    /// Requests were still active after the time limit; their connections stay open.
     #[error("requests were still under way after {patience:?}")]
     Impatient {
-        /// How long the server was given.
+        /// The time limit.
         patience: Duration,
     },
     /// The task that serves panicked.
     #[error("the server's task failed")]
     Task {
-        /// What the runtime said.
+        /// The runtime's error.
         #[from]
         source: tokio::task::JoinError,
     },
     /// The socket failed.
     #[error("the listening socket failed")]
     Socket {
-        /// What the system said.
+        /// The system's error.
         #[from]
         source: io::Error,
     },
 }
 
-/// Listens on `address`, which came from the command-line option `option`; port 0 is any free port.
+/// Binds `address`, given with the command-line option `option`; port 0 is any free port.
 ///
 /// # Errors
 ///
-/// Returns a [`BindError`] that names the port and the option if the address cannot be had.
+/// [`BindError`], which names the port and the option, if the address cannot be bound.
 pub async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|source| BindError { option, address, source })
 }
@@ -73,7 +72,7 @@ pub async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListen
 // === impl Server ===
 
 impl Server {
-    /// Serves `app` on `listener` in a task of its own until told to stop.
+    /// Serves `app` on `listener` in a task of its own until it is shut down.
     ///
     /// # Errors
     ///
@@ -102,11 +101,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Stops listening and waits at most `patience` for the requests under way.
+    /// Closes the listener and waits at most `patience` for active requests.
     ///
     /// # Errors
     ///
-    /// - [`ServerError::Impatient`] if requests were still under way after `patience`;
+    /// - [`ServerError::Impatient`] if requests were still active after `patience`;
     /// - [`ServerError::Task`] or [`ServerError::Socket`] if the server had failed before.
     pub async fn shutdown(self, patience: Duration) -> Result<(), ServerError> {
         drop(self.stop);

@@ -1,4 +1,4 @@
-//! A made-up regression: stages that take longer than they need, for something to find.
+//! An artificial regression: slowed stages, to be found.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// Time to lose in each stage; none unless added.
+/// Extra time of each stage; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slow {
     stages: BTreeMap<&'static str, Duration>,
 }
 
-/// A slowed stage that cannot be understood.
+/// An invalid slowed stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SlowError {
@@ -35,10 +35,10 @@ pub enum SlowError {
     },
 }
 
-/// A body of which nothing comes for some time.
+/// A body that starts late.
 ///
-/// Slows a stage that is not a function of the gateway's: as a request's body, the time until the
-/// response head; as a response's, the time until its last byte.
+/// Slows a stage that is not a function: as a request's body it delays the response head, as a
+/// response's its last byte.
 pub(crate) struct SlowBody<B> {
     inner: B,
     // None once it is over.
@@ -48,7 +48,7 @@ pub(crate) struct SlowBody<B> {
 // === impl Slow ===
 
 impl Slow {
-    /// The gateway's stages, in the order in which a request meets them.
+    /// The gateway's stages, in the order of a request.
     pub const STAGES: [&str; 5] = [
         "auth_validation",
         "request_parsing",
@@ -71,7 +71,7 @@ impl Slow {
         Ok((stage.to_owned(), duration))
     }
 
-    /// Adds stages with the time to lose in each; the last word on a stage counts.
+    /// Adds stages with their extra time; a later one replaces an earlier one of the same stage.
     ///
     /// # Errors
     ///
@@ -86,14 +86,14 @@ impl Slow {
         Ok(self)
     }
 
-    /// Waits for the time to lose in `stage`; returns at once if there is none.
+    /// Waits for the extra time of `stage`; returns immediately if there is none.
     pub(crate) async fn pause(&self, stage: &str) {
         if let Some(duration) = self.stages.get(stage) {
             sleep(*duration).await;
         }
     }
 
-    /// Makes `inner` lose the time of `stage`.
+    /// Delays `inner` by the extra time of `stage`.
     pub(crate) fn body<B>(&self, stage: &str, inner: B) -> SlowBody<B> {
         let sleep = self.stages.get(stage).map(|it| Box::pin(sleep(*it)));
         SlowBody { inner, sleep }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_stage_is_told_the_five_there_are() {
+    fn the_error_for_an_unknown_stage_lists_the_stages() {
         let expected = "there is no stage \"auth\" to slow down; there are auth_validation, \
             request_parsing, request_preparation, backend_fetch, stream_processing";
         assert_eq!(Slow::parse("auth=50ms").unwrap_err().to_string(), expected);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_duration_is_told_what_is_expected() {
+    fn a_bad_duration_is_an_error() {
         for given in ["auth_validation", "auth_validation=", "auth_validation=50"] {
             let error = Slow::parse(given).unwrap_err();
             assert_eq!(error, SlowError::Duration { given: given.to_owned() });

@@ -10,14 +10,14 @@ use stagelight::opentelemetry::{
 
 use crate::openai::Usage;
 
-/// Longest line of a stream, or whole reply, that is looked into, in bytes.
+/// Longest line of a stream, or whole reply, to parse, in bytes.
 ///
-/// A bound on memory: a longer one is passed on like any other, but its tokens are not counted.
+/// A bound on memory: a longer one is forwarded, and its tokens are not counted.
 const LOOK_LIMIT: usize = 1 << 20;
 
 /// The counter `gateway.tokens`, for one model.
 ///
-/// It counts what providers report. In a stream they do so only if the caller asks for it, with
+/// It counts the tokens that providers report: in a stream, only if the caller sets
 /// `stream_options.include_usage`.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenCounter {
@@ -26,16 +26,16 @@ pub(crate) struct TokenCounter {
     completion: Arc<[KeyValue]>,
 }
 
-/// Looks at one reply while it passes, and counts its tokens once it is dropped.
+/// Parses one reply while it is forwarded, and counts its tokens when it is dropped.
 pub(crate) struct TokenTap {
     counter: TokenCounter,
     is_stream: bool,
-    // What has passed and is not yet a whole line or reply; none after too much of it.
+    // An incomplete line or reply; `None` once it is too long.
     pending: Option<Vec<u8>>,
     usage: Option<Usage>,
 }
 
-/// A whole reply, or a chunk of a stream, as far as it is looked at.
+/// The parsed part of a whole reply or of a stream's chunk.
 #[derive(Deserialize)]
 struct Reply {
     usage: Option<Usage>,
@@ -109,7 +109,7 @@ impl Drop for TokenTap {
 mod tests {
     use super::*;
 
-    /// Returns what a tap finds in a reply that passes in pieces of `size` bytes.
+    /// Returns the usage in a reply forwarded in pieces of `size` bytes.
     fn found(is_stream: bool, reply: &str, size: usize) -> Option<(u64, u64)> {
         let meter = stagelight::opentelemetry::global::meter("test");
         let mut tap = TokenCounter::new(&meter, "p", "m").tap(is_stream);

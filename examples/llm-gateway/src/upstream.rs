@@ -1,15 +1,15 @@
-//! A simulated model provider: an HTTP server whose answers, delays and failures are drawn from
+//! A simulated model provider: an HTTP server that draws its replies, delays and failures from
 //! seeded distributions.
 //!
-//! It speaks OpenAI's `POST /v1/chat/completions` (streamed and whole) and `GET /v1/models`. The
-//! n-th request after the start gets the same reply for the same seed. The `x-sim` header asks for
-//! a reply of a known shape, see [`Controls`].
+//! It serves OpenAI's `POST /v1/chat/completions` (streamed and whole) and `GET /v1/models`. The
+//! n-th request after the start gets the same reply for the same seed. The `x-sim` header sets the
+//! shape of a reply, see [`Controls`].
 //!
-//! | What | When |
+//! | event | time |
 //! |---|---|
 //! | response head | after the time to first token |
 //! | chunk n of a stream | n token intervals after the head, one token each |
-//! | whole reply | when its stream would have ended; nothing comes before |
+//! | whole reply | when its stream would have ended, head included |
 //! | 429, 500 | in place of the head |
 //! | stall | once, before a token in the middle |
 //! | break | the connection is closed in the middle of the body |
@@ -43,28 +43,30 @@ use crate::{
     server::{Server, ServerError},
 };
 
-/// What the simulated upstream serves.
+/// Settings of the simulated upstream.
 ///
 /// The default has seed 1 and the models of the gateway's default configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamConfig {
-    /// Number that decides every draw.
+    /// Seed of all draws.
     pub seed: u64,
-    /// The models, with how they behave.
+    /// The models' profiles.
     pub models: Vec<Profile>,
 }
 
-/// The simulated upstream, listening.
+/// The simulated upstream, serving.
 ///
 /// ```
 /// use llm_gateway::upstream::{Upstream, UpstreamConfig};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let upstream = Upstream::start(UpstreamConfig::default(), listener)?;
 /// println!("{}/v1/models", upstream.url());
 /// upstream.shutdown(std::time::Duration::from_secs(1)).await?;
-/// # Ok(()) }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Upstream {
@@ -133,9 +135,8 @@ impl Upstream {
 
 async fn models(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let model = |it: &Profile| json!({"id": it.model, "object": "model"});
-    Json(
-        json!({"object": "list", "data": shared.config.models.iter().map(model).collect::<Value>()}),
-    )
+    let models = shared.config.models.iter().map(model).collect::<Value>();
+    Json(json!({"object": "list", "data": models}))
 }
 
 async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {

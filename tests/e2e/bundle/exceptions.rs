@@ -115,9 +115,9 @@ const fn collector(metric: &'static str, reason: &'static str, name: &'static st
 
 /// Returns the label names of a metric in the catalogue.
 pub(crate) fn catalogued_labels(metric: &str) -> Option<BTreeSet<String>> {
-    let mut families = catalog::ALL.iter();
-    let family = families.find(|it| it.metrics.iter().any(|it| it.prometheus_name() == metric))?;
-    let labels = family.labels.iter().map(|it| it.prometheus_name().to_owned());
+    let mut families = catalog::ALL.iter().chain(&stagelight_otel::catalog::ALL);
+    let family = families.find(|it| it.metrics.iter().any(|it| it.prometheus_name == metric))?;
+    let labels = family.labels.iter().map(|it| it.prometheus_name.to_owned());
     Some(labels.chain(["job", "instance"].map(str::to_owned)).collect())
 }
 

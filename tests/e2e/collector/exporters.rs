@@ -268,8 +268,12 @@ fn cloudwatch_declares_existing_metrics_and_dimensions() {
                 continue;
             }
             let has_it = |it: &&&Family| it.metrics.iter().any(|it| it.name == name);
-            let family = catalog::ALL.iter().find(has_it).unwrap_or_else(|| panic!("{name}"));
-            let labels: BTreeSet<_> = family.labels.iter().map(|it| it.otel_name()).collect();
+            let family = catalog::ALL
+                .iter()
+                .chain(&stagelight_otel::catalog::ALL)
+                .find(has_it)
+                .unwrap_or_else(|| panic!("{name}"));
+            let labels: BTreeSet<_> = family.labels.iter().map(|it| it.otel_name).collect();
             assert!(dimensions.is_subset(&labels), "{name}: {dimensions:?} of {labels:?}");
             seen += 1;
         }

@@ -11,10 +11,10 @@ const BEGIN: &str =
     "<!-- doctor:begin -->\n\n```console\n$ stagelight doctor --watch 2s --skip grafana\n";
 const END: &str = "```\n\n<!-- doctor:end -->";
 
-/// Checks that the README has this output except for numbers; `UPDATE_EXPECT=1` writes it.
+/// Checks that docs/doctor.md has this output except for numbers; `UPDATE_EXPECT=1` writes it.
 #[track_caller]
 pub(super) fn shows(doctor: &Doctor) {
-    let path = Workspace::find().path("README.md");
+    let path = Workspace::find().path("docs/doctor.md");
     let readme = fs::read_to_string(&path).unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         let (head, rest) = readme.split_once("<!-- doctor:begin -->").unwrap();

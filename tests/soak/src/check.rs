@@ -291,10 +291,11 @@ fn bounds(scrape: &Scrape) -> Vec<Check> {
     }
     let most = series(scrape).values().copied().max().unwrap_or_default();
     let mut checks = vec![Check::at_most("series of one metric", MAX_SERIES as f64, most as f64)];
-    for label in Label::ALL {
-        let Some(found) = values.remove(label.prometheus_name().as_str()) else { continue };
-        let limit = label.cap() + BESIDES;
-        let what = format!("values of {}", label.otel_name());
+    let exporter = stagelight_otel::catalog::ALL.into_iter().flat_map(|it| it.labels);
+    for label in Label::ALL.iter().chain(exporter) {
+        let Some(found) = values.remove(label.prometheus_name) else { continue };
+        let limit = label.cap + BESIDES;
+        let what = format!("values of {}", label.otel_name);
         checks.push(Check::at_most(what, limit as f64, found.len() as f64));
     }
     let unknown: Vec<_> = values.keys().map(|&it| it.to_owned()).collect();

@@ -53,12 +53,12 @@ pub(crate) async fn serve(upstream: &str) -> Result<()> {
     let telemetry = stagelight::init()?;
     let app = llm_gateway::app(config, &telemetry)?.merge(others(&telemetry));
     let service = Server::start(listen().await?, app)?;
-    let metrics = Server::start(listen().await?, telemetry.metrics_router())?;
-    child::Ready { service: service.address(), metrics: Some(metrics.address()) }.print()?;
+    let metrics = telemetry.serve_metrics(("127.0.0.1", 0)).await?;
+    child::Ready { service: service.address(), metrics: Some(metrics) }.print()?;
 
     wait_for_the_end().await?;
     service.shutdown(DRAIN).await?;
-    telemetry.shutdown_async().await?;
+    telemetry.shutdown().await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Texts, alerts, links and panels that several dashboards share.
 
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::labels;
 
 use super::{
     link::Link, panel::Panel, query::Series, series, steps::Alerts, unit::Unit, view::View,
@@ -67,7 +67,7 @@ pub(super) fn heatmap(
 pub(super) fn requests_by_endpoint(title: &str) -> Panel {
     Panel::new(View::Stacked, title, Unit::RequestsPerSecond, NO_REQUEST)
         .description("Finished requests of any outcome, by endpoint.")
-        .query(series::requests().rate(&[Label::Endpoint]), "{{endpoint}}")
+        .query(series::requests().rate(&[labels::Endpoint::LABEL]), "{{endpoint}}")
 }
 
 pub(super) fn requests_by_backend(title: &str) -> Panel {
@@ -80,7 +80,10 @@ pub(super) fn duration_by_endpoint() -> Panel {
     let title = "Request duration by endpoint (p95)";
     Panel::new(View::Lines, title, Unit::Seconds, NO_REQUEST)
         .description("From the start of a request to its last byte.")
-        .query_with_exemplars(series::requests().quantile(0.95, &[Label::Endpoint]), "{{endpoint}}")
+        .query_with_exemplars(
+            series::requests().quantile(0.95, &[labels::Endpoint::LABEL]),
+            "{{endpoint}}",
+        )
         .alerts(LATENCY_ALERTS)
         .link(endpoint_traces())
 }
@@ -90,7 +93,7 @@ pub(super) fn stage_errors(view: View) -> Panel {
     Panel::new(view, "Errors by stage", Unit::PerSecond, no_error)
         .description("Stages that ended with an error, by error type.")
         .query(
-            series::stage_errors().rate(&[Label::Stage, Label::ErrorType]),
+            series::stage_errors().rate(&[labels::Stage::LABEL, labels::ErrorType::LABEL]),
             "{{stage}} {{error_type}}",
         )
 }

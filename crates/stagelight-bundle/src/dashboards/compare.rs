@@ -1,6 +1,6 @@
 //! The row of the stage breakdown that compares the time range with an earlier one.
 
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::{Label, Outcome, labels};
 
 use super::{
     common::{backend_traces_of_row, stage_traces_of_row},
@@ -13,7 +13,7 @@ use super::{
 };
 
 const NO_DATA: &str = "No data now or at the earlier time: choose another \"Compare with\"";
-const STAGE: [Label; 1] = [Label::Stage];
+const STAGE: [&Label; 1] = [labels::Stage::LABEL];
 
 pub(super) fn panels() -> Vec<Panel> {
     vec![
@@ -27,8 +27,8 @@ pub(super) fn panels() -> Vec<Panel> {
             .with_override(Override::for_query("B").dashed()),
         Panel::new(Lines, "Requests, now and before", Unit::RequestsPerSecond, NO_DATA)
             .description("Is there more load, or are there other outcomes?")
-            .query(requests().rate(&[Label::Outcome]), "{{outcome}} now")
-            .query(requests().before().rate(&[Label::Outcome]), "{{outcome}} $offset before")
+            .query(requests().rate(&[Outcome::LABEL]), "{{outcome}} now")
+            .query(requests().before().rate(&[Outcome::LABEL]), "{{outcome}} $offset before")
             .with_override(Override::for_query("B").dashed()),
         slower_stages(),
         slower_backends(),

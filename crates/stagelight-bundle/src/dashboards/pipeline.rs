@@ -1,6 +1,9 @@
 //! The telemetry pipeline: services, collector, Prometheus, Alertmanager.
 
-use stagelight_core::catalog::{self, Label, SPAN_QUEUE_CAPACITY, SPAN_QUEUE_SIZE};
+use stagelight_core::catalog::{MetricId, labels};
+use stagelight_otel::catalog::{
+    OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY, OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE, SpanQueueFamily,
+};
 
 use super::{
     common::{self, QUEUE_ALERTS},
@@ -111,7 +114,7 @@ fn last_export() -> Panel {
 }
 
 fn services() -> Vec<Panel> {
-    let by = [Label::ErrorType];
+    let by = [labels::ErrorType::LABEL];
     let exports = |title: &str, series: &dyn Fn() -> Series, description: &str| {
         Panel::new(Lines, title, Unit::PerSecond, NO_EXPORT)
             .description(description)
@@ -119,8 +122,8 @@ fn services() -> Vec<Panel> {
             .query(series().with(FAILED).rate(&by), "failed: {{error_type}}")
             .with_override(Override::for_query("B").red())
     };
-    let queue = |position| {
-        sum_by("job, instance", &Series::new(&catalog::SPAN_QUEUE, position).selector(""))
+    let queue = |metric: MetricId<SpanQueueFamily>| {
+        sum_by("job, instance", &Series::new(metric).selector(""))
     };
     vec![
         exports(
@@ -137,7 +140,11 @@ fn services() -> Vec<Panel> {
         Panel::new(Lines, "Span queue", Unit::Ratio, NO_EXPORT)
             .description("Fill level of the exporter's queue. A full queue drops new spans.")
             .query(
-                format!("{} / {}", queue(SPAN_QUEUE_SIZE), queue(SPAN_QUEUE_CAPACITY)),
+                format!(
+                    "{} / {}",
+                    queue(OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE),
+                    queue(OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY)
+                ),
                 "{{job}} {{instance}}",
             )
             .alerts(&["SpanQueueFilling"])
@@ -160,7 +167,7 @@ fn services() -> Vec<Panel> {
              outside_request: a stage without a request. too_many_requests, too_many_stages: more \
              were open at the same time than the limit allows.",
         )
-        .query(dropped().rate(&[Label::Reason]), "{{reason}}")
+        .query(dropped().rate(&[labels::Reason::LABEL]), "{{reason}}")
         .alerts_above_zero(&["MeasurementsDropped", "CardinalityLimitReached"]),
         series_limit(),
     ]

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use stagelight_core::catalog::{Family, Instrument, Label, Metric};
+use stagelight_core::catalog::{Instrument, Label, Metric, MetricId, TypedFamily};
 
 /// The window of lines: four export intervals, at least one step.
 const STEP: &str = "$__rate_interval";
@@ -26,20 +26,19 @@ pub(crate) struct Series {
 // === impl Series ===
 
 impl Series {
-    /// Selects a metric of a family by the selected services, instances, endpoints and backends.
-    pub(crate) fn new(family: &'static Family, position: usize) -> Self {
+    /// Selects a metric by the selected services, instances, endpoints and backends.
+    pub(crate) fn new<F: TypedFamily>(metric: MetricId<F>) -> Self {
         let mut matchers = r#"job=~"$job", instance=~"$instance""#.to_owned();
-        for label in family.labels {
-            let variable = match label {
+        for &label in metric.family().labels {
+            let variable = match label.otel_name {
                 // An endpoint is a route template.
-                Label::Endpoint | Label::HttpRoute => "endpoint",
-                Label::Provider => "provider",
-                Label::Model => "model",
+                "endpoint" | "http.route" => "endpoint",
+                name @ ("provider" | "model") => name,
                 _ => continue,
             };
-            let _ = write!(matchers, r#", {}=~"${variable}""#, label.prometheus_name());
+            let _ = write!(matchers, r#", {}=~"${variable}""#, label.prometheus_name);
         }
-        Self { metric: &family.metrics[position], matchers, window: STEP, offset: "" }
+        Self { metric: metric.metric(), matchers, window: STEP, offset: "" }
     }
 
     /// Adds a matcher in PromQL.
@@ -62,38 +61,38 @@ impl Series {
 
     /// Returns the matcher of the histogram's count, classic or native.
     pub(crate) fn name_matcher(&self) -> String {
-        format!(r#"__name__=~"{}(_count)?""#, self.metric.prometheus_name())
+        format!(r#"__name__=~"{}(_count)?""#, self.metric.prometheus_name)
     }
 
     /// Returns the selector without a window.
     pub(crate) fn selector(&self, suffix: &str) -> String {
-        format!("{}{suffix}{{{}}}{}", self.metric.prometheus_name(), self.matchers, self.offset)
+        format!("{}{suffix}{{{}}}{}", self.metric.prometheus_name, self.matchers, self.offset)
     }
 
     /// Sums a gauge or an up-down counter.
-    pub(crate) fn sum(&self, by: &[Label]) -> String {
+    pub(crate) fn sum(&self, by: &[&Label]) -> String {
         format!("{} ({})", sum(by), self.selector(""))
     }
 
     /// Returns the rate of a counter, or of a histogram's count.
-    pub(crate) fn rate(&self, by: &[Label]) -> String {
+    pub(crate) fn rate(&self, by: &[&Label]) -> String {
         self.growth("rate", by)
     }
 
     /// Returns the increase of a counter, or of a histogram's count.
-    pub(crate) fn increase(&self, by: &[Label]) -> String {
+    pub(crate) fn increase(&self, by: &[&Label]) -> String {
         self.growth("increase", by)
     }
 
     /// Returns the rate of a histogram's sum: seconds per second, bytes per second.
-    pub(crate) fn rate_of_sum(&self, by: &[Label]) -> String {
+    pub(crate) fn rate_of_sum(&self, by: &[&Label]) -> String {
         let classic = format!("{} (rate({}))", sum(by), self.windowed("_sum"));
         let native = format!("{} (histogram_sum(rate({})))", sum(by), self.windowed(""));
         or(&classic, &native)
     }
 
     /// Returns a quantile, interpolated within its bucket.
-    pub(crate) fn quantile(&self, quantile: f64, by: &[Label]) -> String {
+    pub(crate) fn quantile(&self, quantile: f64, by: &[&Label]) -> String {
         let by_le = if by.is_empty() { "le".to_owned() } else { format!("le, {}", names(by)) };
         let classic = format!("sum by ({by_le}) (rate({}))", self.windowed("_bucket"));
         let native = format!("{} (rate({}))", sum(by), self.windowed(""));
@@ -104,7 +103,7 @@ impl Series {
     }
 
     /// Returns the mean, which is exact whatever the buckets are.
-    pub(crate) fn mean(&self, by: &[Label]) -> String {
+    pub(crate) fn mean(&self, by: &[&Label]) -> String {
         let sum = sum(by);
         let (total, count) = (self.windowed("_sum"), self.windowed("_count"));
         let classic = format!("{sum} (rate({total})) / {sum} (rate({count}))");
@@ -124,7 +123,7 @@ impl Series {
         or(&classic, &native)
     }
 
-    fn growth(&self, function: &str, by: &[Label]) -> String {
+    fn growth(&self, function: &str, by: &[&Label]) -> String {
         let sum = sum(by);
         if !matches!(self.metric.instrument, Instrument::Histogram { .. }) {
             return format!("{sum} ({function}({}))", self.windowed(""));
@@ -135,7 +134,7 @@ impl Series {
     }
 
     fn windowed(&self, suffix: &str) -> String {
-        let name = self.metric.prometheus_name();
+        let name = self.metric.prometheus_name;
         format!("{name}{suffix}{{{}}}[{}]{}", self.matchers, self.window, self.offset)
     }
 }
@@ -185,12 +184,12 @@ pub(crate) fn rate_by(labels: &str, selector: &str) -> String {
     sum_by(labels, &format!("rate({selector}[{STEP}])"))
 }
 
-fn sum(by: &[Label]) -> String {
+fn sum(by: &[&Label]) -> String {
     if by.is_empty() { "sum".to_owned() } else { format!("sum by ({})", names(by)) }
 }
 
-fn names(labels: &[Label]) -> String {
-    labels.iter().map(|it| it.prometheus_name()).collect::<Vec<_>>().join(", ")
+fn names(labels: &[&Label]) -> String {
+    labels.iter().map(|it| it.prometheus_name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

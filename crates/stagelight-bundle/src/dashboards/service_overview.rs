@@ -1,9 +1,6 @@
 //! The state of a service: the six panels of the metric contract, then the details.
 
-use stagelight_core::catalog::{
-    HTTP_SERVER_ACTIVE, HTTP_SERVER_DURATION, HTTP_SERVER_REQUEST_BODY, HTTP_SERVER_RESPONSE_BODY,
-    Label,
-};
+use stagelight_core::catalog::{self, Label, labels};
 
 use super::{
     common::{
@@ -24,7 +21,7 @@ use super::{
     view::View::{Lines, Stacked, Table},
 };
 
-const ENDPOINT: [Label; 1] = [Label::Endpoint];
+const ENDPOINT: [&Label; 1] = [labels::Endpoint::LABEL];
 const NO_HTTP: &str = "No HTTP requests in this time range";
 
 pub(super) fn dashboard() -> Dashboard {
@@ -47,7 +44,7 @@ pub(super) fn dashboard() -> Dashboard {
 
 /// Titles and order are part of the metric contract.
 fn contract() -> Vec<Panel> {
-    let active = Series::new(&HTTP_SERVER_ACTIVE, 0).selector("");
+    let active = Series::new(catalog::HTTP_SERVER_ACTIVE_REQUESTS).selector("");
     vec![
         common::requests_by_endpoint("Queries Per Second"),
         response_times(),
@@ -162,21 +159,22 @@ fn outcomes() -> Vec<Panel> {
                 "ok, error, timeout and panic are results of the service; cancelled means that the \
                  client disconnected or the task was aborted.",
             )
-            .query(requests().rate(&[Label::Outcome]), "{{outcome}}"),
+            .query(requests().rate(&[catalog::Outcome::LABEL]), "{{outcome}}"),
         common::stage_errors(Stacked),
     ]
 }
 
 fn http() -> Vec<Panel> {
-    let duration = http_server(HTTP_SERVER_DURATION);
-    let bodies = |title: &str, position: usize, description: &str| {
-        let body = http_server(position);
+    let duration = http_server(catalog::HTTP_SERVER_REQUEST_DURATION);
+    let bodies = |title: &str, metric, description: &str| {
+        let body = http_server(metric);
         Panel::new(Lines, title, Unit::Bytes, NO_HTTP)
             .description(description)
-            .query(body.quantile(0.95, &[Label::HttpRoute]), "p95 {{http_route}}")
-            .query(body.mean(&[Label::HttpRoute]), "mean {{http_route}}")
+            .query(body.quantile(0.95, &[labels::HttpRoute::LABEL]), "p95 {{http_route}}")
+            .query(body.mean(&[labels::HttpRoute::LABEL]), "mean {{http_route}}")
     };
-    let (request, response) = (HTTP_SERVER_REQUEST_BODY, HTTP_SERVER_RESPONSE_BODY);
+    let request = catalog::HTTP_SERVER_REQUEST_BODY_SIZE;
+    let response = catalog::HTTP_SERVER_RESPONSE_BODY_SIZE;
     vec![
         Panel::new(Stacked, "Responses by status", Unit::RequestsPerSecond, NO_HTTP)
             .description(
@@ -184,7 +182,7 @@ fn http() -> Vec<Panel> {
                  fails after its head keeps its status: see the row Outcomes.",
             )
             .query(
-                duration.rate(&[Label::HttpResponseStatusCode]),
+                duration.rate(&[labels::HttpResponseStatusCode::LABEL]),
                 "{{http_response_status_code}}",
             ),
         Panel::new(Lines, "HTTP duration by method and route (p95)", Unit::Seconds, NO_HTTP)
@@ -193,7 +191,8 @@ fn http() -> Vec<Panel> {
                  Requests without a matching route have no route.",
             )
             .query_with_exemplars(
-                duration.quantile(0.95, &[Label::HttpRequestMethod, Label::HttpRoute]),
+                duration
+                    .quantile(0.95, &[labels::HttpRequestMethod::LABEL, labels::HttpRoute::LABEL]),
                 "{{http_request_method}} {{http_route}}",
             )
             .alerts(LATENCY_ALERTS),
@@ -218,13 +217,14 @@ fn backends() -> Vec<Panel> {
                  response head arrived.",
             )
             .query(
-                http_client().rate(&[Label::ServerAddress, Label::HttpResponseStatusCode]),
+                http_client()
+                    .rate(&[labels::ServerAddress::LABEL, labels::HttpResponseStatusCode::LABEL]),
                 "{{server_address}} {{http_response_status_code}}",
             ),
         Panel::new(Lines, "Outgoing request duration (p95)", Unit::Seconds, NO_BACKEND)
             .description("From sending a request to the last byte of its response, by host.")
             .query_with_exemplars(
-                http_client().quantile(0.95, &[Label::ServerAddress]),
+                http_client().quantile(0.95, &[labels::ServerAddress::LABEL]),
                 "{{server_address}}",
             ),
         Panel::new(Lines, "Failed backend requests", Unit::Ratio, NO_BACKEND)
@@ -238,7 +238,7 @@ fn backends() -> Vec<Panel> {
 }
 
 fn distributions() -> Vec<Panel> {
-    let server = http_server(HTTP_SERVER_DURATION);
+    let server = http_server(catalog::HTTP_SERVER_REQUEST_DURATION);
     vec![
         heatmap("HTTP requests served", &server, NO_REQUEST, "Served requests by duration."),
         heatmap("HTTP requests sent", &http_client(), NO_REQUEST, "Sent requests by duration."),

@@ -1,6 +1,6 @@
 //! Service level objectives: error budgets, burn rates and their causes.
 
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::{Outcome, labels};
 
 use super::{
     common,
@@ -126,7 +126,7 @@ fn burn_rates() -> Vec<Panel> {
 
 fn causes() -> Vec<Panel> {
     let failed = || requests().with(FAILED);
-    let by = [Label::Endpoint, Label::Outcome];
+    let by = [labels::Endpoint::LABEL, Outcome::LABEL];
     let slow_traces = format!(
         r#"{{ span.http.route = "${{__field.labels.endpoint}}" && duration > {LATENCY_SECS}s }}"#
     );

@@ -1,6 +1,6 @@
 //! Where requests spend their time: the seven panels of the metric contract, then the details.
 
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::labels;
 
 use super::{
     common::{
@@ -68,7 +68,7 @@ fn contract() -> Vec<Panel> {
                 "Mean duration of each stage. Stages may nest and overlap, so the stack may exceed \
                  the request duration; the row below has exclusive shares.",
             )
-            .query(stage_duration().mean(&[Label::Stage]), "{{stage}}")
+            .query(stage_duration().mean(&[labels::Stage::LABEL]), "{{stage}}")
             .link(stage_traces()),
         distribution(),
         slowest_backends(),
@@ -84,7 +84,7 @@ fn frontend_p95() -> Panel {
              preparation, summed per request. Above 10 ms for five minutes is a warning. Values \
              between the bucket bounds (1, 5, 10 ms, …) are interpolated.",
         )
-        .query_with_exemplars(frontend().quantile(0.95, &[Label::Endpoint]), "{{endpoint}}")
+        .query_with_exemplars(frontend().quantile(0.95, &[labels::Endpoint::LABEL]), "{{endpoint}}")
         .alerts(FRONTEND_ALERTS)
         .yellow_from(FRONTEND_TARGET_SECS)
         .link(endpoint_traces())
@@ -100,12 +100,12 @@ fn distribution() -> Panel {
              to 100; time in no stage is unattributed. An endpoint without requests keeps its last \
              values.",
         )
-        .query(per_total(&percentage().sum(&[Label::Stage]), &endpoints), "{{stage}}")
+        .query(per_total(&percentage().sum(&[labels::Stage::LABEL]), &endpoints), "{{stage}}")
         .max(100.0)
 }
 
 fn slowest_backends() -> Panel {
-    let by = [Label::Provider, Label::Model, Label::Endpoint];
+    let by = [labels::Provider::LABEL, labels::Model::LABEL, labels::Endpoint::LABEL];
     Panel::new(Table, "Top 10 Slowest Backend TTFB", Unit::Seconds, NO_BACKEND)
         .description("p95 over the time range. Click a row for traces of the backend.")
         .query(top_ten(&ttfb().over_range().quantile(0.95, &by)), "")

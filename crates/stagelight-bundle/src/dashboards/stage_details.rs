@@ -1,6 +1,6 @@
 //! The collapsed rows of the stage breakdown.
 
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::{Label, labels};
 
 use super::{
     common::{
@@ -17,13 +17,13 @@ use super::{
     view::View::{Lines, Stacked, Table},
 };
 
-const STAGE: [Label; 1] = [Label::Stage];
+const STAGE: [&Label; 1] = [labels::Stage::LABEL];
 
 /// Exclusive shares.
 pub(super) fn shares() -> Vec<Panel> {
     let share = || stage_share().rate_of_sum(&STAGE);
     let unattributed = stage_share().with(r#"stage="unattributed""#);
-    let by = [Label::Endpoint];
+    let by = [labels::Endpoint::LABEL];
     vec![
         Panel::new(Stacked, "Time per request", Unit::Seconds, NO_REQUEST)
             .description(
@@ -97,7 +97,7 @@ pub(super) fn busy() -> Vec<Panel> {
 }
 
 pub(super) fn by_endpoint() -> Vec<Panel> {
-    let by = [Label::Endpoint, Label::Stage];
+    let by = [labels::Endpoint::LABEL, labels::Stage::LABEL];
     let stages = || stage_duration().over_range();
     vec![
         common::duration_by_endpoint(),
@@ -134,11 +134,11 @@ pub(super) fn by_backend() -> Vec<Panel> {
                 "All models of a provider. Providers that rise at the same time share a cause on \
                  your side.",
             )
-            .query_with_exemplars(ttfb().quantile(0.95, &[Label::Provider]), "{{provider}}")
+            .query_with_exemplars(ttfb().quantile(0.95, &[labels::Provider::LABEL]), "{{provider}}")
             .alerts(TTFB_ALERTS),
         Panel::new(Lines, "Streaming by model (p95)", Unit::Seconds, NO_BACKEND)
             .description("All providers of a model.")
-            .query_with_exemplars(streaming().quantile(0.95, &[Label::Model]), "{{model}}")
+            .query_with_exemplars(streaming().quantile(0.95, &[labels::Model::LABEL]), "{{model}}")
             .alerts(STREAMING_ALERTS),
     ]
 }

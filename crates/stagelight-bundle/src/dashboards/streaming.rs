@@ -1,9 +1,9 @@
 //! Streams: time to first chunk, gaps, slow backends or slow clients, outcomes.
 
+use std::marker::PhantomData;
+
 use stagelight_core::catalog::{
-    self, Family, Label, STREAM_CANCELLED, STREAM_CHUNKS, STREAM_FIRST_BYTE, STREAM_FIRST_CHUNK,
-    STREAM_LONGEST_GAP, STREAM_MEAN_GAP, STREAM_SIZE, STREAM_TIMED_OUT, STREAM_WAIT_CLIENT,
-    STREAM_WAIT_UPSTREAM,
+    Label, MetricId, StreamBackendFamily, StreamFamily, StreamResponseFamily, labels,
 };
 
 use super::{
@@ -19,9 +19,9 @@ use super::{
 };
 
 /// Streams in one direction.
-struct Direction {
-    family: &'static Family,
-    by: &'static [Label],
+struct Direction<F> {
+    family: PhantomData<F>,
+    by: &'static [&'static Label],
     legend: &'static str,
     no_value: &'static str,
     /// The source of the chunks.
@@ -29,17 +29,17 @@ struct Direction {
     span_attributes: &'static [(&'static str, &'static str)],
 }
 
-const TO_CLIENTS: Direction = Direction {
-    family: &catalog::STREAM_RESPONSE,
-    by: &[Label::Endpoint],
+const TO_CLIENTS: Direction<StreamResponseFamily> = Direction {
+    family: PhantomData,
+    by: &[labels::Endpoint::LABEL],
     legend: "{{endpoint}}",
     no_value: "No streams sent in this time range",
     upstream: "the service or its backends",
     span_attributes: &[("http.route", "${__field.labels.endpoint}")],
 };
 
-const FROM_BACKENDS: Direction = Direction {
-    family: &catalog::STREAM_BACKEND,
+const FROM_BACKENDS: Direction<StreamBackendFamily> = Direction {
+    family: PhantomData,
     by: &BACKEND,
     legend: "{{provider}} {{model}}",
     no_value: "No backend streams in this time range",
@@ -83,20 +83,17 @@ fn waiting() -> Vec<Panel> {
 
 fn distributions() -> Vec<Panel> {
     vec![
-        TO_CLIENTS.heatmap("First chunk to clients", STREAM_FIRST_CHUNK),
-        FROM_BACKENDS.heatmap("First chunk from backends", STREAM_FIRST_CHUNK),
-        TO_CLIENTS.heatmap("Longest gap to clients", STREAM_LONGEST_GAP),
-        FROM_BACKENDS.heatmap("Longest gap from backends", STREAM_LONGEST_GAP),
+        TO_CLIENTS.heatmap("First chunk to clients", StreamResponseFamily::TIME_TO_FIRST_CHUNK),
+        FROM_BACKENDS
+            .heatmap("First chunk from backends", StreamBackendFamily::TIME_TO_FIRST_CHUNK),
+        TO_CLIENTS.heatmap("Longest gap to clients", StreamResponseFamily::GAP_LONGEST),
+        FROM_BACKENDS.heatmap("Longest gap from backends", StreamBackendFamily::GAP_LONGEST),
     ]
 }
 
 // === impl Direction ===
 
-impl Direction {
-    fn series(&self, position: usize) -> Series {
-        Series::new(self.family, position)
-    }
-
+impl<F: StreamFamily> Direction<F> {
     fn panel(&self, view: View, title: &str, unit: Unit) -> Panel {
         Panel::new(view, title, unit, self.no_value)
     }
@@ -110,8 +107,8 @@ impl Direction {
     }
 
     /// Three quantiles of a time, with exemplars.
-    fn quantiles(&self, title: &str, position: usize) -> Panel {
-        let quantile = |quantile| self.series(position).quantile(quantile, self.by);
+    fn quantiles(&self, title: &str, metric: MetricId<F>) -> Panel {
+        let quantile = |quantile| Series::new(metric).quantile(quantile, self.by);
         self.panel(Lines, title, Unit::Seconds)
             .query_with_exemplars(quantile(0.5), &self.legend("p50"))
             .query_with_exemplars(quantile(0.95), &self.legend("p95"))
@@ -120,8 +117,8 @@ impl Direction {
     }
 
     /// p95 and mean of a size.
-    fn size(&self, title: &str, unit: Unit, position: usize) -> Panel {
-        let series = self.series(position);
+    fn size(&self, title: &str, unit: Unit, metric: MetricId<F>) -> Panel {
+        let series = Series::new(metric);
         self.panel(Lines, title, unit)
             .query(series.quantile(0.95, self.by), &self.legend("p95"))
             .query(series.mean(self.by), &self.legend("mean"))
@@ -135,13 +132,13 @@ impl Direction {
                  a slow client until they are full.",
                 self.upstream
             ))
-            .query(self.series(STREAM_WAIT_UPSTREAM).rate_of_sum(&[]), self.upstream)
-            .query(self.series(STREAM_WAIT_CLIENT).rate_of_sum(&[]), "the client")
+            .query(Series::new(F::WAIT_UPSTREAM).rate_of_sum(&[]), self.upstream)
+            .query(Series::new(F::WAIT_CLIENT).rate_of_sum(&[]), "the client")
     }
 
     fn client_share(&self, title: &str) -> Panel {
-        let upstream = self.series(STREAM_WAIT_UPSTREAM).rate_of_sum(self.by);
-        let client = self.series(STREAM_WAIT_CLIENT).rate_of_sum(self.by);
+        let upstream = Series::new(F::WAIT_UPSTREAM).rate_of_sum(self.by);
+        let client = Series::new(F::WAIT_CLIENT).rate_of_sum(self.by);
         self.panel(Lines, title, Unit::Ratio)
             .description(&format!(
                 "Near zero, {} determines the duration of streams. Near 100 %, their readers do, \
@@ -156,32 +153,32 @@ impl Direction {
 
     fn start(&self) -> Vec<Panel> {
         vec![
-            self.quantiles("Time to first byte", STREAM_FIRST_BYTE)
+            self.quantiles("Time to first byte", F::TIME_TO_FIRST_BYTE)
                 .description("Time to the response head. Stage breakdown shows its parts.")
                 .alerts(TTFB_ALERTS),
-            self.quantiles("Time to first chunk", STREAM_FIRST_CHUNK)
+            self.quantiles("Time to first chunk", F::TIME_TO_FIRST_CHUNK)
                 .description("Time to the first bytes of the body: a user's first word.")
                 .alerts(TTFB_ALERTS),
         ]
     }
 
     fn flow(&self) -> Vec<Panel> {
-        let size = self.series(STREAM_SIZE).rate_of_sum(self.by);
-        let chunks = self.series(STREAM_CHUNKS).rate_of_sum(self.by);
+        let size = Series::new(F::SIZE).rate_of_sum(self.by);
+        let chunks = Series::new(F::CHUNKS).rate_of_sum(self.by);
         vec![
-            self.quantiles("Longest gap per stream", STREAM_LONGEST_GAP)
+            self.quantiles("Longest gap per stream", F::GAP_LONGEST)
                 .description(
                     "Longest time between two chunks of a stream: a stall for the user. Streams \
                      with at least two chunks.",
                 )
                 .limits(1.0, 5.0),
-            self.quantiles("Mean gap per stream", STREAM_MEAN_GAP).description(
+            self.quantiles("Mean gap per stream", F::GAP_MEAN).description(
                 "Mean time between two chunks of a stream: the reading speed. Streams with at \
                  least two chunks.",
             ),
-            self.size("Chunks per stream", Unit::Count, STREAM_CHUNKS)
+            self.size("Chunks per stream", Unit::Count, F::CHUNKS)
                 .description("Many small chunks cost more than few large ones."),
-            self.size("Bytes per stream", Unit::Bytes, STREAM_SIZE)
+            self.size("Bytes per stream", Unit::Bytes, F::SIZE)
                 .description("Body bytes of a stream."),
             self.panel(Stacked, "Throughput", Unit::BytesPerSecond)
                 .description("Bytes per second of finished streams.")
@@ -193,9 +190,9 @@ impl Direction {
     }
 
     fn end(&self) -> Vec<Panel> {
-        let streams = self.series(STREAM_FIRST_BYTE).rate(self.by);
-        let part = |title: &str, position: usize, outcome: &str| {
-            let part = self.series(position).rate(self.by);
+        let streams = Series::new(F::TIME_TO_FIRST_BYTE).rate(self.by);
+        let part = |title: &str, metric: MetricId<F>, outcome: &str| {
+            let part = Series::new(metric).rate(self.by);
             self.panel(Lines, title, Unit::Ratio)
                 .query(ratio(&or_zero(&part, &streams), &streams), self.legend)
                 .max(1.0)
@@ -205,19 +202,19 @@ impl Direction {
             self.panel(Stacked, "Streams", Unit::PerSecond)
                 .description("Finished streams of any outcome.")
                 .query(streams.clone(), self.legend),
-            part("Cancelled", STREAM_CANCELLED, "cancelled")
+            part("Cancelled", F::CANCELLED, "cancelled")
                 .description(
                     "Share of streams dropped before their end. Some users always leave; if the \
                      share rises with the gaps, users do not want to wait.",
                 )
                 .alerts(&["ManyCancelledStreams"]),
-            part("Timed out", STREAM_TIMED_OUT, "timeout")
+            part("Timed out", F::TIMED_OUT, "timeout")
                 .description("Share of streams ended by a timeout.")
                 .alerts(ERROR_ALERTS),
         ]
     }
 
-    fn heatmap(&self, title: &str, position: usize) -> Panel {
-        common::heatmap(title, &self.series(position), self.no_value, "Streams by time.")
+    fn heatmap(&self, title: &str, metric: MetricId<F>) -> Panel {
+        common::heatmap(title, &Series::new(metric), self.no_value, "Streams by time.")
     }
 }

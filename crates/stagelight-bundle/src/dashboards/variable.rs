@@ -1,7 +1,7 @@
 //! Variables: the drop-downs at the top of a dashboard.
 
 use serde_json::{Value, json};
-use stagelight_core::catalog::Label;
+use stagelight_core::catalog::{Label, labels};
 
 use super::series;
 
@@ -44,8 +44,8 @@ impl Variable {
             Self::label_values("job", "Job", &series::requests().name_matcher(), "job", ".+"),
             Self::instance(),
             Self::endpoint(),
-            Self::of_label("provider", "Provider", &backends, Label::Provider),
-            Self::of_label("model", "Model", &models, Label::Model),
+            Self::of_label("provider", "Provider", &backends, labels::Provider::LABEL),
+            Self::of_label("model", "Model", &models, labels::Model::LABEL),
         ]
     }
 
@@ -59,7 +59,7 @@ impl Variable {
     pub(crate) fn endpoint() -> Self {
         let matchers = format!(r#"{}, job=~"$job""#, series::requests().name_matcher());
         // HTTP metrics have no route where no route matched.
-        Self::of_label("endpoint", "Endpoint", &matchers, Label::Endpoint)
+        Self::of_label("endpoint", "Endpoint", &matchers, labels::Endpoint::LABEL)
     }
 
     /// The values of `of` among the series that `matchers` select. `all` is the pattern for "all".
@@ -73,8 +73,8 @@ impl Variable {
         Self::LabelValues { name, label, query: format!("label_values({{{matchers}}}, {of})"), all }
     }
 
-    fn of_label(name: &'static str, label: &'static str, matchers: &str, of: Label) -> Self {
-        Self::label_values(name, label, matchers, &of.prometheus_name(), OR_NONE)
+    fn of_label(name: &'static str, label: &'static str, matchers: &str, of: &Label) -> Self {
+        Self::label_values(name, label, matchers, of.prometheus_name, OR_NONE)
     }
 
     /// Returns the name in queries, without the dollar sign.

@@ -54,12 +54,13 @@ const FOREIGN: &str = "
 /// The Prometheus names of the catalogue's series. A native histogram has the bare name.
 fn catalogued() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for metric in catalog::ALL.iter().flat_map(|it| it.metrics) {
-        let name = metric.prometheus_name();
+    let families = catalog::ALL.into_iter().chain(stagelight_otel::catalog::ALL);
+    for metric in families.flat_map(|it| it.metrics) {
+        let name = metric.prometheus_name;
         if matches!(metric.instrument, Instrument::Histogram { .. }) {
             all.extend(["_bucket", "_sum", "_count"].map(|it| format!("{name}{it}")));
         }
-        all.insert(name);
+        all.insert(name.to_owned());
     }
     all
 }
@@ -156,11 +157,15 @@ fn every_alert_queries_the_metric_of_its_threshold() {
 #[test]
 fn the_label_value_ratios_divide_by_the_caps_of_the_catalogue() {
     let rules = files::read("collector/prometheus/rules/service.recording.yaml");
-    for label in [catalog::Label::Endpoint, catalog::Label::Model, catalog::Label::Stage] {
-        let name = label.prometheus_name();
+    for label in [
+        catalog::labels::Endpoint::LABEL,
+        catalog::labels::Model::LABEL,
+        catalog::labels::Stage::LABEL,
+    ] {
+        let name = label.prometheus_name;
         let counted = format!("by (job, instance, {name}) (");
         let line = rules.lines().find(|it| it.contains(&counted)).unwrap();
-        assert!(line.ends_with(&format!("/ {}", label.cap())), "{line} is not by {}", label.cap());
+        assert!(line.ends_with(&format!("/ {}", label.cap)), "{line} is not by {}", label.cap);
     }
 }
 
@@ -169,7 +174,7 @@ fn the_latency_objective_uses_a_bucket_bound_and_so_does_its_dashboard() {
     let rules = files::read("collector/prometheus/rules/slo.recording.yaml");
     let bound = rules.split("le=~\"").nth(1).and_then(|it| it.split("([.]0)?").next()).unwrap();
 
-    let bounds = catalog::REQUEST.metrics[0].bounds();
+    let bounds = catalog::REQUEST_DURATION.metric().bounds();
     assert!(bounds.contains(&bound.parse().unwrap()), "{bound}");
     let matcher = format!("le=~\"{bound}([.]0)?\"");
     let dashboards = dashboards::all();

@@ -1,4 +1,4 @@
-//! The catalogue as the README's table.
+//! Renders the catalogue as the table in docs/metrics.md.
 
 use super::entry::Entry;
 
@@ -21,7 +21,7 @@ fn row(entry: &Entry) -> String {
         entry.name,
         entry.prometheus_name,
         entry.kind,
-        // The only character that ends a cell.
+        // The cell separator.
         entry.help.replace('|', r"\|"),
     )
 }

@@ -1,10 +1,10 @@
-//! The catalogue for a terminal: a paragraph for each metric, because no terminal is wide enough for rows.
+//! Renders the catalogue for a terminal: a paragraph for each metric, since rows would be too wide.
 
 use super::entry::Entry;
 
-/// Columns of a line.
+/// Width of a line.
 const COLUMNS: usize = 100;
-/// Columns of the captions.
+/// Width of the captions.
 const CAPTION: usize = 14;
 
 pub(super) fn render(entries: &[Entry]) -> String {
@@ -15,14 +15,14 @@ pub(super) fn render(entries: &[Entry]) -> String {
 fn paragraph(entry: &Entry) -> String {
     let unit = if entry.unit.is_empty() { "no unit" } else { &entry.unit };
     let mut paragraph = format!("{} ({unit}, {})\n", entry.name, entry.kind);
-    paragraph.push_str(&field("Prometheus", &entry.prometheus_name));
+    paragraph.push_str(&field("Prometheus", entry.prometheus_name));
     paragraph.push_str(&field("attributes", &entry.attributes.join(", ")));
     paragraph.push_str(&field("buckets", &entry.bounds().join(" ")));
     paragraph.push_str(&field("meaning", entry.help));
     paragraph
 }
 
-/// Writes one caption and its text, wrapped; nothing when there is no text.
+/// Formats a caption and its text, wrapped; empty without text.
 fn field(caption: &str, text: &str) -> String {
     let mut field = String::new();
     let mut line = format!("  {caption:<width$}", width = CAPTION - 2);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_without_text_is_left_out() {
+    fn a_field_without_text_is_omitted() {
         assert_eq!(field("buckets", ""), "");
     }
 }

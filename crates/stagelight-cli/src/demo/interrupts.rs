@@ -1,22 +1,22 @@
-//! Ctrl-c.
+//! Ctrl-c and SIGTERM.
 
 use std::io;
 
 use anyhow::Context;
 use tokio::sync::watch;
 
-/// Tells when the user, or whoever ends processes, asks for the end.
+/// A stream of interrupts: ctrl-c and, on Unix, SIGTERM.
 #[derive(Debug)]
 pub(super) struct Interrupts(watch::Receiver<()>);
 
 // === impl Interrupts ===
 
 impl Interrupts {
-    /// Begins to listen; from now on ctrl-c (and, on Unix, SIGTERM) does not end the process by itself.
+    /// Installs the signal handlers, which disable the default action.
     ///
     /// # Errors
     ///
-    /// Returns the system's error if signals cannot be listened for.
+    /// When the handlers cannot be installed.
     pub(super) fn listen() -> anyhow::Result<Self> {
         let mut signals = Signals::listen().context("cannot listen for ctrl-c")?;
         let (sender, interrupts) = watch::channel(());
@@ -28,10 +28,10 @@ impl Interrupts {
         Ok(Self(interrupts))
     }
 
-    /// Waits for the next interrupt that this listener has not seen. May be dropped and called again.
+    /// Waits for the next interrupt. Cancel-safe.
     pub(super) async fn next(&mut self) {
         if self.0.changed().await.is_err() {
-            // No more will come.
+            // The signal task has ended.
             std::future::pending::<()>().await;
         }
     }

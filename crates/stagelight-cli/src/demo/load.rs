@@ -1,4 +1,4 @@
-//! The clients.
+//! The load generator.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,30 +13,30 @@ use super::{
     plan::{Chat, Plan},
 };
 
-/// How long requests under way may go on when no new ones are sent: longer than the upstream's longest reply.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of the requests in flight at the end; exceeds the simulated provider's longest reply.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Clients that send requests to the gateway.
+/// Generates load on the gateway.
 #[derive(Debug)]
 pub(super) struct Load {
     sender: Arc<Sender>,
     models: Vec<String>,
 }
 
-/// What became of the requests, as the clients saw it.
+/// The results of the requests, from the clients' view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Requests sent; the sum of the next four.
+    /// Requests sent: the sum of the next four.
     sent: u64,
-    /// Answered in full, whatever the status.
-    answered: u64,
-    /// Left by their client in the middle, as planned.
-    left: u64,
-    /// Not answered, or not in full.
-    broken: u64,
-    /// Still under way when the patience, or the user's, ended.
-    given_up: u64,
-    /// Not sent, because as many were in flight as may be.
+    /// Completed with any status.
+    completed: u64,
+    /// Cancelled by the client, as planned.
+    cancelled: u64,
+    /// Without a complete response.
+    failed: u64,
+    /// In flight at the drain timeout or the second interrupt.
+    abandoned: u64,
+    /// Not sent, because the maximum was in flight.
     skipped: u64,
 }
 
@@ -47,48 +47,48 @@ struct Sender {
     key: String,
 }
 
-/// How one request ended for its client.
+/// The result of one request, from the client's view.
 #[derive(Clone, Copy, Debug)]
-enum End {
-    Answered,
-    Left,
-    Broken,
+enum RequestResult {
+    Completed,
+    Cancelled,
+    Failed,
 }
 
 // === impl Load ===
 
 impl Load {
-    /// Makes clients for the gateway at `url`, which lets `key` in and has `models`.
+    /// Targets the gateway at `url` with API key `key` and these models.
     ///
     /// # Errors
     ///
-    /// Returns the HTTP client's error if it cannot be set up.
+    /// When the HTTP client cannot be created.
     pub(super) fn new(url: &str, key: &str, models: Vec<String>) -> anyhow::Result<Self> {
-        // The gateway is in this process, wherever the environment's proxy would send requests.
+        // The gateway runs in this process: a proxy from the environment must not be used.
         let client = Client::builder().no_proxy().build();
-        let client = client.context("the HTTP client cannot be set up")?;
+        let client = client.context("cannot create the HTTP client")?;
         let sender = Sender { client, url: url.to_owned(), key: key.to_owned() };
         Ok(Self { sender: Arc::new(sender), models })
     }
 
-    /// Sends requests as `args` say until their time is over or an interrupt comes, then waits for the answers.
+    /// Sends requests until the duration is over or an interrupt comes, then awaits the responses.
     ///
-    /// Those under way are given up at one more interrupt, or after ten seconds.
+    /// Abandons those in flight after ten seconds or at another interrupt.
     pub(super) async fn run(self, args: &DemoArgs, mut interrupts: Interrupts) -> Counts {
-        let mut under_way = JoinSet::new();
-        let mut counts = self.send_all(args, &mut interrupts, &mut under_way).await;
-        let last_ones = async {
-            while let Some(ended) = under_way.join_next().await {
-                counts.add(ended.unwrap_or(End::Broken));
+        let mut in_flight = JoinSet::new();
+        let mut counts = self.send_all(args, &mut interrupts, &mut in_flight).await;
+        let drained = async {
+            while let Some(ended) = in_flight.join_next().await {
+                counts.add(ended.unwrap_or(RequestResult::Failed));
             }
         };
         tokio::select! {
-            () = last_ones => {}
+            () = drained => {}
             () = interrupts.next() => {}
-            () = sleep(PATIENCE) => {}
+            () = sleep(DRAIN_TIMEOUT) => {}
         }
-        counts.given_up = counts.sent - counts.answered - counts.left - counts.broken;
-        under_way.shutdown().await;
+        counts.abandoned = counts.sent - counts.completed - counts.cancelled - counts.failed;
+        in_flight.shutdown().await;
         counts
     }
 
@@ -96,11 +96,11 @@ impl Load {
         &self,
         args: &DemoArgs,
         interrupts: &mut Interrupts,
-        under_way: &mut JoinSet<End>,
+        in_flight: &mut JoinSet<RequestResult>,
     ) -> Counts {
         let mut counts = Counts::default();
         let mut pace = Pace::new(args.in_flight(), args.rate, args.seed);
-        let mut time_is_over = std::pin::pin!(async {
+        let mut time_limit = std::pin::pin!(async {
             match args.limit() {
                 Some(limit) => sleep(limit).await,
                 None => std::future::pending().await,
@@ -109,20 +109,20 @@ impl Load {
         loop {
             let slot = tokio::select! {
                 biased;
-                () = &mut time_is_over => break,
+                () = &mut time_limit => break,
                 () = interrupts.next() => break,
                 slot = pace.next() => slot,
             };
-            let plan = Plan::draw(args.seed, counts.sent, &self.models);
+            let plan = Plan::generate(args.seed, counts.sent, &self.models);
             counts.sent += 1;
             let sender = Arc::clone(&self.sender);
-            under_way.spawn(async move {
+            in_flight.spawn(async move {
                 let end = sender.send(&plan).await;
                 drop(slot);
                 end
             });
-            while let Some(ended) = under_way.try_join_next() {
-                counts.add(ended.unwrap_or(End::Broken));
+            while let Some(ended) = in_flight.try_join_next() {
+                counts.add(ended.unwrap_or(RequestResult::Failed));
             }
         }
         counts.skipped = pace.skipped;
@@ -133,13 +133,13 @@ impl Load {
 // === impl Sender ===
 
 impl Sender {
-    async fn send(&self, plan: &Plan) -> End {
+    async fn send(&self, plan: &Plan) -> RequestResult {
         match plan {
             Plan::ListModels => {
                 let request = self.client.get(format!("{}/v1/models", self.url));
                 read(request.bearer_auth(&self.key), None).await
             }
-            Plan::Chat(chat) => read(self.completion(chat), chat.leaves_after()).await,
+            Plan::Chat(chat) => read(self.completion(chat), chat.cancels_after()).await,
         }
     }
 
@@ -151,19 +151,19 @@ impl Sender {
     }
 }
 
-/// Sends a request and reads the answer piece by piece, to its end or until the client leaves.
-async fn read(request: RequestBuilder, leaves_after: Option<u32>) -> End {
-    let Ok(mut response) = request.send().await else { return End::Broken };
-    let mut pieces = 0;
+/// Sends a request and reads the response to its end or, as planned, up to some chunk.
+async fn read(request: RequestBuilder, cancels_after: Option<u32>) -> RequestResult {
+    let Ok(mut response) = request.send().await else { return RequestResult::Failed };
+    let mut chunks = 0;
     loop {
         match response.chunk().await {
-            Ok(None) => return End::Answered,
-            Err(_) => return End::Broken,
-            Ok(Some(_)) => pieces += 1,
+            Ok(None) => return RequestResult::Completed,
+            Err(_) => return RequestResult::Failed,
+            Ok(Some(_)) => chunks += 1,
         }
-        if leaves_after.is_some_and(|it| it <= pieces) {
+        if cancels_after.is_some_and(|it| it <= chunks) {
             // Dropping the response closes its connection.
-            return End::Left;
+            return RequestResult::Cancelled;
         }
     }
 }
@@ -171,22 +171,22 @@ async fn read(request: RequestBuilder, leaves_after: Option<u32>) -> End {
 // === impl Counts ===
 
 impl Counts {
-    fn add(&mut self, end: End) {
-        match end {
-            End::Answered => self.answered += 1,
-            End::Left => self.left += 1,
-            End::Broken => self.broken += 1,
+    fn add(&mut self, result: RequestResult) {
+        match result {
+            RequestResult::Completed => self.completed += 1,
+            RequestResult::Cancelled => self.cancelled += 1,
+            RequestResult::Failed => self.failed += 1,
         }
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} requests sent: {} answered", self.sent, self.answered)?;
+        write!(f, "{} requests sent: {} completed", self.sent, self.completed)?;
         let others = [
-            (self.left, "left in the middle"),
-            (self.broken, "not answered in full"),
-            (self.given_up, "given up"),
+            (self.cancelled, "cancelled by the client"),
+            (self.failed, "without a complete response"),
+            (self.abandoned, "abandoned"),
         ];
         for (count, what) in others {
             if 0 < count {
@@ -205,19 +205,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counts_say_what_happened_and_nothing_else() {
+    fn the_summary_omits_zero_counts() {
         let mut counts = Counts { sent: 3, ..Counts::default() };
-        counts.add(End::Answered);
-        counts.add(End::Left);
-        counts.add(End::Broken);
+        counts.add(RequestResult::Completed);
+        counts.add(RequestResult::Cancelled);
+        counts.add(RequestResult::Failed);
         assert_eq!(
             counts.to_string(),
-            "3 requests sent: 1 answered, 1 left in the middle, 1 not answered in full"
+            "3 requests sent: 1 completed, 1 cancelled by the client, 1 without a complete response"
         );
-        let counts = Counts { sent: 2, answered: 2, skipped: 5, ..Counts::default() };
+        let counts = Counts { sent: 2, completed: 2, skipped: 5, ..Counts::default() };
         assert_eq!(
             counts.to_string(),
-            "2 requests sent: 2 answered; 5 not sent because --concurrency was reached"
+            "2 requests sent: 2 completed; 5 not sent because --concurrency was reached"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! When the next request is sent.
+//! The arrival process of the requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,19 +9,19 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// When the next request is sent.
+/// Decides when the next request is sent.
 #[derive(Debug)]
 pub(super) struct Pace {
     slots: Arc<Semaphore>,
     arrivals: Option<Arrivals>,
-    /// Arrivals that found no free slot and were not sent.
+    /// Arrivals without a free slot, which were not sent.
     pub(super) skipped: u64,
 }
 
-/// Room for one request in flight, free again when dropped.
+/// Permit for one request in flight, released on drop.
 pub(super) type Slot = OwnedSemaphorePermit;
 
-/// Random moments that know nothing of each other: a Poisson process.
+/// A Poisson process.
 #[derive(Debug)]
 struct Arrivals {
     gaps: Exp<f64>,
@@ -32,7 +32,8 @@ struct Arrivals {
 // === impl Pace ===
 
 impl Pace {
-    /// Allows `in_flight` requests at once: as soon as one ends, or at `rate` a second on average.
+    /// Allows `in_flight` requests at once, sent at `rate` per second on average or, without a
+    /// rate, as soon as another one ends.
     pub(super) fn new(in_flight: u32, rate: Option<f64>, seed: u64) -> Self {
         let arrivals = rate.and_then(|rate| {
             let gaps = Exp::new(rate).ok()?;
@@ -42,10 +43,10 @@ impl Pace {
         Self { slots, arrivals, skipped: 0 }
     }
 
-    /// Waits until the next request is to be sent. May be dropped and called again.
+    /// Waits for the next arrival. Cancel-safe.
     ///
-    /// An arrival that finds no slot free is skipped and counted, never sent late: a late one would hide how long it
-    /// would have waited.
+    /// Skips and counts arrivals without a free slot. Sending them late would hide their waiting
+    /// time (coordinated omission).
     pub(super) async fn next(&mut self) -> Slot {
         loop {
             let Some(arrivals) = &mut self.arrivals else {
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn arrivals_keep_their_mean_rate_and_are_not_even() {
+    async fn arrivals_keep_the_mean_rate_and_are_uneven() {
         let mut pace = Pace::new(1, Some(100.0), 1);
         let start = Instant::now();
         let mut gaps = Vec::new();
@@ -88,7 +89,7 @@ mod tests {
         }
         let rate = 10_000.0 / start.elapsed().as_secs_f64();
         assert!((95.0..105.0).contains(&rate), "{rate}");
-        // Of a Poisson process's gaps 1 - 1/e, about 63 %, are shorter than the mean.
+        // In a Poisson process 1 - 1/e of the gaps, about 63 %, are shorter than the mean.
         let short = gaps.iter().filter(|it| **it < 0.01).count();
         assert!((5_900..6_800).contains(&short), "{short}");
         assert_eq!(pace.skipped, 0);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_rate_the_next_is_sent_when_a_slot_is_free() {
+    async fn without_a_rate_a_free_slot_sends_the_next_request() {
         let mut pace = Pace::new(2, None, 1);
         let first = pace.next().await;
         let _second = pace.next().await;

@@ -1,38 +1,39 @@
-//! What the clients ask, drawn from the seed.
+//! The requests of the clients, generated from the seed.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-/// What one request is.
+/// One request.
 ///
-/// Of 100 requests about 5 list the models, 3 have a wrong key, 3 an invalid field, 1 an unknown model. The others
-/// ask for a completion, 3 of 4 as a stream, and of the streams 1 of 12 is left in the middle.
+/// Of 100 requests, about 5 list the models, 3 have a wrong key, 3 an invalid field and 1 an
+/// unknown model. The others request a completion, 3 of 4 as a stream. The client cancels
+/// 1 of 12 streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Asks which models there are.
+    /// Lists the models.
     ListModels,
-    /// Asks for a completion.
+    /// Requests a completion.
     Chat(Chat),
 }
 
-/// A request for a completion.
+/// A completion request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chat {
     model: String,
-    /// Words of the question.
+    /// Words in the prompt.
     words: usize,
     is_stream: bool,
     flaw: Option<Flaw>,
 }
 
-/// What is wrong with a request for a completion.
+/// The fault of a completion request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     WrongKey,
     InvalidField,
     UnknownModel,
-    /// The client goes away after this many pieces of the answer.
-    Leaves {
+    /// The client cancels after this many chunks of the response.
+    Cancels {
         after: u32,
     },
 }
@@ -40,16 +41,16 @@ enum Flaw {
 // === impl Plan ===
 
 impl Plan {
-    /// Draws what the request with number `sequence` is; the same for the same seed, whatever else goes on.
-    pub(super) fn draw(seed: u64, sequence: u64, models: &[String]) -> Self {
-        // The golden ratio's bits: neighbouring sequences and seeds get far-apart states.
+    /// Generates the request with number `sequence`, which depends on nothing but the arguments.
+    pub(super) fn generate(seed: u64, sequence: u64, models: &[String]) -> Self {
+        // A multiple of the golden ratio spreads the states of neighbouring sequences and seeds.
         let state = seed ^ sequence.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut rng = StdRng::seed_from_u64(state);
-        // Everything is drawn every time, so that one change does not shift all that follows it.
+        // All values are generated for every kind, so that changing one does not shift the others.
         let kind = rng.random_range(0..100);
         let model = models.get(rng.random_range(0..models.len().max(1)));
         let is_stream = rng.random_bool(0.75);
-        let leaves = rng.random_bool(1.0 / 12.0).then(|| rng.random_range(1..5));
+        let cancels = rng.random_bool(1.0 / 12.0).then(|| rng.random_range(1..5));
         let words = rng.random_range(3..200);
 
         let flaw = match kind {
@@ -57,7 +58,7 @@ impl Plan {
             5..8 => Some(Flaw::WrongKey),
             8..11 => Some(Flaw::InvalidField),
             11 => Some(Flaw::UnknownModel),
-            _ => leaves.filter(|_| is_stream).map(|after| Flaw::Leaves { after }),
+            _ => cancels.filter(|_| is_stream).map(|after| Flaw::Cancels { after }),
         };
         let model = model.cloned().unwrap_or_default();
         Self::Chat(Chat { model, words, is_stream, flaw })
@@ -71,10 +72,10 @@ impl Chat {
         self.flaw == Some(Flaw::WrongKey)
     }
 
-    /// Returns after how many pieces of the answer the client goes away, if it does.
-    pub(super) fn leaves_after(&self) -> Option<u32> {
+    /// Returns the number of response chunks after which the client cancels.
+    pub(super) fn cancels_after(&self) -> Option<u32> {
         match self.flaw {
-            Some(Flaw::Leaves { after }) => Some(after),
+            Some(Flaw::Cancels { after }) => Some(after),
             _ => None,
         }
     }
@@ -101,7 +102,7 @@ mod tests {
 
     fn plans(seed: u64) -> Vec<Plan> {
         let models = ["a".to_owned(), "b".to_owned()];
-        (0..10_000).map(|sequence| Plan::draw(seed, sequence, &models)).collect()
+        (0..10_000).map(|sequence| Plan::generate(seed, sequence, &models)).collect()
     }
 
     #[test]
@@ -123,15 +124,15 @@ mod tests {
         assert!(near(count(&|it| it.body()["temperature"] == 7), 300));
         assert!(near(count(&|it| it.body()["model"] == "no-such-model"), 100));
         assert!(near(count(&|it| it.is_stream), 7_125));
-        assert!(near(count(&|it| it.leaves_after().is_some()), 550));
+        assert!(near(count(&|it| it.cancels_after().is_some()), 550));
         assert!(near(count(&|it| it.model == "a"), 4_750));
     }
 
     #[test]
-    fn only_streams_are_left_in_the_middle() {
+    fn only_streams_are_cancelled() {
         for plan in plans(3) {
             let Plan::Chat(chat) = plan else { continue };
-            assert!(chat.is_stream || chat.leaves_after().is_none());
+            assert!(chat.is_stream || chat.cancels_after().is_none());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The breakdown of the last seconds, drawn over itself in a terminal.
+//! Shows the breakdown of the last seconds in a terminal.
 
 use std::{
     collections::VecDeque,
@@ -10,50 +10,50 @@ use std::{
 use stagelight_core::{Engine, Nanos, Snapshot, Ticks};
 use stagelight_live::breakdown::Breakdown;
 
-/// Time between two drawings.
+/// Time between two frames.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Intervals that a drawing tells of: enough requests for quantiles, few enough to see a change.
+/// Intervals in the breakdown: enough requests for quantiles, few enough to see a change.
 const WINDOW: usize = 10;
 
-/// Rows when the terminal does not tell: the oldest terminal's.
+/// Rows if the terminal's size is unknown.
 const ROWS: u16 = 24;
 
-/// Other screen, no wrapping of long lines, no cursor; and back.
+/// Alternate screen, no line wrapping, no cursor; and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?7l\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?7h\x1b[?1049l";
-/// Top left; then, after a line, clear what was right of it; after all lines, what was below.
+/// Cursor to the top left; clear the rest of a line; clear the rest of the screen.
 const HOME: &str = "\x1b[H";
 const CLEAR_RIGHT: &str = "\x1b[K\r\n";
 const CLEAR_BELOW: &str = "\x1b[J";
 
-/// The terminal while the demo runs, showing what an engine measures.
+/// The terminal screen during the demo, showing an engine's breakdown.
 #[derive(Debug)]
 pub(super) struct Screen {
     terminal: Terminal,
     view: View,
 }
 
-/// Standard output, taken for drawing; dropping it gives it back as it was.
+/// Standard output on the alternate screen; drop restores it.
 #[derive(Debug)]
 struct Terminal(Stdout);
 
-/// What is shown: a head, and the breakdown of the last seconds.
+/// The shown text: a header, and the breakdown of the last seconds.
 #[derive(Debug)]
 struct View {
     head: String,
     engine: Engine,
-    /// The last readings, oldest first.
+    /// The last snapshots, oldest first.
     history: VecDeque<(Ticks, Snapshot)>,
 }
 
 // === impl Screen ===
 
 impl Screen {
-    /// Takes the terminal for showing what `engine` measures, under a head of one or more lines.
+    /// Switches to the alternate screen, to show `engine` below a header.
     ///
     /// # Errors
     ///
-    /// Returns the system's error if standard output cannot be written.
+    /// When standard output cannot be written.
     pub(super) fn enter(engine: &Engine, head: String) -> io::Result<Self> {
         Ok(Self { terminal: Terminal::enter()?, view: View::new(engine, head) })
     }
@@ -62,7 +62,7 @@ impl Screen {
     pub(super) async fn show(mut self) -> Infallible {
         loop {
             if self.terminal.draw(&self.view.text()).is_err() {
-                // The result is still to come, and will say what is wrong with the output.
+                // Printing the result will report the error.
                 return std::future::pending().await;
             }
             tokio::time::sleep(INTERVAL).await;
@@ -88,7 +88,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing back.
+        // A closed terminal needs no restoring.
         drop(self.0.write_all(LEAVE.as_bytes()).and_then(|()| self.0.flush()));
     }
 }
@@ -101,7 +101,7 @@ impl View {
         Self { head, engine: engine.clone(), history }
     }
 
-    /// Reads the engine, and writes what it measured since the oldest reading that is kept.
+    /// Takes a snapshot and renders the difference to the oldest kept one.
     fn text(&mut self) -> String {
         let (now, snapshot) = (self.engine.clock().now(), self.engine.snapshot());
         let mut measured = Nanos::default();
@@ -120,10 +120,10 @@ impl View {
     }
 }
 
-/// Returns what draws `text` over the last drawing, cut to what `rows` can show.
+/// Returns the terminal output that replaces the last frame by `text`, truncated to `rows`.
 fn frame(text: &str, rows: usize) -> String {
     let mut frame = HOME.to_owned();
-    // The last row stays free: a line feed there would scroll.
+    // A line feed in the last row would scroll.
     for line in text.lines().take(rows.saturating_sub(1)) {
         frame.push_str(line);
         frame.push_str(CLEAR_RIGHT);
@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_of_the_last_seconds_only() {
+    fn the_text_covers_the_last_seconds_only() {
         let (clock, time) = Clock::manual();
         let engine = Engine::with_clock(clock);
         let mut view = View::new(&engine, "head\n".to_owned());
         let mut text = String::new();
         for second in 0..15 {
             time.advance(INTERVAL);
-            // One each second in the first five, then another.
+            // One route in the first five seconds, another one after.
             engine.start_request(if second < 5 { "/early" } else { "/late" }).end(Outcome::Ok);
             text = view.text();
         }

@@ -1,51 +1,55 @@
-//! The gateway, its upstream and the page of metrics.
+//! The gateway, its upstream and the metrics page.
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     time::Duration,
 };
 
 use anyhow::Context;
 use llm_gateway::{
-    GatewayConfig, Server, ServerError, Slow, app, bind,
+    BindError, GatewayConfig, Server, ServerError, Slow, app, bind,
     upstream::{Upstream, UpstreamConfig},
 };
-use stagelight::{Config, Engine, Environment, Exporter, Telemetry};
+use stagelight::{
+    Builder, Telemetry,
+    engine::Engine,
+    otel::{Environment, Exporter},
+};
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
 use super::options::DemoArgs;
 
-/// The key that the gateway lets in.
+/// The gateway's API key.
 pub(super) const KEY: &str = "demo-key";
 
-/// How long servers wait for requests whose clients are gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a server's graceful shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two exports: a demo is over before the usual minute is.
+/// Time between two exports; the default of a minute exceeds the demo's duration.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The gateway, its upstream and the page of metrics, each on an address of its own.
+/// The gateway, its upstream and the metrics page, each on its own address.
 #[derive(Debug)]
 pub(super) struct Service {
     telemetry: Telemetry,
     upstream: Upstream,
     gateway: Server,
-    metrics: Server,
+    metrics: SocketAddr,
     models: Vec<String>,
 }
 
 // === impl Service ===
 
 impl Service {
-    /// Starts all of it.
+    /// Starts all servers.
     ///
     /// # Errors
     ///
-    /// Returns what was wrong with an option, or that an address cannot be listened on, by the option's name.
+    /// When an option is invalid, or an address cannot be bound; the message names the option.
     pub(super) async fn start(args: &DemoArgs) -> anyhow::Result<Self> {
-        // Addresses first: nothing else has to be undone when one is taken.
+        // Addresses first: if one is in use, nothing else needs to be undone.
         let listener = bind("--listen", args.listen).await?;
-        let metrics_listener = bind("--metrics-listen", args.metrics_listen).await?;
         let upstream_listener = bind("upstream", ([127, 0, 0, 1], 0).into()).await?;
 
         let upstream = UpstreamConfig { seed: args.seed, ..UpstreamConfig::default() };
@@ -57,12 +61,14 @@ impl Service {
         let models = config.models().map(|(model, _)| model.to_owned()).collect();
 
         let telemetry = telemetry(args.otlp_endpoint.as_deref())?;
+        let metrics = telemetry.serve_metrics(args.metrics_listen).await.map_err(|source| {
+            BindError { option: "--metrics-listen", address: args.metrics_listen, source }
+        })?;
         let gateway = Server::start(listener, app(config, &telemetry)?)?;
-        let metrics = Server::start(metrics_listener, telemetry.metrics_router())?;
         Ok(Self { telemetry, upstream, gateway, metrics, models })
     }
 
-    /// Returns what measures the gateway.
+    /// Returns the engine that measures the gateway.
     pub(super) fn engine(&self) -> &Engine {
         self.telemetry.engine()
     }
@@ -72,56 +78,56 @@ impl Service {
         self.gateway.url()
     }
 
-    /// Returns the address of the page of metrics.
+    /// Returns the address of the metrics page.
     pub(super) fn metrics_url(&self) -> String {
-        format!("{}/metrics", self.metrics.url())
+        format!("http://{}/metrics", self.metrics)
     }
 
-    /// Returns the models that can be asked for.
+    /// Returns the available models.
     pub(super) fn models(&self) -> Vec<String> {
         self.models.clone()
     }
 
-    /// Stops the gateway, then what it needs, and returns what has measured it.
+    /// Shuts down the gateway, then the other servers; returns the telemetry.
     ///
-    /// The requests under way may end first; it is noted on standard error if one does not.
+    /// Waits for requests in flight; prints an error to standard error on timeout.
     pub(super) async fn stop(self) -> Telemetry {
-        let Self { telemetry, upstream, gateway, metrics, .. } = self;
-        note("gateway", gateway.shutdown(PATIENCE).await);
-        note("upstream", upstream.shutdown(PATIENCE).await);
-        note("/metrics", metrics.shutdown(PATIENCE).await);
+        let Self { telemetry, upstream, gateway, .. } = self;
+        note("gateway", gateway.shutdown(SHUTDOWN_TIMEOUT).await);
+        note("upstream", upstream.shutdown(SHUTDOWN_TIMEOUT).await);
         telemetry
     }
 }
 
-/// Tells of a server that did not stop as asked; the demo's result stands.
+/// Prints the error of a shutdown, which does not affect the demo's result.
 fn note(what: &str, stopped: Result<(), ServerError>) {
     if let Err(error) = stopped {
         drop(writeln!(io::stderr(), "{what}: {error}"));
     }
 }
 
-/// Starts measuring; exports to `otlp_endpoint`, or nowhere at all.
+/// Starts the telemetry; exports to `otlp_endpoint`, if given.
 ///
-/// Nothing is logged: the gateway's access log would be all that one sees.
+/// Installs no log output: the gateway's access log would flood the terminal.
 fn telemetry(otlp_endpoint: Option<&str>) -> anyhow::Result<Telemetry> {
     let Some(endpoint) = otlp_endpoint else {
-        // Not even the environment may make it look for a collector.
-        let config = Config::from_env(&Environment::from_pairs([("OTEL_SDK_DISABLED", "true")]));
-        let telemetry = Telemetry::start(config)?;
-        tracing_subscriber::registry().with(telemetry.stage_layer()).try_init()?;
+        // An empty environment, so that no variable enables the export.
+        let environment = Environment::from_pairs::<&str, &str>([]);
+        let telemetry = Builder::from_env(&environment).disabled(true).build()?;
+        tracing_subscriber::registry().with(telemetry.tracing_layer()).try_init()?;
         return Ok(telemetry);
     };
-    let config = Config::from_env(&Environment::process())
-        .with_service_name("stagelight-demo")
-        .with_disabled(false)
-        .with_traces_exporter(Exporter::Otlp)
-        .with_metrics_exporter(Exporter::Otlp)
-        .with_export_interval(EXPORT_INTERVAL)
-        .with_endpoint(endpoint)
+    let telemetry = stagelight::builder()
+        .service_name("stagelight-demo")
+        .disabled(false)
+        .traces_exporter(Exporter::Otlp)
+        .metrics_exporter(Exporter::Otlp)
+        .export_interval(EXPORT_INTERVAL)
+        .otlp_endpoint(endpoint)
+        .build()
         .context("--otlp-endpoint")?;
-    let telemetry = Telemetry::start(config).context("--otlp-endpoint")?;
-    // Without a filter the HTTP libraries' own spans would be exported too.
-    tracing_subscriber::registry().with(LevelFilter::INFO).with(telemetry.layer()).try_init()?;
+    // Without a filter the spans of the HTTP libraries would also be exported.
+    let layers = tracing_subscriber::registry().with(LevelFilter::INFO);
+    layers.with(telemetry.tracing_layer()).try_init()?;
     Ok(telemetry)
 }

@@ -1,11 +1,13 @@
-//! The names under which a metric of the catalogue may be found in Prometheus.
+//! The possible Prometheus names of the catalogue's metrics.
 
 use stagelight_core::catalog::{self, Family, Instrument, Metric};
 
-/// How Prometheus makes its names from OpenTelemetry's: `otlp.translation_strategy`.
+use crate::catalog::families;
+
+/// A value of Prometheus' `otlp.translation_strategy`, with an example name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strategy {
-    /// `request_stage_duration_seconds`: what the catalogue says, and rules and dashboards ask for.
+    /// `request_stage_duration_seconds`, as in the catalogue, the rules and the dashboards.
     UnderscoreEscapingWithSuffixes,
     /// `request.stage.duration_seconds`.
     NoUtf8EscapingWithSuffixes,
@@ -25,7 +27,7 @@ impl Strategy {
         Self::NoTranslation,
     ];
 
-    /// Returns the setting's value.
+    /// Returns the value of the setting.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::UnderscoreEscapingWithSuffixes => "UnderscoreEscapingWithSuffixes",
@@ -39,10 +41,10 @@ impl Strategy {
     pub(crate) fn name(self, metric: &Metric) -> String {
         let escaped = metric.name.replace('.', "_");
         match self {
-            Self::UnderscoreEscapingWithSuffixes => metric.prometheus_name(),
+            Self::UnderscoreEscapingWithSuffixes => metric.prometheus_name.to_owned(),
             Self::UnderscoreEscapingWithoutSuffixes => escaped,
             Self::NoUtf8EscapingWithSuffixes => {
-                let name = metric.prometheus_name();
+                let name = metric.prometheus_name;
                 format!("{}{}", metric.name, name.strip_prefix(&escaped).unwrap_or_default())
             }
             Self::NoTranslation => metric.name.to_owned(),
@@ -50,19 +52,20 @@ impl Strategy {
     }
 }
 
-/// What every request of every service leaves, and nobody else's metrics are called.
+/// Returns a metric unique to stagelight that every request records.
 pub(crate) fn anchor() -> &'static Metric {
-    &catalog::STAGE.metrics[catalog::STAGE_SHARE]
+    catalog::REQUEST_STAGE_SHARE.metric()
 }
 
-/// Returns the name of the series that stands for a metric: a histogram's count.
+/// Returns the name of a metric's representative series: a histogram's count.
 pub(crate) fn series_name(metric: &Metric, strategy: Strategy) -> String {
     let part =
         if matches!(metric.instrument, Instrument::Histogram { .. }) { "_count" } else { "" };
     strategy.name(metric) + part
 }
 
-/// Returns a regular expression for all names that a metric's series may have, a native histogram's among them.
+/// Returns a regular expression for all possible names of a metric's series, including those of a
+/// native histogram.
 pub(crate) fn any_name(metric: &Metric) -> String {
     let names = Strategy::ALL.map(|it| [series_name(metric, it), it.name(metric)]);
     let mut names: Vec<_> = names.iter().flatten().map(|it| escape(it)).collect();
@@ -73,10 +76,10 @@ pub(crate) fn any_name(metric: &Metric) -> String {
 
 /// Returns all metrics, each with its family.
 pub(crate) fn all() -> impl Iterator<Item = (&'static Family, &'static Metric)> {
-    catalog::ALL.into_iter().flat_map(|family| family.metrics.iter().map(move |it| (family, it)))
+    families().flat_map(|family| family.metrics.iter().map(move |it| (family, it)))
 }
 
-/// Escapes what regular expressions take for something else, for use in a string of PromQL.
+/// Escapes a literal for a regular expression in a PromQL string.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn each_strategy_has_its_names() {
-        let duration = &catalog::STAGE.metrics[catalog::STAGE_DURATION];
+        let duration = catalog::REQUEST_STAGE_DURATION.metric();
         assert_eq!(
             Strategy::ALL.map(|it| it.name(duration)),
             [
@@ -110,12 +113,12 @@ mod tests {
                 "request.stage.duration",
             ]
         );
-        let errors = &catalog::STAGE_ERRORS.metrics[0];
+        let errors = catalog::REQUEST_STAGE_ERRORS.metric();
         assert_eq!(Strategy::NoUtf8EscapingWithSuffixes.name(errors), "request.stage.errors_total");
     }
 
     #[test]
-    fn what_a_job_is_called_cannot_end_the_string_or_match_another() {
+    fn an_escaped_name_cannot_end_the_string_or_match_another() {
         assert_eq!(escape(r#"a.b"c\d"#), r#"a\\.b\"c\\\\d"#);
     }
 }

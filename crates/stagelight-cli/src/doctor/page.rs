@@ -1,14 +1,14 @@
-//! A metrics page in Prometheus' text format, read.
+//! Parses metrics pages in Prometheus' text format.
 
 use std::collections::BTreeMap;
 
-/// The samples of a page, in its order.
+/// The samples of a page, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Page {
     samples: Vec<Sample>,
 }
 
-/// One line of a page.
+/// One sample line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Sample {
 // === impl Page ===
 
 impl Page {
-    /// Reads a page; nothing if a line of it is none of the format's.
+    /// Parses a page; `None` if a line is malformed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().map(str::trim).filter(|it| !it.is_empty() && !it.starts_with('#'));
         Some(Self { samples: lines.map(Sample::parse).collect::<Option<_>>()? })
@@ -34,7 +34,7 @@ impl Page {
         self.samples.iter().filter(move |it| it.name == name)
     }
 
-    /// Returns the sum of the samples with this name, or nothing if there is none.
+    /// Returns the sum of the samples with this name; `None` without samples.
     pub(crate) fn sum(&self, name: &str) -> Option<f64> {
         let mut values = self.named(name).map(|it| it.value).peekable();
         values.peek()?;
@@ -45,7 +45,7 @@ impl Page {
 // === impl Sample ===
 
 impl Sample {
-    /// Returns a label's value; empty if the sample does not have it.
+    /// Returns a label's value; empty if the sample lacks it.
     pub(crate) fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", |it| it)
     }
@@ -57,13 +57,13 @@ impl Sample {
             Some(rest) => parse_labels(rest)?,
             None => (BTreeMap::new(), rest),
         };
-        // A timestamp, or an exemplar, may come after it.
+        // A timestamp or an exemplar may follow.
         let value = rest.split_whitespace().next()?.parse().ok()?;
         (!name.is_empty()).then(|| Self { name: name.to_owned(), labels, value })
     }
 }
 
-/// Reads what is between braces, and returns it with what comes after them.
+/// Parses labels up to the closing brace; returns them and the rest.
 fn parse_labels(text: &str) -> Option<(BTreeMap<String, String>, &str)> {
     let mut labels = BTreeMap::new();
     let mut rest = text.trim_start();
@@ -79,7 +79,7 @@ fn parse_labels(text: &str) -> Option<(BTreeMap<String, String>, &str)> {
     }
 }
 
-/// Reads a quoted value to its closing quote, and returns it with what comes after that.
+/// Parses a label value up to the closing quote; returns it and the rest.
 fn parse_value(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut letters = text.char_indices();

@@ -3,36 +3,51 @@ use super::*;
 #[test]
 fn families_stand_at_their_index() {
     for (position, family) in ALL.iter().enumerate() {
-        assert_eq!(family.index, position);
+        assert_eq!(family.index, Some(position));
     }
 }
 
 #[test]
-fn labels_stand_at_their_discriminant() {
+fn labels_stand_at_their_index() {
     for (position, label) in Label::ALL.iter().enumerate() {
-        assert_eq!(*label as usize, position);
+        assert_eq!(label.index, Some(position));
     }
 }
 
 #[test]
-fn a_name_is_spelled_once() {
-    let mut names: Vec<_> =
-        ALL.iter().flat_map(|it| it.metrics).map(Metric::prometheus_name).collect();
-    let count = names.len();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), count);
+fn each_name_is_used_once() {
+    for name in [|it: &Metric| it.name, |it: &Metric| it.prometheus_name] {
+        let mut names: Vec<_> = ALL.iter().flat_map(|it| it.metrics).map(name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
+
+#[test]
+fn each_family_records_what_its_row_says() {
+    assert_eq!(STAGE.labels, [Stage::LABEL, Endpoint::LABEL]);
+    assert_eq!(REQUEST.labels, [Endpoint::LABEL, Outcome::LABEL]);
+    assert_eq!(FRONTEND.labels, [Endpoint::LABEL]);
+    assert_eq!(
+        HTTP_SERVER.labels[2..5],
+        [HttpResponseStatusCode::LABEL, HttpRoute::LABEL, ErrorType::LABEL,]
+    );
+    let help = STREAMING_RESPONSE_WAIT_UPSTREAM.metric().help;
+    assert!(
+        help.starts_with("Time a stream waited for the service to produce its next chunk. With")
+    );
+    assert_eq!(REQUEST_STAGE_BUSY.position(), 2);
+    assert_eq!(REQUEST_STAGE_BUSY.metric().prometheus_name, "request_stage_busy_seconds");
 }
 
 #[test]
 fn the_contract_is_kept_to_the_letter() {
     let find = |name: &str| {
         let found = ALL.iter().find_map(|family| {
-            let metric = family.metrics.iter().find(|it| it.prometheus_name() == name)?;
-            Some((
-                family.labels.iter().map(|it| it.otel_name()).collect::<Vec<_>>(),
-                metric.bounds(),
-            ))
+            let metric = family.metrics.iter().find(|it| it.prometheus_name == name)?;
+            Some((family.labels.iter().map(|it| it.otel_name).collect::<Vec<_>>(), metric.bounds()))
         });
         found.unwrap_or_else(|| panic!("{name} is not in the catalogue"))
     };
@@ -58,28 +73,29 @@ fn the_contract_is_kept_to_the_letter() {
     assert_eq!(find("request_stage_errors_total").0, ["stage", "endpoint", "error.type"]);
 }
 
+/// Returns the names of all metrics that [`StreamFamily`] finds, without `streaming.<kind>.`.
+fn names<F: StreamFamily>(kind: &str) -> Vec<&'static str> {
+    let found = [
+        F::TIME_TO_FIRST_BYTE,
+        F::TIME_TO_FIRST_CHUNK,
+        F::CHUNKS,
+        F::SIZE,
+        F::GAP_LONGEST,
+        F::GAP_MEAN,
+        F::WAIT_UPSTREAM,
+        F::WAIT_CLIENT,
+        F::CANCELLED,
+        F::TIMED_OUT,
+    ];
+    assert_eq!(found.map(MetricId::position), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let names = found.map(|it| it.metric().name.strip_prefix(&format!("streaming.{kind}.")));
+    names.into_iter().collect::<Option<_>>().expect("all names have the prefix")
+}
+
 #[test]
-fn both_kinds_of_streams_have_the_same_metrics_in_the_same_places() {
-    let names = |family: &Family, kind: &str| {
-        let prefix = format!("streaming.{kind}.");
-        let names = family.metrics.iter().map(|it| it.name.strip_prefix(&prefix));
-        names.collect::<Option<Vec<_>>>().expect("all names begin alike")
-    };
-    let response = names(&STREAM_RESPONSE, "response");
-    assert_eq!(response, names(&STREAM_BACKEND, "backend"));
-    for (position, name) in [
-        (STREAM_FIRST_BYTE, "time_to_first_byte"),
-        (STREAM_FIRST_CHUNK, "time_to_first_chunk"),
-        (STREAM_CHUNKS, "chunks"),
-        (STREAM_SIZE, "size"),
-        (STREAM_LONGEST_GAP, "gap.longest"),
-        (STREAM_MEAN_GAP, "gap.mean"),
-        (STREAM_WAIT_UPSTREAM, "wait.upstream"),
-        (STREAM_WAIT_CLIENT, "wait.client"),
-        (STREAM_CANCELLED, "cancelled"),
-        (STREAM_TIMED_OUT, "timed_out"),
-    ] {
-        assert_eq!(response[position], name);
-    }
-    assert_eq!(response.len(), 10);
+fn both_kinds_of_streams_have_the_same_metrics() {
+    let response = names::<StreamResponseFamily>("response");
+    assert_eq!(response, names::<StreamBackendFamily>("backend"));
+    assert_eq!(response.len(), STREAM_METRICS);
+    assert_eq!(response[6], "wait.upstream");
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use crate::{
-    catalog::Label,
+    catalog::{
+        Outcome,
+        labels::{Dropped, Endpoint, ErrorType, Model, Provider, Stage},
+    },
     clock::{Clock, Ticks},
     engine_state::{CurrentSpan, EngineState},
     key::SpanKey,
-    outcome::Outcome,
     stage::Group,
     symbol::Symbol,
     timeline::StageLabel,
     trace::{HeadDecision, RemoteContext, UnsampledTrace},
-    well_known::Dropped,
 };
 
 /// Opens and closes the spans of requests and stages.
@@ -59,7 +60,7 @@ impl<'a> SpanEngine<'a> {
     /// One hash look-up. `StageLayer` caches the result for each callsite.
     #[must_use]
     pub fn stage_id(self, name: &str) -> StageId {
-        StageId(self.0.with_thread(|it| it.writer.symbol(&self.0.store, Label::Stage, name)))
+        StageId(self.0.with_thread(|it| it.writer.symbol(&self.0.store, Stage::new(name))))
     }
 
     /// Assigns a stage to a group; see [`Engine::register_stage`](crate::Engine::register_stage).
@@ -80,7 +81,7 @@ impl<'a> SpanEngine<'a> {
                 request.hold();
                 return pending;
             }
-            let endpoint = thread.writer.symbol(&self.0.store, Label::Endpoint, endpoint);
+            let endpoint = thread.writer.symbol(&self.0.store, Endpoint::new(endpoint));
             self.0.start_request(thread, self.0.clock.now(), endpoint, false)
         })
     }
@@ -128,12 +129,20 @@ impl<'a> SpanEngine<'a> {
     /// Sets an attribute of an open stage. The last value counts. Ignores other spans.
     pub fn set_attribute(self, key: SpanKey, attribute: StageAttribute, value: &str) {
         let Some(request) = self.0.request(key).filter(|_| key.is_stage()) else { return };
-        let (label, name) = match attribute {
-            StageAttribute::Provider => (StageLabel::Provider, Label::Provider),
-            StageAttribute::Model => (StageLabel::Model, Label::Model),
-            StageAttribute::ErrorType => (StageLabel::Error, Label::ErrorType),
-        };
-        let value = self.0.with_thread(|it| it.writer.symbol(&self.0.store, name, value));
+        let (label, value) = self.0.with_thread(|thread| {
+            let (writer, store) = (&mut thread.writer, &self.0.store);
+            match attribute {
+                StageAttribute::Provider => {
+                    (StageLabel::Provider, writer.symbol(store, Provider::new(value)))
+                }
+                StageAttribute::Model => {
+                    (StageLabel::Model, writer.symbol(store, Model::new(value)))
+                }
+                StageAttribute::ErrorType => {
+                    (StageLabel::Error, writer.symbol(store, ErrorType::new(value)))
+                }
+            }
+        });
         request.set_label(key.slot(), label, value);
     }
 
@@ -184,7 +193,7 @@ impl<'a> SpanEngine<'a> {
     #[must_use]
     pub fn endpoint(self, key: SpanKey) -> Option<Arc<str>> {
         let endpoint = self.0.request(key)?.identity().endpoint();
-        Some(self.0.store.symbols.value(Label::Endpoint, endpoint))
+        Some(self.0.store.symbols.value(Endpoint::LABEL, endpoint))
     }
 
     /// Stores the head sampling decision for a new request span.

@@ -3,10 +3,12 @@
 use tracing::Span;
 
 use crate::{
-    catalog,
+    catalog::{
+        Measurement, StreamBackendFamily,
+        labels::{Endpoint, Model, Provider},
+    },
     key::SpanKey,
     layer_api::{span_engine::SpanEngine, span_lookup::SpanLookup},
-    store::SeriesKey,
     well_known::{self, STREAM_PROCESSING},
 };
 
@@ -31,21 +33,23 @@ impl StreamStage {
         (backend.stage == STREAM_PROCESSING).then_some(Self(key))
     }
 
-    /// Records values of [`catalog::STREAM_BACKEND`] with the stage's provider and model and its
-    /// request's endpoint.
+    /// Records values of [`STREAM_BACKEND`](crate::catalog::STREAM_BACKEND) with the stage's
+    /// provider and model and its request's endpoint.
     ///
     /// Does nothing after the stage has closed. Values are those of
     /// [`Engine::record`](crate::Engine::record).
-    pub fn record(self, spans: SpanEngine<'_>, values: &[(usize, u64)]) {
+    pub fn record(self, spans: SpanEngine<'_>, values: &[Measurement<StreamBackendFamily>]) {
         let state = spans.0;
         let Some(request) = state.request(self.0) else { return };
         let Some(backend) = request.backend(self.0.slot()) else { return };
-        let [provider, model] = [backend.provider, backend.model].map(well_known::or_unknown);
-        let key = SeriesKey::new([provider, model, request.identity().endpoint()]);
+        let labels = (
+            Provider::from(well_known::or_unknown(backend.provider)),
+            Model::from(well_known::or_unknown(backend.model)),
+            Endpoint::from(request.identity().endpoint()),
+        );
         state.with_thread(|thread| {
             let trace = thread.current.map(|it| it.trace_ref(&state.clock));
-            let family = &catalog::STREAM_BACKEND;
-            if thread.writer.record(&state.store, family, key, values, trace) {
+            if thread.writer.record(&state.store, &labels, values, trace) {
                 request.identity().mark_exemplar();
             }
         });

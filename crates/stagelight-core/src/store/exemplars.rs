@@ -1,4 +1,6 @@
-//! Which values become exemplars: reservoirs of size one, beside the cells, so that values of unsampled requests know nothing of them.
+//! Chooses exemplars: one value per bucket, interval and reader, by reservoir sampling.
+//!
+//! Reservoirs stand beside the cells, so that recording an unsampled request does not touch them.
 
 use rustc_hash::FxHashMap;
 
@@ -12,42 +14,43 @@ use crate::{
     },
 };
 
-/// The most readers that exemplars are kept for.
+/// The most readers of exemplars.
 pub(crate) const MAX_READERS: usize = 4;
 
-/// Exemplars that a reader collected, by family and series.
+/// The exemplars that a reader collected, by the family's number and series.
 pub(crate) type Collected = FxHashMap<(usize, SeriesKey), Vec<(BucketRef, SampledValue)>>;
 
-/// Which interval each reader is in.
+/// The current interval of each reader.
 #[derive(Debug)]
 pub(crate) struct Intervals {
-    /// A bit for each reader that there is.
+    /// One bit per reader.
     readers: AtomicU8,
     /// From 1, so that a reservoir of interval 0 is empty.
     current: [AtomicU64; MAX_READERS],
 }
 
-/// A bucket of a metric, by their positions.
+/// A bucket of a metric, both by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct BucketRef {
     pub(crate) metric: usize,
     pub(crate) bucket: usize,
 }
 
-/// A value that was kept, in the recorded unit.
+/// A kept value, in the recorded unit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SampledValue {
     pub(crate) value: u64,
     pub(crate) trace: TraceRef,
-    /// How many it was chosen from.
+    /// How many values it was chosen from.
     seen: u64,
 }
 
-/// The reservoirs of one shard: some 370 bytes for each bucket that a sampled request's value fell into lately.
+/// The reservoirs of one shard: about 370 bytes per bucket with a recent value of a sampled
+/// request.
 #[derive(Debug, Default)]
 pub(crate) struct Reservoirs(FxHashMap<(usize, SeriesKey, BucketRef), [Reservoir; MAX_READERS]>);
 
-/// What is kept for one reader.
+/// The value kept for one reader.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reservoir {
     interval: u64,
@@ -61,13 +64,13 @@ impl Intervals {
         Self { readers: AtomicU8::new(0), current: std::array::from_fn(|_| AtomicU64::new(1)) }
     }
 
-    /// Takes a reader's number. `None` when there are too many.
+    /// Adds a reader and returns its number; `None` if there are too many.
     pub(crate) fn join(&self) -> Option<usize> {
         let free = |readers: u8| (0..MAX_READERS).find(|it| readers & 1 << it == 0);
         let joined =
             self.readers.fetch_update(AcqRel, Acquire, |it| free(it).map(|free| it | 1 << free));
         let number = free(joined.ok()?)?;
-        // What was kept for the number's last reader is not for this one.
+        // Values kept for the number's previous reader are not for this one.
         self.current[number].fetch_add(1, Relaxed);
         Some(number)
     }
@@ -76,7 +79,7 @@ impl Intervals {
         self.readers.fetch_and(!(1 << number), AcqRel);
     }
 
-    /// Begins a reader's next interval, and returns the number of the one that ends.
+    /// Starts a reader's next interval, and returns the number of the one that ends.
     pub(super) fn next(&self, reader: usize) -> u64 {
         self.current[reader].fetch_add(1, Relaxed)
     }
@@ -94,9 +97,11 @@ impl Intervals {
 // === impl Reservoirs ===
 
 impl Reservoirs {
-    /// Offers a value to all readers. Returns whether any keeps it, as the `n`th of its bucket with a chance of 1 in `n`.
+    /// Offers a value to all readers, and returns whether one keeps it. Each keeps the `n`th value
+    /// of a bucket with a probability of 1 in `n`.
     ///
-    /// To be called with the shard locked: an interval that a reader has ended is then either not seen any more, or its reader waits.
+    /// Call it with the shard locked: if a reader ends its interval meanwhile, it waits for the
+    /// lock.
     pub(super) fn offer(
         &mut self,
         series: (usize, SeriesKey),
@@ -124,7 +129,8 @@ impl Reservoirs {
         is_kept
     }
 
-    /// Adds what was kept for a reader in an interval that has ended, and forgets what is of no current interval.
+    /// Collects the values kept for a reader in an interval that has ended, and removes reservoirs
+    /// without a current interval.
     pub(super) fn collect(
         &mut self,
         (reader, interval): (usize, u64),
@@ -144,7 +150,8 @@ impl Reservoirs {
     }
 }
 
-/// Adds what another shard kept: of two, one is chosen with the chances of those that it was chosen from.
+/// Merges the value of another shard: one of two is chosen in proportion to the values that each
+/// was chosen from.
 fn add(
     samples: &mut Vec<(BucketRef, SampledValue)>,
     bucket: BucketRef,

@@ -1,4 +1,4 @@
-//! Every schedule of threads that write, end, and read.
+//! All schedules of threads that write, end and read.
 
 use std::sync::Arc;
 
@@ -6,17 +6,18 @@ use loom::thread;
 
 use super::*;
 use crate::{
+    catalog::{
+        self,
+        labels::{Dropped, Model},
+    },
     fine::FineBuckets,
-    well_known::{self, Dropped},
 };
 
 fn store() -> Arc<Store> {
-    let store = Store::new(FineBuckets::ForQuantiles);
-    well_known::intern(&store.symbols);
-    Arc::new(store)
+    Arc::new(Store::new(FineBuckets::ForQuantiles))
 }
 
-/// Lives as a thread does: takes a shard, counts so often, and gives it back.
+/// Acts as a thread: takes a shard, counts, and gives the shard back.
 fn live(store: &Store, times: u64) {
     let mut writer = Writer::new(store);
     for _ in 0..times {
@@ -25,10 +26,10 @@ fn live(store: &Store, times: u64) {
     writer.retire(store);
 }
 
-/// Returns what a reader sees now.
+/// Returns the number of dropped measurements that a reader sees.
 fn counted(store: &Store) -> u64 {
     let shards = store.shards.lock().all.clone();
-    let sums = sums_of(&catalog::DROPPED, &shards);
+    let sums = sums_of(&catalog::DROPPED, catalog::DROPPED.index.unwrap(), &shards);
     let count = |it: &Vec<Point>| if let Point::Counter(count) = it[0] { count } else { 0 };
     sums.values().map(count).sum()
 }
@@ -73,9 +74,9 @@ fn a_new_value_has_one_symbol_whoever_is_first() {
         let store = store();
         let other = {
             let store = Arc::clone(&store);
-            thread::spawn(move || store.symbols.intern(catalog::Label::Model, "new"))
+            thread::spawn(move || store.symbols.intern(Model::LABEL, "new"))
         };
-        let here = store.symbols.intern(catalog::Label::Model, "new");
+        let here = store.symbols.intern(Model::LABEL, "new");
         assert_eq!(other.join().unwrap(), here);
     });
 }

@@ -1,39 +1,54 @@
-//! A thread's way to its cells.
+//! A thread's access to its cells.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::{
-    catalog::{self, Family, Instrument, Label},
+    catalog::{
+        self, Family, Instrument, Label, LabelSet, LabelValue, Measurement, MetricId, TypedFamily,
+        TypedLabel, Value, labels::Dropped,
+    },
     exemplar::TraceRef,
     random::Random,
-    store::{BucketRef, Cells, MAX_LABELS, SeriesKey, Shard, Store},
+    store::{
+        BucketRef, Cells, SeriesKey, Shard, Store,
+        registry::{MAX_LABEL_KINDS, Numbers},
+    },
     symbol::Symbol,
-    well_known::{self, Dropped},
 };
 
 /// A thread's own shard, with look-up tables that no other thread sees.
 ///
 /// # Cost
 ///
-/// Finding the cells of a series used lately is one comparison, of another known one a hash look-up; turning a known string into
-/// a symbol is a hash look-up. None of them locks or allocates. The first use of a series or a string on a thread does both.
+/// A recently used series is found by one comparison, another known one by a hash look-up; a known
+/// text becomes a symbol by a hash look-up. None of them locks or allocates. The first use of a
+/// series or a text on a thread does both.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shard: Arc<Shard>,
-    families: [SeriesCache; catalog::ALL.len()],
-    symbols: [FxHashMap<Arc<str>, Symbol>; Label::ALL.len()],
+    numbers: Numbers<Family>,
+    label_numbers: Numbers<Label>,
+    families: Vec<SeriesCache>,
+    symbols: [FxHashMap<Arc<str>, Symbol>; MAX_LABEL_KINDS],
     random: Random,
 }
 
-/// The series of one family that this thread has met.
+/// The series of one family that this thread has used.
 #[derive(Debug, Default)]
 struct SeriesCache {
     by_key: FxHashMap<SeriesKey, Cells>,
-    /// Each at the place that its key says; empty until the family is used. A request's series nearly always all fit, and a
-    /// look here costs a sixth of a look into the map.
+    /// A direct-mapped cache; empty until the family is used. The series of a request nearly always
+    /// fit, and a hit costs a sixth of a look into the map.
     recent: Vec<(SeriesKey, Cells)>,
+}
+
+/// A family and its number in the registry.
+#[derive(Clone, Copy)]
+struct FamilyRef {
+    family: &'static Family,
+    number: usize,
 }
 
 /// A family keeps 2^6 recent series.
@@ -45,7 +60,9 @@ impl Writer {
     pub(crate) fn new(store: &Store) -> Self {
         Self {
             shard: store.take_shard(),
-            families: std::array::from_fn(|_| SeriesCache::default()),
+            numbers: Numbers::new(),
+            label_numbers: Numbers::new(),
+            families: catalog::ALL.iter().map(|_| SeriesCache::default()).collect(),
             symbols: std::array::from_fn(|_| FxHashMap::default()),
             random: Random::new(),
         }
@@ -56,44 +73,137 @@ impl Writer {
         store.return_shard(Arc::clone(&self.shard));
     }
 
-    /// Returns the cells of a series.
+    /// Records values of one series. With a trace, also offers them as exemplars; returns whether
+    /// one was kept.
     #[inline]
-    pub(crate) fn cells(
+    pub(crate) fn record<F: TypedFamily>(
         &mut self,
         store: &Store,
-        family: &'static Family,
-        key: SeriesKey,
-    ) -> &Cells {
-        let place = self.place(store, family, key);
-        &self.families[family.index].recent[place].1
-    }
-
-    /// Records values of one series, by position, and offers them as exemplars if they come from a recorded trace. Returns whether one
-    /// was kept.
-    #[inline]
-    pub(crate) fn record(
-        &mut self,
-        store: &Store,
-        family: &'static Family,
-        key: SeriesKey,
-        values: &[(usize, u64)],
+        labels: &F::Labels<'_>,
+        values: &[Measurement<F>],
         trace: Option<TraceRef>,
     ) -> bool {
+        let key = self.key(store, labels);
+        let Some(family) = self.family_ref::<F>(store) else { return false };
         let place = self.place(store, family, key);
-        let (admitted, cells) = &self.families[family.index].recent[place];
+        let (admitted, cells) = &self.families[family.number].recent[place];
         cells.record_all(values);
         let Some(trace) = trace else { return false };
         let admitted = *admitted;
         self.offer(store, family, admitted, values, trace)
     }
 
-    #[inline(never)]
-    fn offer(
+    /// Adds to a counter or up-down counter.
+    #[inline]
+    pub(crate) fn add<F: TypedFamily>(
         &mut self,
         store: &Store,
-        family: &'static Family,
+        labels: &F::Labels<'_>,
+        metric: MetricId<F>,
+        by: i64,
+    ) {
+        let key = self.key(store, labels);
+        let Some(family) = self.family_ref::<F>(store) else { return };
+        let place = self.place(store, family, key);
+        self.families[family.number].recent[place].1.add(metric.position(), by);
+    }
+
+    /// Counts a measurement that was dropped, or recorded as `other`.
+    #[cold]
+    pub(crate) fn count_dropped(&mut self, store: &Store, reason: Dropped) {
+        self.add(store, &reason.reason(), catalog::STAGELIGHT_DROPPED, 1);
+    }
+
+    /// Returns the symbol of a label's value; that of an empty text is [`Symbol::ABSENT`].
+    #[inline]
+    pub(crate) fn symbol<L: TypedLabel>(&mut self, store: &Store, value: L) -> Symbol {
+        self.symbol_of(store, L::LABEL, value.value())
+    }
+
+    // Always: where the value's kind is known, which is nearly everywhere, the match goes.
+    #[inline(always)]
+    fn symbol_of(&mut self, store: &Store, label: &'static Label, value: LabelValue<'_>) -> Symbol {
+        match value.0 {
+            Value::Symbol(symbol) => symbol,
+            Value::Text("") => Symbol::ABSENT,
+            Value::Text(text) => self.intern(store, label, text),
+            Value::Known(position) => {
+                // Readers find the values of other crates' labels in their tables only.
+                if label.index.is_none() && self.label_number(store, label).is_none() {
+                    return Symbol::OTHER;
+                }
+                Symbol::known(usize::from(position))
+            }
+        }
+    }
+
+    #[inline]
+    fn intern(&mut self, store: &Store, label: &'static Label, text: &str) -> Symbol {
+        let number = self.label_number(store, label);
+        if let Some(symbol) = number.and_then(|it| self.symbols[it].get(text)) {
+            return *symbol;
+        }
+        self.intern_first(store, label, text)
+    }
+
+    #[inline(never)]
+    fn intern_first(&mut self, store: &Store, label: &'static Label, text: &str) -> Symbol {
+        let symbol = store.symbols.intern(label, text);
+        if symbol != Symbol::OTHER
+            && let Some(number) = self.label_number(store, label)
+        {
+            self.symbols[number].insert(text.into(), symbol);
+        } else if text != "other" {
+            self.count_dropped(store, Dropped::LabelLimit);
+        }
+        symbol
+    }
+
+    #[inline]
+    fn label_number(&mut self, store: &Store, label: &'static Label) -> Option<usize> {
+        self.label_numbers.get(label, || store.symbols.number(label))
+    }
+
+    /// Returns the key of the series with these labels.
+    #[inline(always)]
+    fn key<L: LabelSet>(&mut self, store: &Store, labels: &L) -> SeriesKey {
+        let mut key = SeriesKey::default();
+        labels.for_each(|position, label, value| {
+            key = key.with(position, self.symbol_of(store, label, value));
+        });
+        key
+    }
+
+    /// Returns a family with its number. `None`, and counted, if the engine has too many families.
+    #[inline(always)]
+    fn family_ref<F: TypedFamily>(&mut self, store: &Store) -> Option<FamilyRef> {
+        // A constant for this crate's families.
+        match const { F::FAMILY.index } {
+            Some(number) => Some(FamilyRef { family: F::FAMILY, number }),
+            None => self.added_family(store, F::FAMILY),
+        }
+    }
+
+    #[inline(never)]
+    fn added_family(&mut self, store: &Store, family: &'static Family) -> Option<FamilyRef> {
+        let number = self.numbers.get(family, || store.families.number(family, |_| ()));
+        let Some(number) = number else {
+            self.count_dropped(store, Dropped::SeriesLimit);
+            return None;
+        };
+        if self.families.len() <= number {
+            self.families.resize_with(number + 1, SeriesCache::default);
+        }
+        Some(FamilyRef { family, number })
+    }
+
+    #[inline(never)]
+    fn offer<F: TypedFamily>(
+        &mut self,
+        store: &Store,
+        family: FamilyRef,
         key: SeriesKey,
-        values: &[(usize, u64)],
+        values: &[Measurement<F>],
         trace: TraceRef,
     ) -> bool {
         if !store.intervals.has_readers() {
@@ -101,14 +211,12 @@ impl Writer {
         }
         let mut is_kept = false;
         let reservoirs = &mut *self.shard.reservoirs.lock();
-        for &(metric, value) in values {
-            let Some(Instrument::Histogram { buckets, .. }) =
-                family.metrics.get(metric).map(|it| it.instrument)
-            else {
+        for &Measurement { metric, value } in values {
+            let Instrument::Histogram { buckets, .. } = metric.metric().instrument else {
                 continue;
             };
-            let bucket = BucketRef { metric, bucket: buckets.index_of(value) };
-            let series = (family.index, key);
+            let bucket = BucketRef { metric: metric.position(), bucket: buckets.index_of(value) };
+            let series = (family.number, key);
             let random = &mut self.random;
             is_kept |= reservoirs.offer(series, bucket, (value, trace), &store.intervals, random);
         }
@@ -117,64 +225,23 @@ impl Writer {
 
     /// Returns the place of a series among the recent ones.
     #[inline]
-    fn place(&mut self, store: &Store, family: &'static Family, key: SeriesKey) -> usize {
+    fn place(&mut self, store: &Store, family: FamilyRef, key: SeriesKey) -> usize {
         let place = key.spread(RECENT_BITS);
-        let recent = self.families[family.index].recent.get(place);
+        let recent = self.families[family.number].recent.get(place);
         if recent.is_none_or(|it| it.0 != key) {
             return self.recall(store, family, key);
         }
         place
     }
 
-    /// Returns the symbol of an attribute's value; that of the empty string is [`Symbol::ABSENT`].
-    #[inline]
-    pub(crate) fn symbol(&mut self, store: &Store, label: Label, value: &str) -> Symbol {
-        if value.is_empty() {
-            return Symbol::ABSENT;
-        }
-        if let Some(symbol) = self.symbols[label as usize].get(value) {
-            return *symbol;
-        }
-        let symbol = store.symbols.intern(label, value);
-        if symbol == Symbol::OTHER {
-            if value != "other" {
-                self.count_dropped(store, Dropped::LabelLimit);
-            }
-        } else {
-            self.symbols[label as usize].insert(value.into(), symbol);
-        }
-        symbol
-    }
-
-    /// Returns the key of the series with these values, in the family's order.
-    pub(crate) fn key(
-        &mut self,
-        store: &Store,
-        family: &'static Family,
-        values: &[&str],
-    ) -> SeriesKey {
-        let mut symbols = [Symbol::ABSENT; MAX_LABELS];
-        for ((symbol, &label), value) in symbols.iter_mut().zip(family.labels).zip(values) {
-            *symbol = self.symbol(store, label, value);
-        }
-        SeriesKey::new(symbols)
-    }
-
-    /// Counts a measurement that could not be kept, or not kept apart.
-    #[cold]
-    pub(crate) fn count_dropped(&mut self, store: &Store, reason: Dropped) {
-        let key = SeriesKey::new([well_known::dropped(reason)]);
-        self.cells(store, &catalog::DROPPED, key).add(0, 1);
-    }
-
     /// Puts a series among the recent ones; returns its place there.
     #[inline(never)]
-    fn recall(&mut self, store: &Store, family: &'static Family, key: SeriesKey) -> usize {
-        let (key, cells) = match self.families[family.index].by_key.get(&key) {
+    fn recall(&mut self, store: &Store, family: FamilyRef, key: SeriesKey) -> usize {
+        let (key, cells) = match self.families[family.number].by_key.get(&key) {
             Some(cells) => (key, cells.clone()),
-            None => self.learn(store, family, key),
+            None => self.find(store, family, key),
         };
-        let recent = &mut self.families[family.index].recent;
+        let recent = &mut self.families[family.number].recent;
         if recent.is_empty() {
             recent.resize(1 << RECENT_BITS, (SeriesKey::NONE, Cells::none()));
         }
@@ -183,24 +250,22 @@ impl Writer {
         place
     }
 
-    /// Finds a series in the shard (its last thread may have had it), or adds it. Beyond the cap, that is the overflow series.
+    /// Finds a series in the shard, where the thread's predecessor may have put it, or adds it.
+    /// Beyond the cap it is the overflow series.
     #[cold]
-    fn learn(
-        &mut self,
-        store: &Store,
-        family: &'static Family,
-        key: SeriesKey,
-    ) -> (SeriesKey, Cells) {
-        let admitted = store.admit(family, key);
+    fn find(&mut self, store: &Store, family: FamilyRef, key: SeriesKey) -> (SeriesKey, Cells) {
+        let FamilyRef { family, number } = family;
+        let admitted = store.admit(family, number, key);
         if admitted != key {
-            // Each time: the overflow series is remembered under its own key only, as the others are without limit.
+            // Each time: the overflow series is cached under its own key only, because the keys
+            // that lead to it have no limit.
             self.count_dropped(store, Dropped::SeriesLimit);
         }
         let cells = {
-            let mut series = self.shard.families[family.index].lock();
+            let mut series = self.shard.families[number].lock();
             series.entry(admitted).or_insert_with(|| Cells::new(family, store.fine)).clone()
         };
-        self.families[family.index].by_key.insert(admitted, cells.clone());
+        self.families[number].by_key.insert(admitted, cells.clone());
         (admitted, cells)
     }
 }

@@ -6,9 +6,9 @@
 //! is full, sorts and applies both.
 
 use crate::{
+    catalog::Outcome,
     clock::Ticks,
     key::NO_SLOT,
-    outcome::Outcome,
     symbol::Symbol,
     sync::{
         Mutex,

@@ -6,8 +6,8 @@ use loom::thread;
 
 use super::{ActiveRequest, Recorder};
 use crate::{
-    Clock, Outcome, Point, Series, Ticks,
-    catalog::{self, Family},
+    Clock, Outcome, Ticks,
+    catalog::{self, MetricId, TypedFamily},
     fine::FineBuckets,
     key::NO_SLOT,
     store::{Store, Writer},
@@ -31,8 +31,7 @@ impl Shared {
     /// Starts a request on the owner thread, with two holders: a guard and a span.
     fn new(clock: &Clock) -> Arc<Self> {
         let store = Store::new(FineBuckets::ForQuantiles);
-        well_known::intern(&store.symbols);
-        let groups = Groups::new(&store.symbols);
+        let groups = Groups::new();
         let request = ActiveRequest::new();
         request.start(OWNER, Ticks(0), Symbol::OTHER, true);
         request.hold();
@@ -57,13 +56,10 @@ impl Shared {
     }
 
     /// Returns the number of values of a histogram, and their sum.
-    fn seen(&self, family: &'static Family, position: usize) -> (u64, u64) {
+    fn seen<F: TypedFamily>(&self, metric: MetricId<F>) -> (u64, u64) {
         let snapshot = self.store.snapshot(&Default::default(), &self.clock);
-        let of = |it: &Series| match &it.points[position] {
-            Point::Histogram(it) => (it.count(), it.recorded_sum()),
-            _ => (0, 0),
-        };
-        let sums = snapshot.of(family).map(of);
+        let series = snapshot.of(metric.family()).filter_map(|it| it.histogram(metric));
+        let sums = series.map(|it| (it.count(), it.recorded_sum()));
         sums.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1))
     }
 }
@@ -99,9 +95,9 @@ fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
         let ended = ending.join().unwrap();
         assert!(released.is_last != ended.is_last, "the request is freed once");
         assert_eq!(ended.duration, Some(30));
-        assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_DURATION), (1, 10));
-        assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_SHARE).1, 30);
-        assert_eq!(shared.seen(&catalog::REQUEST, 0), (1, 30));
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), (1, 10));
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_SHARE).1, 30);
+        assert_eq!(shared.seen(catalog::REQUEST_DURATION), (1, 30));
     });
 }
 
@@ -134,9 +130,9 @@ fn a_flush_while_a_remote_thread_adds_edges_loses_none() {
             assert!(!request.release(Ticks(40), Some(Outcome::Ok), recorder).is_last);
             assert!(request.release(Ticks(40), None, recorder).is_last);
         });
-        assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_DURATION), (3, 20 + 5 + 2));
-        assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_BUSY), (3, 3 + 4 + 5));
-        assert_eq!(shared.seen(&catalog::STAGE, catalog::STAGE_SHARE).1, 40);
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), (3, 20 + 5 + 2));
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_BUSY), (3, 3 + 4 + 5));
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_SHARE).1, 40);
     });
 }
 
@@ -155,6 +151,6 @@ fn one_of_two_concurrent_ends_counts() {
         let there = other.join().unwrap();
         assert!(here.duration.is_some() != there.duration.is_some());
         assert!(here.is_last != there.is_last);
-        assert_eq!(shared.seen(&catalog::REQUEST, 0).0, 1);
+        assert_eq!(shared.seen(catalog::REQUEST_DURATION).0, 1);
     });
 }

@@ -1,11 +1,13 @@
 //! Writes ended stages and requests to the store.
 
 use crate::{
-    catalog::{self, Family},
+    catalog::{
+        self, Measurement, Outcome, TypedFamily,
+        labels::{Endpoint, ErrorType, Model, Provider, Stage},
+    },
     clock::{Clock, Ticks},
     exemplar::TraceRef,
-    outcome::Outcome,
-    store::{SeriesKey, Store, Writer},
+    store::{Store, Writer},
     symbol::Symbol,
     timeline::identity::RequestIdentity,
     well_known::{self, Groups},
@@ -49,23 +51,29 @@ impl Recorder<'_> {
     pub(super) fn record_stage(&mut self, stage: EndedStage, request: &RequestIdentity) {
         let endpoint = request.endpoint();
         let trace = request.trace_ref(stage.span_id, self.clock);
-        let key = SeriesKey::new([stage.name, endpoint]);
-        let values = [(catalog::STAGE_DURATION, stage.duration), (catalog::STAGE_BUSY, stage.busy)];
-        let mut is_exemplar = self.record(&catalog::STAGE, key, &values, trace);
+        let labels = (Stage::from(stage.name), Endpoint::from(endpoint));
+        let values = [
+            catalog::REQUEST_STAGE_DURATION.value(stage.duration),
+            catalog::REQUEST_STAGE_BUSY.value(stage.busy),
+        ];
+        let mut is_exemplar = self.record(&catalog::STAGE, labels, &values, trace);
         if stage.error != Symbol::ABSENT {
-            let key = SeriesKey::new([stage.name, endpoint, stage.error]);
-            self.writer.cells(self.store, &catalog::STAGE_ERRORS, key).add(0, 1);
+            let labels = (labels.0, labels.1, ErrorType::from(stage.error));
+            self.writer.add(self.store, &labels, catalog::REQUEST_STAGE_ERRORS, 1);
         }
-        let position = match stage.name {
+        let metric = match stage.name {
             well_known::BACKEND_FETCH => Some(catalog::BACKEND_TTFB),
             well_known::STREAM_PROCESSING => Some(catalog::STREAMING_DURATION),
             _ => None,
         };
-        if let Some(position) = position {
-            let [provider, model] = [stage.provider, stage.model].map(well_known::or_unknown);
-            let key = SeriesKey::new([provider, model, endpoint]);
-            let values = [(position, stage.duration)];
-            is_exemplar |= self.record(&catalog::BACKEND, key, &values, trace);
+        if let Some(metric) = metric {
+            let labels = (
+                Provider::from(well_known::or_unknown(stage.provider)),
+                Model::from(well_known::or_unknown(stage.model)),
+                Endpoint::from(endpoint),
+            );
+            let values = [metric.value(stage.duration)];
+            is_exemplar |= self.record(&catalog::BACKEND, labels, &values, trace);
         }
         if is_exemplar {
             request.mark_exemplar();
@@ -82,9 +90,9 @@ impl Recorder<'_> {
         let trace = request.trace_ref(0, self.clock);
         let mut is_exemplar = false;
         for (stage, share) in shares.drain(..) {
-            let key = SeriesKey::new([stage, endpoint]);
-            let values = [(catalog::STAGE_SHARE, share)];
-            is_exemplar |= self.record(&catalog::STAGE, key, &values, trace);
+            let labels = (Stage::from(stage), Endpoint::from(endpoint));
+            let values = [catalog::REQUEST_STAGE_SHARE.value(share)];
+            is_exemplar |= self.record(&catalog::STAGE, labels, &values, trace);
         }
         if is_exemplar {
             request.mark_exemplar();
@@ -101,11 +109,13 @@ impl Recorder<'_> {
     ) {
         let endpoint = request.endpoint();
         let trace = request.trace_ref(0, self.clock);
-        let key = SeriesKey::new([endpoint, well_known::outcome(outcome)]);
-        let mut is_exemplar = self.record(&catalog::REQUEST, key, &[(0, duration)], trace);
+        let labels = (Endpoint::from(endpoint), outcome);
+        let values = [catalog::REQUEST_DURATION.value(duration)];
+        let mut is_exemplar = self.record(&catalog::REQUEST, labels, &values, trace);
         if let Some(frontend) = frontend {
-            let key = SeriesKey::new([endpoint]);
-            is_exemplar |= self.record(&catalog::FRONTEND, key, &[(0, frontend)], trace);
+            let values = [catalog::FRONTEND_PROCESSING.value(frontend)];
+            let labels = Endpoint::from(endpoint);
+            is_exemplar |= self.record(&catalog::FRONTEND, labels, &values, trace);
         }
         if is_exemplar {
             request.mark_exemplar();
@@ -113,13 +123,13 @@ impl Recorder<'_> {
     }
 
     /// Returns `true` if a value may become an exemplar.
-    fn record(
+    fn record<F: TypedFamily>(
         &mut self,
-        family: &'static Family,
-        key: SeriesKey,
-        values: &[(usize, u64)],
+        _family: &F,
+        labels: F::Labels<'_>,
+        values: &[Measurement<F>],
         trace: Option<TraceRef>,
     ) -> bool {
-        self.writer.record(self.store, family, key, values, trace)
+        self.writer.record(self.store, &labels, values, trace)
     }
 }

@@ -1,7 +1,7 @@
 //! The part of a request that its mutex guards.
 
 use crate::{
-    outcome::Outcome,
+    catalog::Outcome,
     symbol::Symbol,
     timeline::{
         edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell, StageLabel},

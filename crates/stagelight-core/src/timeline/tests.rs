@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::shares;
 use crate::{
-    Clock, Engine, ManualClock, Outcome, Request, Series, Ticks, catalog,
+    Clock, Engine, ManualClock, Outcome, Request, Series, Snapshot, Ticks,
+    catalog::{self, MetricId, StageFamily, TypedFamily},
     key::NO_SLOT,
     layer_api::{SpanKey, StageAttribute},
     stage::UNATTRIBUTED,
@@ -52,21 +53,22 @@ impl Fixture {
     }
 
     /// Sums of one of the stage family's histograms, by stage.
-    fn sums(&self, position: usize) -> BTreeMap<String, u64> {
+    fn sums(&self, metric: MetricId<StageFamily>) -> BTreeMap<String, u64> {
         let snapshot = self.engine.snapshot();
         let sum = |it: &Series| {
-            let histogram = it.histogram(position)?;
-            (0 < histogram.count())
-                .then(|| (it.value(catalog::Label::Stage).to_owned(), histogram.recorded_sum()))
+            let histogram = it.histogram(metric)?;
+            (0 < histogram.count()).then(|| {
+                (it.value(catalog::labels::Stage::LABEL).to_owned(), histogram.recorded_sum())
+            })
         };
         snapshot.of(&catalog::STAGE).filter_map(sum).collect()
     }
 
     #[track_caller]
-    fn check(&self, position: usize, expected: &[(&str, u64)]) {
+    fn check(&self, metric: MetricId<StageFamily>, expected: &[(&str, u64)]) {
         let expected: BTreeMap<_, _> =
             expected.iter().map(|&(stage, sum)| (stage.to_owned(), sum)).collect();
-        assert_eq!(self.sums(position), expected);
+        assert_eq!(self.sums(metric), expected);
     }
 }
 
@@ -83,8 +85,9 @@ fn a_nested_stage_takes_its_share_from_its_parent() {
     fixture.close(outer);
     fixture.advance(5);
     assert_eq!(fixture.end(), 105);
-    fixture.check(catalog::STAGE_DURATION, &[("inner", 40), ("outer", 90)]);
-    fixture.check(catalog::STAGE_SHARE, &[("inner", 40), ("outer", 50), (UNATTRIBUTED, 15)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("inner", 40), ("outer", 90)]);
+    fixture
+        .check(catalog::REQUEST_STAGE_SHARE, &[("inner", 40), ("outer", 50), (UNATTRIBUTED, 15)]);
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn stages_side_by_side_split_the_time_evenly() {
     fixture.advance(7);
     fixture.close(right);
     assert_eq!(fixture.end(), 47);
-    fixture.check(catalog::STAGE_SHARE, &[("left", 25), ("right", 22), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("left", 25), ("right", 22), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
@@ -108,12 +111,12 @@ fn a_stage_that_outlives_its_request_keeps_its_duration_and_loses_nothing_else()
     fixture.advance(40);
     let duration = fixture.request.end(Outcome::Ok).get();
     fixture.advance(60);
-    fixture.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
     fixture.close(late);
     fixture.close(fixture.root);
     assert_eq!(duration, 40);
-    fixture.check(catalog::STAGE_DURATION, &[("late", 100)]);
-    fixture.check(catalog::STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("late", 100)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
@@ -128,8 +131,11 @@ fn a_request_of_a_thousand_stages_is_flushed_while_it_runs() {
     }
     fixture.close(outer);
     assert_eq!(fixture.end(), 8000);
-    fixture.check(catalog::STAGE_DURATION, &[("inner", 5000), ("outer", 8000)]);
-    fixture.check(catalog::STAGE_SHARE, &[("inner", 5000), ("outer", 3000), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("inner", 5000), ("outer", 8000)]);
+    fixture.check(
+        catalog::REQUEST_STAGE_SHARE,
+        &[("inner", 5000), ("outer", 3000), (UNATTRIBUTED, 0)],
+    );
 }
 
 #[test]
@@ -141,8 +147,8 @@ fn a_fan_out_wider_than_the_edge_buffer_is_measured_completely() {
         fixture.close(stage);
     }
     assert_eq!(fixture.end(), 1000);
-    fixture.check(catalog::STAGE_DURATION, &[("fan", 500 * 1000)]);
-    fixture.check(catalog::STAGE_SHARE, &[("fan", 1000), (UNATTRIBUTED, 0)]);
+    fixture.check(catalog::REQUEST_STAGE_DURATION, &[("fan", 500 * 1000)]);
+    fixture.check(catalog::REQUEST_STAGE_SHARE, &[("fan", 1000), (UNATTRIBUTED, 0)]);
 }
 
 #[test]
@@ -157,7 +163,7 @@ fn stages_beyond_the_limit_are_counted() {
     let snapshot = fixture.engine.snapshot();
     let dropped: Vec<_> = snapshot.of(&catalog::DROPPED).collect();
     assert_eq!(dropped.len(), 1);
-    assert_eq!(dropped[0].value(catalog::Label::Reason), "too_many_stages");
+    assert_eq!(dropped[0].value(catalog::labels::Reason::LABEL), "too_many_stages");
     assert!(matches!(dropped[0].points[0], crate::Point::Counter(6)));
 }
 
@@ -169,7 +175,7 @@ fn a_stage_outside_any_request_is_counted_and_not_measured() {
     assert!(stage.is_none());
     let snapshot = fixture.engine.snapshot();
     let dropped: Vec<_> = snapshot.of(&catalog::DROPPED).collect();
-    assert_eq!(dropped[0].value(catalog::Label::Reason), "outside_request");
+    assert_eq!(dropped[0].value(catalog::labels::Reason::LABEL), "outside_request");
 }
 
 #[test]
@@ -191,7 +197,7 @@ fn busy_time_adds_up_over_threads() {
     fixture.advance(100);
     fixture.close(stage);
     fixture.end();
-    fixture.check(catalog::STAGE_BUSY, &[("polled", 18)]);
+    fixture.check(catalog::REQUEST_STAGE_BUSY, &[("polled", 18)]);
 }
 
 #[test]
@@ -228,7 +234,12 @@ fn frontend_processing_is_one_value_per_request() {
     }
     fixture.end();
     let snapshot = fixture.engine.snapshot();
-    let frontend = snapshot.of(&catalog::FRONTEND).next().unwrap().histogram(0).unwrap();
+    let frontend = snapshot
+        .of(&catalog::FRONTEND)
+        .next()
+        .unwrap()
+        .histogram(catalog::FRONTEND_PROCESSING)
+        .unwrap();
     assert_eq!((frontend.count(), frontend.recorded_sum()), (1, 300));
 }
 
@@ -245,8 +256,8 @@ fn a_dropped_request_is_cancelled_and_a_stale_key_is_ignored() {
     assert!(!stage.is_stage());
     let snapshot = engine.snapshot();
     let request = snapshot.of(&catalog::REQUEST).next().unwrap();
-    assert_eq!(request.value(catalog::Label::Outcome), "cancelled");
-    assert_eq!(request.histogram(0).unwrap().recorded_sum(), 9);
+    assert_eq!(request.value(Outcome::LABEL), "cancelled");
+    assert_eq!(request.histogram(catalog::REQUEST_DURATION).unwrap().recorded_sum(), 9);
 }
 
 #[test]
@@ -265,7 +276,12 @@ fn a_request_without_a_guard_ends_with_its_span_or_its_outcome() {
     let snapshot = engine.snapshot();
     let sums: Vec<_> = snapshot
         .of(&catalog::REQUEST)
-        .map(|it| (it.value(catalog::Label::Outcome), it.histogram(0).unwrap().recorded_sum()))
+        .map(|it| {
+            (
+                it.value(Outcome::LABEL),
+                it.histogram(catalog::REQUEST_DURATION).unwrap().recorded_sum(),
+            )
+        })
         .collect();
     assert_eq!(sums, [("error", 5), ("ok", 105)]);
 }
@@ -290,7 +306,7 @@ fn a_request_whose_thread_is_gone_is_measured_by_others() {
         engine.spans().close(span);
         let snapshot = engine.snapshot();
         let share = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "stage");
-        let share = share.unwrap().histogram(catalog::STAGE_SHARE).unwrap();
+        let share = share.unwrap().histogram(catalog::REQUEST_STAGE_SHARE).unwrap();
         assert_eq!((share.count(), share.recorded_sum()), (round, 3 * round));
     }
 }
@@ -342,7 +358,7 @@ fn an_ended_request_keeps_its_endpoint_and_links_no_span() {
     fixture.close(other);
     let snapshot = fixture.engine.snapshot();
     let stage = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "late").unwrap();
-    assert_eq!(stage.value(catalog::Label::Endpoint), "/test");
+    assert_eq!(stage.value(catalog::labels::Endpoint::LABEL), "/test");
     let endpoints: Vec<_> =
         snapshot.of(&catalog::REQUEST).map(|it| it.values[0].to_string()).collect();
     assert_eq!(endpoints, ["/other", "/test"]);
@@ -367,10 +383,12 @@ fn guard_and_span_may_be_released_on_different_threads_in_any_order() {
     }
     let snapshot = engine.snapshot();
     let requests = snapshot.of(&catalog::REQUEST).next().unwrap();
-    assert_eq!(requests.histogram(0).unwrap().count(), REQUESTS);
+    assert_eq!(requests.histogram(catalog::REQUEST_DURATION).unwrap().count(), REQUESTS);
     let stages = snapshot.of(&catalog::STAGE).find(|it| it.values[0].as_ref() == "stage").unwrap();
-    for position in [catalog::STAGE_DURATION, catalog::STAGE_SHARE, catalog::STAGE_BUSY] {
-        assert_eq!(stages.histogram(position).unwrap().count(), REQUESTS);
+    for metric in
+        [catalog::REQUEST_STAGE_DURATION, catalog::REQUEST_STAGE_SHARE, catalog::REQUEST_STAGE_BUSY]
+    {
+        assert_eq!(stages.histogram(metric).unwrap().count(), REQUESTS);
     }
 }
 
@@ -397,9 +415,14 @@ fn a_request_ends_no_earlier_than_its_latest_applied_edge() {
     }
     let duration = request.end(at(20), Outcome::Ok, &mut recorder).unwrap();
     let snapshot = engine.snapshot();
-    let share = |it: &Series| it.histogram(catalog::STAGE_SHARE).unwrap().recorded_sum();
+    let share = |it: &Series| it.histogram(catalog::REQUEST_STAGE_SHARE).unwrap().recorded_sum();
     assert_eq!(snapshot.of(&catalog::STAGE).map(share).sum::<u64>(), duration);
-    let recorded = snapshot.of(&catalog::REQUEST).next().unwrap().histogram(0).unwrap();
+    let recorded = snapshot
+        .of(&catalog::REQUEST)
+        .next()
+        .unwrap()
+        .histogram(catalog::REQUEST_DURATION)
+        .unwrap();
     assert_eq!(recorded.recorded_sum(), duration);
 }
 
@@ -416,7 +439,7 @@ fn a_stage_that_opens_when_the_buffer_is_full_keeps_its_slot() {
         ours.into_iter().for_each(|it| fixture.close(it));
         fixture.end();
         fixture.check(
-            catalog::STAGE_DURATION,
+            catalog::REQUEST_STAGE_DURATION,
             &[("first", 10), ("second", 10), ("theirs", 0), ("third", 10)],
         );
     }
@@ -468,6 +491,12 @@ fn open_and_close(engine: &Engine, top: SpanKey, mut random: Random) -> u64 {
     opened
 }
 
+/// Returns the number and the sum of all values of a histogram.
+fn totals<F: TypedFamily>(snapshot: &Snapshot, metric: MetricId<F>) -> (u64, u64) {
+    let histograms = snapshot.of(metric.family()).map(|it| it.histogram(metric).unwrap());
+    histograms.fold((0, 0), |sum, it| (sum.0 + it.count(), sum.1 + it.recorded_sum()))
+}
+
 #[test]
 fn threads_that_share_requests_lose_nothing() {
     const DRIVERS: u64 = 2;
@@ -511,18 +540,11 @@ fn threads_that_share_requests_lose_nothing() {
         drivers.into_iter().map(|it| it.join().unwrap()).sum()
     });
     let snapshot = engine.snapshot();
-    let sums = |family, position: usize| {
-        let of = |it: &Series| {
-            let histogram = it.histogram(position).unwrap();
-            (histogram.count(), histogram.recorded_sum())
-        };
-        snapshot.of(family).map(of).fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1))
-    };
-    let (requests, durations) = sums(&catalog::REQUEST, 0);
+    let (requests, durations) = totals(&snapshot, catalog::REQUEST_DURATION);
     assert_eq!(requests, DRIVERS * REQUESTS);
-    assert_eq!(sums(&catalog::STAGE, catalog::STAGE_SHARE).1, durations);
-    assert_eq!(sums(&catalog::STAGE, catalog::STAGE_DURATION).0, opened);
-    assert_eq!(sums(&catalog::STAGE, catalog::STAGE_BUSY).0, opened);
+    assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_SHARE).1, durations);
+    assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_DURATION).0, opened);
+    assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_BUSY).0, opened);
     assert_eq!(snapshot.of(&catalog::DROPPED).count(), 0);
 }
 
@@ -651,7 +673,7 @@ proptest! {
     #[test]
     fn shares_and_unattributed_time_are_the_duration(steps in steps()) {
         let (fixture, model, opened) = run(&steps);
-        let shares = fixture.sums(catalog::STAGE_SHARE);
+        let shares = fixture.sums(catalog::REQUEST_STAGE_SHARE);
         prop_assert_eq!(shares.values().sum::<u64>(), model.ended.unwrap_or(model.now));
         for (stage, expected) in &model.shares {
             let actual = shares.get(stage).copied().unwrap_or(0) as f64;
@@ -664,7 +686,7 @@ proptest! {
     #[test]
     fn durations_are_from_open_to_close(steps in steps()) {
         let (fixture, model, _) = run(&steps);
-        let mut durations = fixture.sums(catalog::STAGE_DURATION);
+        let mut durations = fixture.sums(catalog::REQUEST_STAGE_DURATION);
         durations.retain(|_, sum| *sum != 0);
         let expected: BTreeMap<_, _> =
             model.durations.into_iter().filter(|(_, sum)| *sum != 0).collect();

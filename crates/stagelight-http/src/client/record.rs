@@ -3,7 +3,16 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use stagelight_core::{Engine, Ticks, catalog};
+use stagelight_core::{
+    Engine, Ticks,
+    catalog::{
+        self,
+        labels::{
+            ErrorType, HttpRequestMethod, HttpResponseStatusCode, NetworkProtocolVersion,
+            ServerAddress, ServerPort,
+        },
+    },
+};
 use tracing::Span;
 
 use crate::{
@@ -17,12 +26,13 @@ use crate::{
 pub(crate) struct CallRecord {
     pub(super) engine: Option<Engine>,
     pub(super) started: Ticks,
-    pub(super) method: &'static str,
+    pub(super) method: HttpRequestMethod,
     pub(super) address: Arc<str>,
     pub(super) port: Option<u16>,
     /// `None` before the response head.
     pub(super) status: Option<StatusCode>,
-    pub(super) version: &'static str,
+    /// `None` before the response head.
+    pub(super) version: Option<NetworkProtocolVersion>,
     /// The timer of the response body, if it is a stream.
     pub(super) stream: Option<BackendStreamTimer>,
 }
@@ -41,17 +51,18 @@ impl CallRecord {
         let Some(engine) = &self.engine else { return };
         let status = self.status.as_ref();
         let status_error = status.filter(|it| is_error(**it)).map(StatusCode::as_str);
-        let port = self.port.map(|it| it.to_string()).unwrap_or_default();
-        let labels = [
+        let port = self.port.map(|it| it.to_string());
+        let labels = (
             self.method,
-            &self.address,
-            &port,
-            status.map_or("", StatusCode::as_str),
-            status_error.or(failure).unwrap_or_default(),
+            ServerAddress::new(&self.address),
+            port.as_deref().map(ServerPort::new),
+            status.map(|it| HttpResponseStatusCode::new(it.as_str())),
+            status_error.or(failure).map(ErrorType::new),
             self.version,
-        ];
-        let duration = engine.clock().since(self.started);
-        engine.record(&catalog::HTTP_CLIENT, &labels, &[(0, duration.get())]);
+        );
+        let duration = engine.clock().since(self.started).get();
+        let values = [catalog::HTTP_CLIENT_REQUEST_DURATION.value(duration)];
+        engine.record(&catalog::HTTP_CLIENT, labels, &values);
     }
 }
 

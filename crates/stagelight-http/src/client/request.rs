@@ -57,7 +57,7 @@ impl ClientRequest {
             stage = stage::BACKEND_FETCH,
             provider = &*labels.provider,
             model = &*labels.model,
-            http.request.method = method,
+            http.request.method = method.as_str(),
             http.response.status_code = Empty,
             url.full = %target,
             server.address = target.address,
@@ -72,7 +72,7 @@ impl ClientRequest {
             address: target.address.into(),
             port: target.port,
             status: None,
-            version: "",
+            version: None,
             stream: None,
         };
         Self { guard: EndGuard::new(span, Box::new(record)), labels, parent }
@@ -91,7 +91,7 @@ impl ClientRequest {
         let version = version_label(version);
         let span = &self.guard.span;
         span.record("http.response.status_code", status.as_u16());
-        span.record("network.protocol.version", version);
+        span.record("network.protocol.version", version.as_str());
         if is_error(status) {
             record_error(span, status.as_str());
         }
@@ -99,7 +99,7 @@ impl ClientRequest {
         let mut record = self.guard.on_end.take();
         if let Some(record) = &mut record {
             record.status = Some(status);
-            record.version = version;
+            record.version = Some(version);
         }
         // The fetch closes before the stream opens, so that no instant belongs to both.
         self.guard.span = Span::none();

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use http::request::Parts;
-use stagelight_core::Engine;
+use stagelight_core::{Engine, catalog::labels::UrlScheme};
 use tower_layer::Layer;
 
 use super::{request::Config, route::RouteResolver, service::HttpService};
@@ -53,7 +53,7 @@ impl HttpLayer {
         let config = Config {
             engine: engine.clone(),
             route: RouteResolver::MatchedPath,
-            default_scheme: "http",
+            default_scheme: UrlScheme::Http,
             response_time_header: false,
             access_log: false,
             catch_panics: false,
@@ -91,7 +91,7 @@ impl HttpLayer {
     /// does. Defaults to `http`.
     #[must_use]
     pub fn https(self) -> Self {
-        self.set(|config| config.default_scheme = "https")
+        self.set(|config| config.default_scheme = UrlScheme::Https)
     }
 
     /// Adds `x-response-time` to responses: the time to the response head, such as `12.345ms`.

@@ -10,7 +10,13 @@ use http::{
     HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, header::CONTENT_TYPE,
 };
 use http_body::Body;
-use stagelight_core::{Engine, Nanos, Outcome, Request, catalog};
+use stagelight_core::{
+    Engine, Nanos, Outcome, Request,
+    catalog::{
+        self, HttpServerFamily, Measurement,
+        labels::{Endpoint, ErrorType, HttpResponseStatusCode, HttpRoute, UrlScheme},
+    },
+};
 use tracing::Span;
 
 use super::{
@@ -34,7 +40,7 @@ const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
 pub(crate) struct Config {
     pub(crate) engine: Engine,
     pub(crate) route: RouteResolver,
-    pub(crate) default_scheme: &'static str,
+    pub(crate) default_scheme: UrlScheme,
     pub(crate) response_time_header: bool,
     pub(crate) access_log: bool,
     pub(crate) catch_panics: bool,
@@ -143,23 +149,28 @@ impl ServerRequest {
     }
 
     fn add_active(&self, change: i64) {
-        let labels = [self.labels.method, self.labels.scheme];
-        self.config.engine.add(&catalog::HTTP_SERVER_ACTIVE, &labels, 0, change);
+        let labels = (self.labels.method, self.labels.scheme);
+        self.config.engine.add(catalog::HTTP_SERVER_ACTIVE_REQUESTS, labels, change);
     }
 
-    fn record(&self, error_type: Option<&str>, values: &[(usize, u64)]) {
+    fn record(&self, error_type: Option<&str>, values: &[Measurement<HttpServerFamily>]) {
         let Labels { method, scheme, version } = self.labels;
-        let status = self.head.as_ref().map_or("", |it| it.status.as_str());
-        let route = self.route.template().unwrap_or_default();
-        let labels = [method, scheme, status, route, error_type.unwrap_or_default(), version];
-        self.config.engine.record(&catalog::HTTP_SERVER, &labels, values);
+        let labels = (
+            method,
+            scheme,
+            self.head.as_ref().map(|it| HttpResponseStatusCode::new(it.status.as_str())),
+            self.route.template().map(HttpRoute::new),
+            error_type.map(ErrorType::new),
+            version,
+        );
+        self.config.engine.record(&catalog::HTTP_SERVER, labels, values);
     }
 
     fn record_stream(&mut self, bytes: u64, outcome: Outcome) {
         let Some(timer) = self.timer.take() else { return };
         let values = timer.finish(Some(bytes), outcome);
-        let labels = [self.route.endpoint()];
-        self.config.engine.record(&catalog::STREAM_RESPONSE, &labels, values.as_slice());
+        let labels = Endpoint::new(self.route.endpoint());
+        self.config.engine.record(&catalog::STREAM_RESPONSE, labels, values.as_slice());
     }
 }
 
@@ -173,9 +184,9 @@ impl OnEnd for ServerRequest {
         let request_bytes = self.request_bytes.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
 
         let values = [
-            (catalog::HTTP_SERVER_DURATION, duration.get()),
-            (catalog::HTTP_SERVER_REQUEST_BODY, request_bytes),
-            (catalog::HTTP_SERVER_RESPONSE_BODY, bytes),
+            catalog::HTTP_SERVER_REQUEST_DURATION.value(duration.get()),
+            catalog::HTTP_SERVER_REQUEST_BODY_SIZE.value(request_bytes),
+            catalog::HTTP_SERVER_RESPONSE_BODY_SIZE.value(bytes),
         ];
         self.record(error_type, &values);
         self.add_active(-1);
@@ -186,7 +197,7 @@ impl OnEnd for ServerRequest {
         }
         if self.config.access_log {
             access_log::write(&Entry {
-                method: self.labels.method,
+                method: self.labels.method.as_str(),
                 endpoint: self.route.endpoint(),
                 status: status.map(|it| it.as_u16()),
                 outcome: outcome.as_str(),

@@ -1,6 +1,7 @@
 //! The span of a server request.
 
 use http::{HeaderMap, header, request::Parts};
+use stagelight_core::catalog::labels::HttpRequestMethod;
 use tracing::{Span, field::Empty};
 
 use super::{request_id::RequestId, route::Route};
@@ -12,6 +13,8 @@ use crate::conventions::{Labels, host_and_port, method_in_span_name};
 pub(crate) fn open(parts: &Parts, labels: &Labels, route: &Route, request_id: &RequestId) -> Span {
     let (address, port) = server(parts);
     let template = route.template();
+    let is_other = labels.method == HttpRequestMethod::Other;
+    let original_method = is_other.then(|| parts.method.as_str());
     tracing::info_span!(
         target: "stagelight",
         "http.request",
@@ -26,15 +29,15 @@ pub(crate) fn open(parts: &Parts, labels: &Labels, route: &Route, request_id: &R
         stagelight.endpoint = route.endpoint(),
         outcome = Empty,
         request_id = request_id.as_str(),
-        http.request.method = labels.method,
-        http.request.method_original = (labels.method == "_OTHER").then(|| parts.method.as_str()),
+        http.request.method = labels.method.as_str(),
+        http.request.method_original = original_method,
         http.route = template,
         http.response.status_code = Empty,
-        url.scheme = labels.scheme,
+        url.scheme = labels.scheme.as_str(),
         url.path = parts.uri.path(),
         server.address = address,
         server.port = port,
-        network.protocol.version = labels.version,
+        network.protocol.version = labels.version.as_str(),
         user_agent.original = text(&parts.headers, header::USER_AGENT),
         error.type = Empty,
     )

@@ -5,7 +5,7 @@ use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 use futures_util::poll as poll_once;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
-use stagelight_core::{catalog, catalog::Label};
+use stagelight_core::{catalog, catalog::labels};
 use stagelight_http::client::{Backend, ClientRequest, ClientResponse, HttpClientLayer};
 use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
@@ -146,10 +146,13 @@ fn both_stages_carry_provider_and_model() {
     });
     let backends = fixture.series(&catalog::BACKEND);
     assert_eq!(backends.len(), 1);
-    assert_eq!(backends[0].value(Label::Provider), "openai");
-    assert_eq!(backends[0].value(Label::Model), "small");
-    assert_eq!(backends[0].histogram(0).unwrap().recorded_sum(), 4_000_000);
-    assert_eq!(backends[0].histogram(1).unwrap().recorded_sum(), 6_000_000);
+    assert_eq!(backends[0].value(labels::Provider::LABEL), "openai");
+    assert_eq!(backends[0].value(labels::Model::LABEL), "small");
+    assert_eq!(backends[0].histogram(catalog::BACKEND_TTFB).unwrap().recorded_sum(), 4_000_000);
+    assert_eq!(
+        backends[0].histogram(catalog::STREAMING_DURATION).unwrap().recorded_sum(),
+        6_000_000
+    );
 }
 
 #[test]

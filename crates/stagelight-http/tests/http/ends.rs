@@ -296,7 +296,13 @@ async fn only_the_bytes_read_from_the_request_count() {
     drop(fixture.layer().layer(handler).oneshot(request).await.unwrap());
 
     let series = fixture.series(&stagelight_core::catalog::HTTP_SERVER);
-    assert_eq!(series[0].histogram(1).unwrap().recorded_sum(), 5);
+    assert_eq!(
+        series[0]
+            .histogram(stagelight_core::catalog::HTTP_SERVER_REQUEST_BODY_SIZE)
+            .unwrap()
+            .recorded_sum(),
+        5
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use stagelight_core::{
     Engine,
-    catalog::{self, Label},
+    catalog::{self, labels},
 };
 use stagelight_http::{HttpLayer, RequestBody, RequestId};
 use testbed::ScriptedBody;
@@ -21,7 +21,7 @@ async fn labels(fixture: &Fixture, layer: HttpLayer, request: Request<ScriptedBo
     drop(respond(layer, request, Response::new(ScriptedBody::new())).await);
     let series = fixture.series(&catalog::HTTP_SERVER);
     assert_eq!(series.len(), 1);
-    let labels = series[0].labels().map(|(label, value)| format!("{}={value}", label.otel_name()));
+    let labels = series[0].labels().map(|(label, value)| format!("{}={value}", label.otel_name));
     labels.collect::<Vec<_>>().join(" ")
 }
 
@@ -70,7 +70,7 @@ async fn a_request_without_a_route_is_unmatched() {
         assert!(!labels.contains("http.route"), "{labels}");
 
         let requests = fixture.series(&catalog::REQUEST);
-        assert_eq!(requests[0].value(Label::Endpoint), "unmatched");
+        assert_eq!(requests[0].value(labels::Endpoint::LABEL), "unmatched");
         assert_eq!(fixture.spans.the("http.request").field("otel.name"), "GET");
     }
 }
@@ -81,7 +81,7 @@ async fn a_function_can_name_the_route() {
     let layer = HttpLayer::new(&fixture.engine)
         .route(|request| format!("{} files", request.method.as_str()));
     drop(respond(layer, get(), Response::new(ScriptedBody::new())).await);
-    assert_eq!(fixture.series(&catalog::REQUEST)[0].value(Label::Endpoint), "GET files");
+    assert_eq!(fixture.series(&catalog::REQUEST)[0].value(labels::Endpoint::LABEL), "GET files");
 }
 
 #[tokio::test]

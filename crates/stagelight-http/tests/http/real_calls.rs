@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use futures_util::{StreamExt as _, stream};
-use stagelight_core::catalog::{self, Label};
+use stagelight_core::catalog::{self, labels};
 use stagelight_http::HttpLayer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -73,7 +73,7 @@ fn upstream() -> Router {
 fn ended(fixture: &Fixture) -> Vec<String> {
     let calls = fixture.series(&catalog::HTTP_CLIENT);
     let written = calls.iter().map(|it| {
-        let [status, error] = [Label::HttpResponseStatusCode, Label::ErrorType]
+        let [status, error] = [labels::HttpResponseStatusCode::LABEL, labels::ErrorType::LABEL]
             .map(|label| if it.value(label).is_empty() { "-" } else { it.value(label) });
         format!("{status} {error}")
     });
@@ -131,14 +131,18 @@ async fn fetch_and_stream_do_not_overlap() {
     fixture.ended(1).await;
 
     let backends = fixture.series(&catalog::BACKEND);
-    assert_eq!(backends[0].value(Label::Endpoint), "/");
-    let [fetch, stream] = [0, 1].map(|it| backends[0].histogram(it).unwrap().recorded_sum());
+    assert_eq!(backends[0].value(labels::Endpoint::LABEL), "/");
+    let [fetch, stream] = [catalog::BACKEND_TTFB, catalog::STREAMING_DURATION]
+        .map(|it| backends[0].histogram(it).unwrap().recorded_sum());
     assert!(fetch >= 30_000_000, "{fetch}");
     assert!(stream >= 60_000_000, "{stream}");
 
     // The shares add up to the request.
     let stages = fixture.series(&catalog::STAGE);
-    let shares: u64 = stages.iter().map(|it| it.histogram(1).unwrap().recorded_sum()).sum();
+    let shares: u64 = stages
+        .iter()
+        .map(|it| it.histogram(catalog::REQUEST_STAGE_SHARE).unwrap().recorded_sum())
+        .sum();
     assert_eq!(u128::from(shares), fixture.requests().1.as_nanos());
     for name in ["backend_fetch", "stream_processing"] {
         assert_eq!(fixture.spans.the(name).parent.as_deref(), Some("http.request"));

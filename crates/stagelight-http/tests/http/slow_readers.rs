@@ -18,7 +18,7 @@ use axum::{
 use futures_util::{StreamExt as _, stream};
 use stagelight_core::{
     Outcome,
-    catalog::{self, Family},
+    catalog::{self, StreamFamily},
 };
 use stagelight_http::HttpLayer;
 use tokio::{
@@ -42,16 +42,13 @@ struct Waits {
 }
 
 /// Returns the sum of the waits of all streams of a family.
-fn waits(fixture: &Fixture, family: &'static Family) -> Waits {
-    let wait = |position| {
+fn waits<F: StreamFamily>(fixture: &Fixture, family: &'static F) -> Waits {
+    let wait = |metric| {
         let series = fixture.series(family);
-        let nanos = series.iter().map(|it| it.histogram(position).unwrap().recorded_sum());
+        let nanos = series.iter().map(|it| it.histogram(metric).unwrap().recorded_sum());
         Duration::from_nanos(nanos.sum())
     };
-    Waits {
-        upstream: wait(catalog::STREAM_WAIT_UPSTREAM),
-        client: wait(catalog::STREAM_WAIT_CLIENT),
-    }
+    Waits { upstream: wait(F::WAIT_UPSTREAM), client: wait(F::WAIT_CLIENT) }
 }
 
 /// Serves streams on sockets with this send buffer, or the default.

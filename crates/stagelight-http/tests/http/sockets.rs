@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::{StreamExt as _, stream};
-use stagelight_core::catalog::{self, Label};
+use stagelight_core::catalog::{self, labels};
 use stagelight_http::{HttpLayer, RequestId};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -195,8 +195,14 @@ async fn request_and_response_bytes_are_counted() {
     assert_eq!(sent.unwrap().text().await.unwrap(), "hello");
     fixture.ended(1).await;
     let series = fixture.series(&catalog::HTTP_SERVER);
-    assert_eq!(series[0].histogram(1).unwrap().recorded_sum(), 5);
-    assert_eq!(series[0].histogram(2).unwrap().recorded_sum(), 5);
+    assert_eq!(
+        series[0].histogram(catalog::HTTP_SERVER_REQUEST_BODY_SIZE).unwrap().recorded_sum(),
+        5
+    );
+    assert_eq!(
+        series[0].histogram(catalog::HTTP_SERVER_RESPONSE_BODY_SIZE).unwrap().recorded_sum(),
+        5
+    );
 }
 
 #[tokio::test]
@@ -210,9 +216,12 @@ async fn the_endpoint_is_the_nested_route_template() {
     {
         fetch(address, &format!("GET {path}")).await;
         let requests = fixture.series(&catalog::REQUEST);
-        assert!(requests.iter().any(|it| it.value(Label::Endpoint) == endpoint), "{requests:?}");
+        assert!(
+            requests.iter().any(|it| it.value(labels::Endpoint::LABEL) == endpoint),
+            "{requests:?}"
+        );
         let series = fixture.series(&catalog::HTTP_SERVER);
-        assert!(series.iter().any(|it| it.value(Label::HttpRoute) == route), "{series:?}");
+        assert!(series.iter().any(|it| it.value(labels::HttpRoute::LABEL) == route), "{series:?}");
     }
     fixture.ended(2).await;
 }

@@ -15,7 +15,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use stagelight_core::{
     Point, Series,
-    catalog::{self, Family, Label},
+    catalog::{self, MetricId, StreamFamily, TypedFamily, labels},
 };
 use stagelight_http::{
     StageBodyExt, StageSpan, StageStreamExt, TrackedBody, client::ClientResponse, stage_span,
@@ -78,39 +78,39 @@ fn check(
 
 /// Returns the only stream of a family in milliseconds, with `-` for missing values.
 #[track_caller]
-fn the_stream(fixture: &Fixture, family: &'static Family) -> String {
+fn the_stream<F: StreamFamily>(fixture: &Fixture, family: &'static F) -> String {
     let all = fixture.series(family);
     let [series] = &all[..] else { panic!("expected one series: {all:#?}") };
-    let number = |position| known(series, position).map_or("-".to_owned(), |it| it.to_string());
-    let millis = |position| {
-        let nanos = known(series, position);
+    let number = |metric| known(series, metric).map_or("-".to_owned(), |it| it.to_string());
+    let millis = |metric| {
+        let nanos = known(series, metric);
         nanos.map_or("-".to_owned(), |it| (it as f64 / 1e6).to_string())
     };
-    let counted = |position: usize, name: &'static str| match series.points[position] {
-        Point::Counter(0) => "",
-        Point::Counter(1) => name,
-        ref other => panic!("{name}: {other:?}"),
+    let counted = |metric, name: &'static str| match series.point(metric) {
+        Some(Point::Counter(0)) => "",
+        Some(Point::Counter(1)) => name,
+        other => panic!("{name}: {other:?}"),
     };
     format!(
         "{} chunks {} bytes, first {} {}, gaps {} {}, upstream {} client {}{}{}",
-        number(catalog::STREAM_CHUNKS),
-        number(catalog::STREAM_SIZE),
-        millis(catalog::STREAM_FIRST_BYTE),
-        millis(catalog::STREAM_FIRST_CHUNK),
-        millis(catalog::STREAM_LONGEST_GAP),
-        millis(catalog::STREAM_MEAN_GAP),
-        millis(catalog::STREAM_WAIT_UPSTREAM),
-        millis(catalog::STREAM_WAIT_CLIENT),
-        counted(catalog::STREAM_CANCELLED, ", cancelled"),
-        counted(catalog::STREAM_TIMED_OUT, ", timed out"),
+        number(F::CHUNKS),
+        number(F::SIZE),
+        millis(F::TIME_TO_FIRST_BYTE),
+        millis(F::TIME_TO_FIRST_CHUNK),
+        millis(F::GAP_LONGEST),
+        millis(F::GAP_MEAN),
+        millis(F::WAIT_UPSTREAM),
+        millis(F::WAIT_CLIENT),
+        counted(F::CANCELLED, ", cancelled"),
+        counted(F::TIMED_OUT, ", timed out"),
     )
 }
 
-/// Returns the value at a position, if recorded.
+/// Returns the value of a metric, if recorded.
 #[track_caller]
-fn known(series: &Series, position: usize) -> Option<u64> {
-    let histogram = series.histogram(position).expect("it is a histogram");
-    assert!(histogram.count() <= 1, "position {position} was recorded more than once");
+fn known<F: TypedFamily>(series: &Series, metric: MetricId<F>) -> Option<u64> {
+    let histogram = series.histogram(metric).expect("it is a histogram");
+    assert!(histogram.count() <= 1, "{} was recorded more than once", metric.metric().name);
     (histogram.count() == 1).then(|| histogram.recorded_sum())
 }
 
@@ -225,8 +225,8 @@ fn streams_of_one_endpoint_add_up() {
     }
     let streams = fixture.series(&catalog::STREAM_RESPONSE);
     assert_eq!(streams.len(), 1);
-    assert_eq!(streams[0].value(Label::Endpoint), "/x");
-    let upstream = streams[0].histogram(catalog::STREAM_WAIT_UPSTREAM).unwrap();
+    assert_eq!(streams[0].value(labels::Endpoint::LABEL), "/x");
+    let upstream = streams[0].histogram(catalog::STREAMING_RESPONSE_WAIT_UPSTREAM).unwrap();
     assert_eq!((upstream.count(), upstream.recorded_sum()), (2, 30_000_000));
 }
 
@@ -282,7 +282,8 @@ fn a_backend_stream_has_provider_model_and_endpoint() {
         "2 chunks 3 bytes, first 4 25, gaps 3 3, upstream 20 client 4"
     );
     let streams = fixture.series(&catalog::STREAM_BACKEND);
-    let labels = [Label::Provider, Label::Model, Label::Endpoint].map(|it| streams[0].value(it));
+    let labels = [labels::Provider::LABEL, labels::Model::LABEL, labels::Endpoint::LABEL]
+        .map(|it| streams[0].value(it));
     assert_eq!(labels, ["openai", "small", "/x"]);
     let stage = &fixture.series(&catalog::BACKEND)[0];
     let duration = stage.histogram(catalog::STREAMING_DURATION).unwrap().recorded_sum();
@@ -299,7 +300,7 @@ fn a_backend_stream_can_outlive_its_request() {
         the_stream(&fixture, &catalog::STREAM_BACKEND),
         "1 chunks 2 bytes, first 4 4, gaps - -, upstream 0 client 5, cancelled"
     );
-    assert_eq!(fixture.series(&catalog::STREAM_BACKEND)[0].value(Label::Endpoint), "/x");
+    assert_eq!(fixture.series(&catalog::STREAM_BACKEND)[0].value(labels::Endpoint::LABEL), "/x");
 }
 
 #[test]
@@ -349,7 +350,7 @@ fn a_stream_in_stream_processing_is_a_backend_stream() {
         "2 chunks - bytes, first - -, gaps 7 7, upstream 18 client 2, timed out"
     );
     let streams = fixture.series(&catalog::STREAM_BACKEND);
-    assert_eq!(streams[0].value(Label::Provider), "unknown");
+    assert_eq!(streams[0].value(labels::Provider::LABEL), "unknown");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body::Body;
 use stagelight_core::{
     Clock, Engine, ManualClock, Outcome, Point, Propagator, Series,
-    catalog::{self, Family, Label},
+    catalog::{self, Family, MetricId, TypedFamily, labels},
 };
 use stagelight_http::{HttpLayer, TrackedBody, client::Backend};
 use stagelight_tracing::StageLayer;
@@ -111,7 +111,11 @@ impl Fixture {
     /// Waits at most 10 s until this number of requests has ended.
     pub(crate) async fn ended(&self, requests: u64) {
         for _ in 0..2000 {
-            let ended: u64 = self.series(&catalog::REQUEST).iter().map(|it| count(it, 0)).sum();
+            let ended: u64 = self
+                .series(&catalog::REQUEST)
+                .iter()
+                .map(|it| count(it, catalog::REQUEST_DURATION))
+                .sum();
             if ended == requests && self.active() == 0 {
                 return;
             }
@@ -128,16 +132,19 @@ impl Fixture {
         let ([request], [server]) = (&requests[..], &servers[..]) else {
             panic!("expected one request: {requests:?}, {servers:?}")
         };
-        assert_eq!((count(request, 0), count(server, 0)), (1, 1), "it ended once");
-        assert_eq!(sum(request, 0), sum(server, 0), "both are the time to the last byte");
+        let duration = catalog::HTTP_SERVER_REQUEST_DURATION;
+        assert_eq!(count(request, catalog::REQUEST_DURATION), 1, "it ended once");
+        assert_eq!(count(server, duration), 1, "it ended once");
+        let nanos = sum(server, duration);
+        assert_eq!(sum(request, catalog::REQUEST_DURATION), nanos, "to the last byte");
         assert_eq!(self.active(), 0);
         format!(
             "{} {} {} {}ms {}B",
-            request.value(Label::Outcome),
-            or_dash(server.value(Label::HttpResponseStatusCode)),
-            or_dash(server.value(Label::ErrorType)),
-            sum(server, 0) / 1_000_000,
-            sum(server, 2),
+            request.value(Outcome::LABEL),
+            or_dash(server.value(labels::HttpResponseStatusCode::LABEL)),
+            or_dash(server.value(labels::ErrorType::LABEL)),
+            nanos / 1_000_000,
+            sum(server, catalog::HTTP_SERVER_RESPONSE_BODY_SIZE),
         )
     }
 
@@ -149,14 +156,14 @@ impl Fixture {
         let written = requests.iter().zip(&servers).map(|(request, server)| {
             format!(
                 "{} {} {} {} {}B",
-                request.value(Label::Endpoint),
-                request.value(Label::Outcome),
-                or_dash(server.value(Label::HttpResponseStatusCode)),
-                or_dash(server.value(Label::ErrorType)),
-                sum(server, 2),
+                request.value(labels::Endpoint::LABEL),
+                request.value(Outcome::LABEL),
+                or_dash(server.value(labels::HttpResponseStatusCode::LABEL)),
+                or_dash(server.value(labels::ErrorType::LABEL)),
+                sum(server, catalog::HTTP_SERVER_RESPONSE_BODY_SIZE),
             )
         });
-        let nanos = requests.iter().map(|it| sum(it, 0)).sum();
+        let nanos = requests.iter().map(|it| sum(it, catalog::REQUEST_DURATION)).sum();
         (written.collect(), Duration::from_nanos(nanos))
     }
 
@@ -166,12 +173,12 @@ impl Fixture {
         let written = calls.iter().map(|it| {
             format!(
                 "{} {} {} {} {} {}ms",
-                it.value(Label::HttpRequestMethod),
-                it.value(Label::ServerAddress),
-                it.value(Label::ServerPort),
-                or_dash(it.value(Label::HttpResponseStatusCode)),
-                or_dash(it.value(Label::ErrorType)),
-                sum(it, 0) / 1_000_000,
+                it.value(labels::HttpRequestMethod::LABEL),
+                it.value(labels::ServerAddress::LABEL),
+                it.value(labels::ServerPort::LABEL),
+                or_dash(it.value(labels::HttpResponseStatusCode::LABEL)),
+                or_dash(it.value(labels::ErrorType::LABEL)),
+                sum(it, catalog::HTTP_CLIENT_REQUEST_DURATION) / 1_000_000,
             )
         });
         written.collect()
@@ -181,15 +188,15 @@ impl Fixture {
     pub(crate) fn stages(&self) -> Vec<String> {
         let errors = self.series(&catalog::STAGE_ERRORS);
         let mut stages = self.series(&catalog::STAGE);
-        stages.retain(|it| it.value(Label::Stage) != "unattributed");
+        stages.retain(|it| it.value(labels::Stage::LABEL) != "unattributed");
         let written = stages.iter().map(|it| {
-            let stage = it.value(Label::Stage);
-            let error = errors.iter().find(|error| error.value(Label::Stage) == stage);
+            let stage = it.value(labels::Stage::LABEL);
+            let error = errors.iter().find(|error| error.value(labels::Stage::LABEL) == stage);
             format!(
                 "{stage} {} {}ms {}ms",
-                error.map_or("-", |it| it.value(Label::ErrorType)),
-                sum(it, 0) / 1_000_000,
-                sum(it, 1) / 1_000_000,
+                error.map_or("-", |it| it.value(labels::ErrorType::LABEL)),
+                sum(it, catalog::REQUEST_STAGE_DURATION) / 1_000_000,
+                sum(it, catalog::REQUEST_STAGE_SHARE) / 1_000_000,
             )
         });
         written.collect()
@@ -198,8 +205,8 @@ impl Fixture {
     /// Returns the unattributed time in milliseconds.
     pub(crate) fn unattributed(&self) -> u64 {
         let stages = self.series(&catalog::STAGE);
-        let found = stages.iter().find(|it| it.value(Label::Stage) == "unattributed");
-        found.map_or(0, |it| sum(it, 1) / 1_000_000)
+        let found = stages.iter().find(|it| it.value(labels::Stage::LABEL) == "unattributed");
+        found.map_or(0, |it| sum(it, catalog::REQUEST_STAGE_SHARE) / 1_000_000)
     }
 
     pub(crate) fn active(&self) -> i64 {
@@ -263,12 +270,12 @@ where
     seen
 }
 
-fn count(series: &Series, position: usize) -> u64 {
-    series.histogram(position).unwrap().count()
+fn count<F: TypedFamily>(series: &Series, metric: MetricId<F>) -> u64 {
+    series.histogram(metric).unwrap().count()
 }
 
-fn sum(series: &Series, position: usize) -> u64 {
-    series.histogram(position).unwrap().recorded_sum()
+fn sum<F: TypedFamily>(series: &Series, metric: MetricId<F>) -> u64 {
+    series.histogram(metric).unwrap().recorded_sum()
 }
 
 fn or_dash(value: &str) -> &str {

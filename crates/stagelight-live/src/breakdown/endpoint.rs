@@ -64,6 +64,16 @@ pub struct Summary {
     pub p99: Option<f64>,
 }
 
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Returns a stage by its name.
+    #[must_use]
+    pub fn stage(&self, stage: &str) -> Option<&Stage> {
+        self.stages.iter().find(|it| it.stage == stage)
+    }
+}
+
 // === impl Summary ===
 
 impl Summary {

@@ -4,16 +4,11 @@ use std::collections::BTreeMap;
 
 use stagelight_core::{
     Histogram, Nanos, Outcome, Point, Series, Snapshot,
-    catalog::{self, Label},
+    catalog::{self, MetricId, TypedFamily, labels},
     stage::{Group, UNATTRIBUTED},
 };
 
 use super::endpoint::{Endpoint, Stage, Summary, percent};
-
-/// Positions in [`catalog::STAGE`].
-const DURATION: usize = 0;
-const SHARE: usize = 1;
-const BUSY: usize = 2;
 
 /// The series of one endpoint.
 #[derive(Default)]
@@ -38,37 +33,39 @@ fn series_by_endpoint(
 ) -> BTreeMap<&str, EndpointSeries<'_>> {
     let mut endpoints: BTreeMap<&str, EndpointSeries<'_>> = BTreeMap::new();
     for series in snapshot.of(&catalog::REQUEST) {
-        let Some(histogram) = recorded(series, 0) else { continue };
-        let endpoint = endpoints.entry(series.value(Label::Endpoint)).or_default();
-        endpoint.requests.push((series.value(Label::Outcome), histogram));
+        let Some(histogram) = recorded(series, catalog::REQUEST_DURATION) else { continue };
+        let endpoint = endpoints.entry(series.value(labels::Endpoint::LABEL)).or_default();
+        endpoint.requests.push((series.value(Outcome::LABEL), histogram));
     }
     for series in snapshot.of(&catalog::STAGE) {
         if series.metrics().next().is_none() {
             continue;
         }
-        let endpoint = endpoints.entry(series.value(Label::Endpoint)).or_default();
-        let stage = series.value(Label::Stage);
+        let endpoint = endpoints.entry(series.value(labels::Endpoint::LABEL)).or_default();
+        let stage = series.value(labels::Stage::LABEL);
         if stage == UNATTRIBUTED {
-            endpoint.unattributed = sum(series, SHARE);
+            endpoint.unattributed = sum(series, catalog::REQUEST_STAGE_SHARE);
         } else {
             endpoint.stages.insert((group_of(stage), stage), series);
         }
     }
     for series in snapshot.of(&catalog::STAGE_ERRORS) {
         // An error is counted when its stage ends, so its endpoint exists by now.
-        let Some(endpoint) = endpoints.get_mut(series.value(Label::Endpoint)) else { continue };
+        let Some(endpoint) = endpoints.get_mut(series.value(labels::Endpoint::LABEL)) else {
+            continue;
+        };
         let Some(Point::Counter(errors)) = series.points.first() else { continue };
-        *endpoint.errors.entry(series.value(Label::Stage)).or_default() += errors;
+        *endpoint.errors.entry(series.value(labels::Stage::LABEL)).or_default() += errors;
     }
     endpoints
 }
 
-fn recorded(series: &Series, position: usize) -> Option<&Histogram> {
-    series.histogram(position).filter(|it| 0 < it.count())
+fn recorded<F: TypedFamily>(series: &Series, metric: MetricId<F>) -> Option<&Histogram> {
+    series.histogram(metric).filter(|it| 0 < it.count())
 }
 
-fn sum(series: &Series, position: usize) -> Nanos {
-    Nanos::new(series.histogram(position).map_or(0, Histogram::recorded_sum))
+fn sum<F: TypedFamily>(series: &Series, metric: MetricId<F>) -> Nanos {
+    Nanos::new(series.histogram(metric).map_or(0, Histogram::recorded_sum))
 }
 
 // === impl EndpointSeries ===
@@ -99,9 +96,10 @@ impl EndpointSeries<'_> {
     /// Returns the stages, with shares relative to the requests' `total` duration.
     fn stages(&self, total: Nanos) -> Vec<Stage> {
         let stages = self.stages.iter().map(|(&(group, stage), series)| {
-            let duration =
-                recorded(series, DURATION).map(Summary::from_histogram).unwrap_or_default();
-            let share = sum(series, SHARE);
+            let duration = recorded(series, catalog::REQUEST_STAGE_DURATION)
+                .map(Summary::from_histogram)
+                .unwrap_or_default();
+            let share = sum(series, catalog::REQUEST_STAGE_SHARE);
             Stage {
                 stage: stage.to_owned(),
                 group: group.as_str().to_owned(),
@@ -110,7 +108,7 @@ impl EndpointSeries<'_> {
                 duration,
                 share,
                 share_percent: percent(share, total),
-                busy: sum(series, BUSY),
+                busy: sum(series, catalog::REQUEST_STAGE_BUSY),
             }
         });
         stages.collect()

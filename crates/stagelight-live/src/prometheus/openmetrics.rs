@@ -7,7 +7,7 @@ use std::{
 
 use stagelight_core::{
     Exemplar, Histogram, Point, Series, Snapshot,
-    catalog::{self, Instrument, Metric},
+    catalog::{Instrument, Metric},
 };
 
 use super::{
@@ -25,7 +25,7 @@ struct Suffix<'a>(Option<&'a (Exemplar, SystemTime)>);
 /// Writes a snapshot with the exemplars in `view`.
 pub(super) fn write(snapshot: &Snapshot, view: &ExemplarView) -> String {
     let mut out = String::new();
-    for family in catalog::ALL {
+    for family in snapshot.families() {
         let series: Vec<_> = snapshot.of(family).collect();
         for (position, metric) in family.metrics.iter().enumerate() {
             // Writing to a string is infallible.
@@ -43,9 +43,9 @@ fn write_metric(
     series: &[&Series],
     view: &ExemplarView,
 ) -> Result {
-    let name = metric.prometheus_name();
+    let name = metric.prometheus_name;
     // In OpenMetrics, `_total` is part of the sample's name, not of the metric's.
-    let metric_name = name.strip_suffix("_total").unwrap_or(&name);
+    let metric_name = name.strip_suffix("_total").unwrap_or(name);
     let mut has_header = false;
     for series in series {
         if !series.metrics().any(|(it, _)| std::ptr::eq(it, metric)) {
@@ -59,11 +59,11 @@ fn write_metric(
         let labels = labels_of(series)?;
         match &series.points[position] {
             Point::Histogram(histogram) => {
-                write_histogram(out, &name, &labels, histogram, view.of(series, position))?;
+                write_histogram(out, name, &labels, histogram, view.of(series, position))?;
             }
-            Point::Counter(value) => write_sample(out, &name, &labels, value)?,
-            Point::UpDownCounter(value) => write_sample(out, &name, &labels, value)?,
-            Point::Gauge(value) => write_sample(out, &name, &labels, Number(*value))?,
+            Point::Counter(value) => write_sample(out, name, &labels, value)?,
+            Point::UpDownCounter(value) => write_sample(out, name, &labels, value)?,
+            Point::Gauge(value) => write_sample(out, name, &labels, Number(*value))?,
             // A point type that this version does not know.
             _ => {}
         }

@@ -1,45 +1,40 @@
-//! A page behind a route.
+//! The metrics page as an axum handler.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    Router,
     extract::State,
     http::{
         HeaderMap,
         header::{ACCEPT, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
-use stagelight_core::Engine;
 
 use super::{Format, MetricsPage};
 
-/// Makes a router with one route, `GET /metrics`, which answers with the engine's metrics.
-///
-/// To be merged into a service's own router or served on an address of its own; the latter keeps it from whoever can
-/// reach the service. Add it after the HTTP layer, or scrapes are counted as requests.
-///
-/// It holds every metric of the catalogue that the engine keeps; [`router_of`] serves a page that has more. Instruments of your own
-/// OpenTelemetry `Meter` travel by OTLP only and are not on it.
+/// Returns a handler for `GET` that renders a page in the format the scraper accepts.
 ///
 /// ```
+/// use axum::Router;
 /// use stagelight_core::Engine;
+/// use stagelight_live::prometheus::{MetricsPage, handler};
 ///
-/// let engine = Engine::new();
-/// let app: axum::Router = axum::Router::new().merge(stagelight_live::prometheus::router(&engine));
+/// let page = MetricsPage::new(&Engine::new());
+/// let app: Router = Router::new().route("/metrics", handler(page));
 /// ```
-pub fn router(engine: &Engine) -> Router {
-    router_of(MetricsPage::new(engine))
+///
+/// Serve it on an address of its own to keep it away from the service's clients. In the service's
+/// own router, add the route after the HTTP layer, so that scrapes are not measured as requests.
+pub fn handler<S>(page: MetricsPage) -> MethodRouter<S, Infallible>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    get(metrics).with_state(Arc::new(page))
 }
 
-/// Makes a router as [`router`] does, for a page of your own making.
-pub fn router_of(page: MetricsPage) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(Arc::new(page))
-}
-
-/// Answers in the format that the scraper asks for.
+/// Renders the page in the format that the scraper accepts.
 async fn metrics(State(page): State<Arc<MetricsPage>>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok());
     let format = accept.map(Format::for_accept).unwrap_or_default();
@@ -49,41 +44,46 @@ async fn metrics(State(page): State<Arc<MetricsPage>>, headers: HeaderMap) -> Re
 #[cfg(test)]
 mod tests {
     use axum::{
+        Router,
         body::{self, Body},
         http::{Method, Request, StatusCode},
     };
-    use stagelight_core::{Outcome, Point, Series, catalog};
+    use stagelight_core::{Engine, Outcome, Point, Series, catalog};
     use tower::ServiceExt;
 
     use super::*;
 
-    async fn ask(router: Router, method: Method) -> Response {
+    fn router(page: MetricsPage) -> Router {
+        Router::new().route("/metrics", handler(page)).fallback(async || "the app's fallback")
+    }
+
+    async fn send(page: MetricsPage, method: Method) -> Response {
         let request = Request::builder().method(method).uri("/metrics").body(Body::empty());
-        router.oneshot(request.unwrap()).await.unwrap()
+        router(page).oneshot(request.unwrap()).await.unwrap()
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn the_page_says_its_format_and_shows_what_was_recorded() {
+    async fn the_page_has_its_content_type_and_the_recorded_values() {
         let engine = Engine::new();
         engine.start_request("/v1/jobs").end(Outcome::Ok);
-        let response = ask(router(&engine), Method::GET).await;
+        let response = send(MetricsPage::new(&engine), Method::GET).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
         let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let text = str::from_utf8(&body).unwrap();
         let count = r#"request_duration_seconds_count{endpoint="/v1/jobs",outcome="ok"} 1"#;
         assert!(text.lines().any(|it| it == count), "{text}");
-        assert!(text.contains(&catalog::PERCENTAGE.metrics[0].prometheus_name()), "{text}");
+        assert!(text.contains(catalog::STAGE_PERCENTAGE.metric().prometheus_name), "{text}");
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_scraper_gets_the_format_that_it_asks_for() {
+    async fn a_scraper_gets_the_format_that_it_accepts() {
         let engine = Engine::new();
         engine.start_request("/v1/jobs").end(Outcome::Ok);
         let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3";
         let request = Request::builder().uri("/metrics").header(ACCEPT, accept);
         let request = request.body(Body::empty()).unwrap();
-        let response = router(&engine).oneshot(request).await.unwrap();
+        let response = router(MetricsPage::new(&engine)).oneshot(request).await.unwrap();
         let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         assert_eq!(response.headers()[CONTENT_TYPE], format);
         let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_page_can_show_what_the_engine_does_not_keep() {
+    async fn a_page_can_have_series_that_the_engine_does_not_keep() {
         let page = MetricsPage::new(&Engine::new()).with_collector(|snapshot| {
             let family = &catalog::DROPPED;
             let (values, points) = (vec!["elsewhere".into()], vec![Point::Counter(7)]);
             snapshot.series.push(Series { family, values, points });
         });
-        let response = ask(router_of(page), Method::GET).await;
+        let response = send(page, Method::GET).await;
         let body = body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let text = str::from_utf8(&body).unwrap();
         let count = r#"stagelight_dropped_total{reason="elsewhere"} 7"#;
@@ -105,8 +105,8 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn the_page_can_only_be_read() {
-        let response = ask(router(&Engine::new()), Method::POST).await;
+    async fn the_page_is_read_only() {
+        let response = send(MetricsPage::new(&Engine::new()), Method::POST).await;
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::{Display, Result, Write};
 
 use stagelight_core::{
     Histogram, Point, Series, Snapshot,
-    catalog::{self, Instrument, Metric},
+    catalog::{Instrument, Metric},
 };
 
 use super::escape::{Help, LabelValue, Number};
@@ -20,7 +20,7 @@ use super::escape::{Help, LabelValue, Number};
 #[must_use]
 pub fn text(snapshot: &Snapshot) -> String {
     let mut out = String::new();
-    for family in catalog::ALL {
+    for family in snapshot.families() {
         let series: Vec<_> = snapshot.of(family).collect();
         for metric in family.metrics {
             // Writing to a string is infallible.
@@ -31,7 +31,7 @@ pub fn text(snapshot: &Snapshot) -> String {
 }
 
 fn write_metric(out: &mut String, metric: &'static Metric, series: &[&Series]) -> Result {
-    let name = metric.prometheus_name();
+    let name = metric.prometheus_name;
     let recorded = series.iter().filter_map(|series| {
         let (_, point) = series.metrics().find(|(it, _)| std::ptr::eq(*it, metric))?;
         Some((*series, point))
@@ -41,7 +41,7 @@ fn write_metric(out: &mut String, metric: &'static Metric, series: &[&Series]) -
             writeln!(out, "# HELP {name} {}", Help(metric.help))?;
             writeln!(out, "# TYPE {name} {}", kind(metric.instrument))?;
         }
-        write_point(out, &name, &labels_of(series)?, point)?;
+        write_point(out, name, &labels_of(series)?, point)?;
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ pub(super) fn labels_of(series: &Series) -> std::result::Result<String, std::fmt
     let mut labels = String::new();
     for (label, value) in series.labels() {
         let comma = if labels.is_empty() { "" } else { "," };
-        write!(labels, "{comma}{}=\"{}\"", label.prometheus_name(), LabelValue(value))?;
+        write!(labels, "{comma}{}=\"{}\"", label.prometheus_name, LabelValue(value))?;
     }
     Ok(labels)
 }

@@ -15,8 +15,8 @@ use stagelight_core::{Exemplar, Point, Series, Snapshot};
 #[derive(Debug, Default)]
 pub(super) struct ExemplarView(HashMap<HistogramKey, Vec<(Exemplar, SystemTime)>>);
 
-/// Identifies a histogram: family index, position in the family, attribute values.
-type HistogramKey = (usize, usize, Vec<Arc<str>>);
+/// Identifies a histogram: name of the metric, label values.
+type HistogramKey = (&'static str, Vec<Arc<str>>);
 
 // === impl ExemplarView ===
 
@@ -50,5 +50,5 @@ impl ExemplarView {
 }
 
 fn key(series: &Series, position: usize) -> HistogramKey {
-    (series.family.index, position, series.values.clone())
+    (series.family.metrics[position].name, series.values.clone())
 }

@@ -1,4 +1,4 @@
-//! `fields(…)`: the grammar of `tracing::instrument`'s.
+//! `fields(…)`, with the grammar of `tracing::instrument`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -14,11 +14,11 @@ pub(crate) struct Field {
     pub(crate) name: FieldName,
     /// `%` or `?`, if given.
     pub(crate) format: Option<TokenStream>,
-    /// `None` for a field that is only declared, to be recorded later.
+    /// `None` for an empty field, which is recorded later.
     pub(crate) value: Option<Expr>,
 }
 
-/// How a field is named.
+/// The name of a field.
 pub(crate) enum FieldName {
     /// `user.tier`, `r#type` or `"user.tier"`.
     Literal(LitStr),
@@ -67,7 +67,7 @@ impl FieldName {
         }
     }
 
-    /// Returns the name, if it is known before the constants are.
+    /// Returns the name, unless it is a constant.
     fn known(&self) -> Option<String> {
         match self {
             Self::Literal(name) => Some(name.value()),
@@ -106,10 +106,10 @@ impl ToTokens for FieldName {
     }
 }
 
-/// Reads the list; `own` are the fields that the attribute itself sets.
+/// Parses the list. The attribute itself sets the fields `own`.
 pub(super) fn parse(key: &Key, input: ParseStream<'_>, own: &[&str]) -> syn::Result<Vec<Field>> {
     if !input.peek(token::Paren) {
-        let message = format!("`{key}` takes a list: `{key}(provider = %provider, model)`");
+        let message = format!("invalid `{key}`: expected `{key}(provider = %provider, model)`");
         return Err(syn::Error::new(key.span(), message));
     }
     let content;
@@ -120,9 +120,9 @@ pub(super) fn parse(key: &Key, input: ParseStream<'_>, own: &[&str]) -> syn::Res
     for field in &fields {
         let Some(name) = field.name.known() else { continue };
         let fault = if own.contains(&name.as_str()) {
-            format!("the field `{name}` is set by the attribute itself")
+            format!("the field `{name}` is reserved: the attribute sets it")
         } else if seen.contains(&name) {
-            format!("the field `{name}` is given twice")
+            format!("duplicate field `{name}`")
         } else {
             seen.push(name);
             continue;

@@ -77,7 +77,8 @@ fn the_path_of_a_constant_names_a_stage() {
 #[test]
 fn fields_have_the_grammar_of_instrument() {
     let args = stage(
-        r#""x", fields(a, b.c, d = 1, e = %x.y(), f = ?z, %g, ?h.i, "j-k" = 2, {L} = 3, r#type = 4,)"#,
+        r#""x", fields(a, b.c, d = 1, e = %x.y(), f = ?z, %g, ?h.i, "j-k" = 2, {L} = 3,
+                r#type = 4,)"#,
     )
     .unwrap();
     let fields: Vec<_> = args
@@ -106,55 +107,50 @@ fn fields_have_the_grammar_of_instrument() {
 
 #[test]
 fn a_stage_without_a_name_is_refused() {
-    let missing = r#"the stage has no name; write `#[stage("its_name")]`"#;
+    let missing = r#"missing stage name: write `#[stage("auth_validation")]`"#;
     check_stage("", missing);
     check_stage(r#"group = "other""#, missing);
 }
 
 #[test]
 fn a_bad_stage_name_is_refused() {
-    let allowed = "allowed are 1 to 64 of `A-Z a-z 0-9 _ . -`";
-    check_stage(r#""""#, &format!("the stage's name is empty; {allowed}"));
+    let allowed = "expected 1 to 64 of `A-Z a-z 0-9 _ . -`";
+    check_stage(r#""""#, &format!("the stage name is empty: {allowed}"));
     check_stage(
         r#""auth validation""#,
-        &format!(r#"the stage's name "auth validation" contains ' '; {allowed}"#),
+        &format!(r#"the stage name "auth validation" contains ' ': {allowed}"#),
     );
-    check_stage(r#""größe""#, &format!(r#"the stage's name "größe" contains 'ö'; {allowed}"#));
+    check_stage(r#""größe""#, &format!(r#"the stage name "größe" contains 'ö': {allowed}"#));
     assert!(stage(&format!("{:?}", "b".repeat(64))).is_ok());
     check_stage(
         &format!("{:?}", "b".repeat(65)),
-        &format!("the stage's name has 65 characters; {allowed}"),
+        &format!("the stage name has 65 characters: {allowed}"),
     );
     check_stage(
         r#""unattributed""#,
-        "`unattributed` is the time outside of all stages; choose another name",
+        "the stage name `unattributed` is reserved for the time outside of all stages",
     );
-    check_stage("3", "the stage's name is a string or the path of a constant");
+    check_stage("3", "invalid stage name: expected a string or the path of a constant");
 }
 
 #[test]
-fn what_is_not_known_is_refused() {
-    check_stage(
-        r#""x", grop = "other""#,
-        "unknown argument `grop`; expected are `name`, `group`, `level`, `target`, `fields` and `err`",
-    );
-    check_stage(
-        r#""x", parent"#,
-        "unknown argument `parent`; expected are `name`, `group`, `level`, `target`, `fields` and `err`",
-    );
+fn an_unknown_argument_is_refused() {
+    let keys = StageArgs::KEYS;
+    check_stage(r#""x", grop = "other""#, &format!("unknown argument `grop`: expected {keys}"));
+    check_stage(r#""x", parent"#, &format!("unknown argument `parent`: expected {keys}"));
     check_request(
-        r#"endpoint = "x", group = "other""#,
-        "unknown argument `group`; expected are `endpoint`, `name`, `level`, `target` and `fields`",
+        r#""x", group = "other""#,
+        "unknown argument `group`: expected `name`, `level`, `target`, `fields` and `crate`",
     );
-    let skip = "`skip_all` is not needed: no argument is recorded unless `fields` says so";
+    let skip = "`skip_all` is not needed: only arguments named in `fields` are recorded";
     check_stage(r#""x", skip_all"#, skip);
-    check_request(r#"endpoint = "x", skip_all"#, skip);
+    check_request(r#""x", skip_all"#, skip);
 }
 
 #[test]
-fn what_is_given_twice_is_refused() {
-    check_stage(r#""x", "y""#, "the stage's name is given twice");
-    check_stage(r#""x", a::Y"#, "the stage's name is given twice");
+fn a_duplicate_is_refused() {
+    check_stage(r#""x", "y""#, "duplicate stage name");
+    check_stage(r#""x", a::Y"#, "duplicate stage name");
     for argument in [
         r#"name = "a""#,
         r#"group = "other""#,
@@ -164,46 +160,50 @@ fn what_is_given_twice_is_refused() {
         "err = true",
     ] {
         let key = argument.split([' ', '(']).next().unwrap();
-        check_stage(&format!(r#""x", {argument}, {argument}"#), &format!("`{key}` is given twice"));
+        check_stage(
+            &format!(r#""x", {argument}, {argument}"#),
+            &format!("duplicate argument `{key}`"),
+        );
     }
-    check_request(r#"endpoint = "x", endpoint = "x""#, "`endpoint` is given twice");
-    check_stage(r#""x", fields(a.b = 1, c, a.b)"#, "the field `a.b` is given twice");
+    check_request(r#""x", "y""#, "duplicate route");
+    check_request(r#""x", crate = "a", crate = "b""#, "duplicate argument `crate`");
+    check_stage(r#""x", fields(a.b = 1, c, a.b)"#, "duplicate field `a.b`");
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_refused() {
+fn a_value_of_the_wrong_type_is_refused() {
     let text = "a string or the path of a constant";
-    check_stage(r#""x", name = 3"#, &format!("`name` takes {text}"));
-    check_stage(r#""x", name"#, &format!("`name` needs a value: `name = …`, with {text}"));
-    check_stage(r#""x", name ="#, &format!("`name` takes {text}"));
+    check_stage(r#""x", name = 3"#, &format!("invalid `name`: expected {text}"));
+    check_stage(r#""x", name"#, &format!("`name` has no value: expected `name = …` with {text}"));
+    check_stage(r#""x", name ="#, &format!("invalid `name`: expected {text}"));
     check_stage(r#""x", name = """#, "`name` is empty");
-    check_stage(r#""x", target = true"#, &format!("`target` takes {text}"));
+    check_stage(r#""x", target = true"#, &format!("invalid `target`: expected {text}"));
     check_stage(
         r#""x", level = INFO"#,
-        "`level` takes a string: `trace`, `debug`, `info`, `warn` or `error`",
+        "invalid `level`: expected a string: `trace`, `debug`, `info`, `warn` or `error`",
     );
     check_stage(
         r#""x", level = "notice""#,
-        r#"unknown level "notice"; allowed are `trace`, `debug`, `info`, `warn` and `error`"#,
+        r#"unknown level "notice": expected `trace`, `debug`, `info`, `warn` or `error`"#,
     );
-    check_stage(r#""x", err = "no""#, "`err` takes `true` or `false`");
-    check_stage(r#""x", err"#, "`err` needs a value: `err = …`, with `true` or `false`");
+    check_stage(r#""x", err = "no""#, "invalid `err`: expected `true` or `false`");
+    check_stage(r#""x", err"#, "`err` has no value: expected `err = …` with `true` or `false`");
     check_stage(
         r#""x", fields = "a""#,
-        "`fields` takes a list: `fields(provider = %provider, model)`",
+        "invalid `fields`: expected `fields(provider = %provider, model)`",
     );
 }
 
 #[test]
 fn an_unknown_group_is_refused() {
-    let groups = "`frontend_processing`, `backend_response`, `stream_processing`";
+    let groups = "`frontend_processing`, `backend_response`, `stream_processing` or `other`";
     check_stage(
         r#""x", group = "backend""#,
-        &format!(r#"unknown group "backend"; allowed are {groups} and `other`"#),
+        &format!(r#"unknown group "backend": expected {groups}"#),
     );
     check_stage(
         r#""x", group = backend_response"#,
-        &format!("`group` takes a string: {groups} or `other`"),
+        &format!("invalid `group`: expected a string: {groups}"),
     );
 }
 
@@ -212,13 +212,13 @@ fn a_field_that_the_attribute_sets_is_refused() {
     for field in ["stage", "stage.group", "error.type"] {
         check_stage(
             &format!(r#""x", fields({field} = "y")"#),
-            &format!("the field `{field}` is set by the attribute itself"),
+            &format!("the field `{field}` is reserved: the attribute sets it"),
         );
     }
     for field in ["stagelight.endpoint", "outcome", "error.type"] {
         check_request(
-            &format!(r#"endpoint = "x", fields({field})"#),
-            &format!("the field `{field}` is set by the attribute itself"),
+            &format!(r#""x", fields({field})"#),
+            &format!("the field `{field}` is reserved: the attribute sets it"),
         );
     }
 }
@@ -232,59 +232,102 @@ fn names_and_limits_are_those_of_core() {
 
 #[test]
 fn a_request_takes_a_name_a_template_or_an_expression() {
-    for endpoint in [r#""nightly_reindex""#, r#""GET /v1/{user}""#, "job . name ()", "ENDPOINT"] {
-        let args = request(&format!("endpoint = {endpoint}")).unwrap();
-        assert_eq!(tokens(args.endpoint), endpoint);
+    for route in [
+        r#""nightly_reindex""#,
+        r#""GET /v1/{user}""#,
+        "job . name ()",
+        "ROUTE",
+        "name",
+        "route_of (name)",
+        "& self . route",
+    ] {
+        let args = request(&format!("{route}, fields(size)")).unwrap();
+        assert_eq!(tokens(args.route), route);
+        assert_eq!(args.span.fields.unwrap().len(), 1);
     }
 }
 
 #[test]
-fn a_request_without_an_endpoint_is_refused() {
-    let missing = r#"the request has no endpoint; write `#[request(endpoint = "its_name")]`"#;
+fn the_route_may_follow_other_arguments() {
+    let args = request(r#"level = "debug", fields(size), job.name, name = "job""#).unwrap();
+    assert_eq!(tokens(args.route), "job . name");
+    assert_eq!(tokens(args.span.name), r#""job""#);
+}
+
+#[test]
+fn a_request_without_a_route_is_refused() {
+    let missing = r#"missing route: write `#[request("nightly_reindex")]`"#;
     check_request("", missing);
-    check(
-        request(r#""nightly_reindex""#),
-        &[r#"the endpoint is named: `endpoint = "its_name"`"#, missing],
-    );
+    check_request(r#"level = "debug""#, missing);
 }
 
 #[test]
-fn a_bad_endpoint_is_refused() {
-    let empty = "the endpoint is empty; name the job, the queue or the route template";
-    check_request(r#"endpoint = """#, empty);
-    check_request(r#"endpoint = " ""#, empty);
-    check_request(
-        r#"endpoint = "/search?q=x""#,
-        r#"the endpoint "/search?q=x" has a query; it is a name or a route template, never a raw path"#,
-    );
-    check_request(r#"endpoint = "a\tb""#, r#"the endpoint "a\tb" contains '\t'"#);
-    assert!(request(&format!("endpoint = {:?}", "b".repeat(128))).is_ok());
-    check_request(
-        &format!("endpoint = {:?}", "b".repeat(129)),
-        "the endpoint has 129 bytes; at most 128 are allowed",
-    );
-    let text = "`endpoint` takes a string, or an expression of the type `&str`";
-    check_request("endpoint = 3", text);
-    check_request("endpoint = ,", text);
+fn the_former_form_of_the_route_is_refused_with_the_new_one() {
+    for key in ["endpoint", "route"] {
+        check_request(
+            &format!(r#"{key} = "nightly_reindex", level = "debug""#),
+            &format!(
+                "the route is the first argument, without `{key} =`: write \
+                 `#[request(\"nightly_reindex\")]`"
+            ),
+        );
+    }
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn a_bad_route_is_refused() {
+    let empty = "the route is empty: expected the name of a job or queue, or a route template";
+    check_request(r#""""#, empty);
+    check_request(r#"" ""#, empty);
+    check_request(
+        r#""/search?q=x""#,
+        "the route \"/search?q=x\" has a query: expected a name or a route template, not a raw \
+         path",
+    );
+    check_request(r#""a\tb""#, r#"the route "a\tb" contains the control character '\t'"#);
+    assert!(request(&format!("{:?}", "b".repeat(128))).is_ok());
+    check_request(
+        &format!("{:?}", "b".repeat(129)),
+        "the route has 129 bytes: expected at most 128",
+    );
+    let invalid = "invalid route: expected a string, or an expression of the type `&str`";
+    check_request("3", invalid);
+    check_request(",", invalid);
+}
+
+#[test]
+fn the_path_of_the_facade_is_plain_or_a_string() {
+    for path in ["renamed", "\"renamed\""] {
+        let args = stage(&format!(r#""x", crate = {path}"#)).unwrap();
+        assert_eq!(tokens(args.span.private()), "renamed :: __private");
+    }
+    let args = request(r#""x", crate = "crate::deps::measured""#).unwrap();
+    assert_eq!(tokens(args.span.private()), "crate :: deps :: measured :: __private");
+    let expected = "invalid `crate`: expected the path of stagelight: `crate = \"my_stagelight\"`";
+    check_stage(r#""x", crate = "a b""#, expected);
+    check_stage(r#""x", crate = 3"#, expected);
+    check_stage(r#""x", crate = <T as A>::B"#, expected);
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
     check(
         stage(r#""a b", nam = "c", level = 3, err = true err = true, group = "d""#),
         &[
-            r#"the stage's name "a b" contains ' '; allowed are 1 to 64 of `A-Z a-z 0-9 _ . -`"#,
-            "unknown argument `nam`; expected are `name`, `group`, `level`, `target`, `fields` and `err`",
-            "`level` takes a string: `trace`, `debug`, `info`, `warn` or `error`",
-            "expected `,` between two arguments",
-            r#"unknown group "d"; allowed are `frontend_processing`, `backend_response`, `stream_processing` and `other`"#,
+            r#"the stage name "a b" contains ' ': expected 1 to 64 of `A-Z a-z 0-9 _ . -`"#,
+            "unknown argument `nam`: expected `group`, `name`, `level`, `target`, `fields`, `err` \
+             and `crate`",
+            "invalid `level`: expected a string: `trace`, `debug`, `info`, `warn` or `error`",
+            "expected `,` between arguments",
+            "unknown group \"d\": expected `frontend_processing`, `backend_response`, \
+             `stream_processing` or `other`",
         ],
     );
     check(
         request(r#"endpont = "a""#),
         &[
-            "unknown argument `endpont`; expected are `endpoint`, `name`, `level`, `target` and `fields`",
-            r#"the request has no endpoint; write `#[request(endpoint = "its_name")]`"#,
+            "unknown argument `endpont`: expected `name`, `level`, `target`, `fields` and `crate`",
+            r#"missing route: write `#[request("nightly_reindex")]`"#,
         ],
     );
 }

@@ -1,4 +1,4 @@
-//! The values that arguments take, and what is said of a wrong one.
+//! The values of arguments, and the errors for invalid ones.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Token};
+use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token, token};
 
-/// The values of `group`, in the order in which a request passes through them.
+/// The values of `group`, in the order of a request.
 pub(super) const GROUPS: [&str; 4] =
     ["frontend_processing", "backend_response", "stream_processing", "other"];
 
-/// The values of `level` and the constants of `tracing::Level` that they stand for.
+/// The values of `level`, each with its constant of `tracing::Level`.
 const LEVELS: [(&str, &str); 5] = [
     ("trace", "TRACE"),
     ("debug", "DEBUG"),
@@ -24,8 +24,8 @@ const LEVELS: [(&str, &str); 5] = [
 /// Longest name of a stage, in bytes: `stagelight_core::stage::MAX_NAME_BYTES`, as a test checks.
 pub(super) const STAGE_NAME_MAX: usize = 64;
 
-/// Longest endpoint, in bytes: the longest route template is well below, a raw path may not be.
-const ENDPOINT_MAX: usize = 128;
+/// Longest route, in bytes. Route templates are well below it, raw paths may not be.
+const ROUTE_MAX: usize = 128;
 
 /// The name of an argument.
 pub(super) struct Key {
@@ -42,11 +42,11 @@ pub(crate) enum Text {
 // === impl Key ===
 
 impl Key {
-    /// Returns whether an argument's name comes next, rather than the name of the stage.
+    /// Returns whether the next token is an argument's name, not the name of the stage.
     ///
-    /// `AUTH` alone is the path of a constant while no stage is named; `group` alone is an
+    /// `AUTH` alone is the path of a constant while the stage has no name; `group` alone is an
     /// argument without its value.
-    pub(super) fn is_next(input: ParseStream<'_>, stage_is_named: bool) -> bool {
+    pub(super) fn follows_stage(input: ParseStream<'_>, stage_is_named: bool) -> bool {
         const KNOWN: [&str; 6] = ["name", "group", "level", "target", "fields", "err"];
 
         let ahead = input.fork();
@@ -59,6 +59,15 @@ impl Key {
             || KNOWN.iter().any(|it| ident == it)
     }
 
+    /// Returns whether the next token is an argument's name, not an expression for the route.
+    pub(super) fn follows_route(input: ParseStream<'_>, route_is_given: bool) -> bool {
+        let ahead = input.fork();
+        let Ok(ident) = ahead.call(Ident::parse_any) else { return false };
+        let has_value = ahead.peek(Token![=]) && !ahead.peek(Token![==]);
+        let is_list = ident == "fields" && ahead.peek(token::Paren);
+        route_is_given || has_value || is_list || ident == "skip_all"
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.name
     }
@@ -67,15 +76,17 @@ impl Key {
         self.ident.span()
     }
 
-    /// Reads `= value`; `allowed` says what the value may be.
+    /// Parses `= value`; `allowed` describes the values in error messages.
     pub(super) fn value<T: Parse>(&self, input: ParseStream<'_>, allowed: &str) -> syn::Result<T> {
         if !input.peek(Token![=]) {
-            let message = format!("`{self}` needs a value: `{self} = …`, with {allowed}");
+            let message = format!("`{self}` has no value: expected `{self} = …` with {allowed}");
             return Err(syn::Error::new(self.span(), message));
         }
         input.parse::<Token![=]>()?;
         let at = if input.is_empty() { self.span() } else { input.span() };
-        input.parse().map_err(|_| syn::Error::new(at, format!("`{self}` takes {allowed}")))
+        input
+            .parse()
+            .map_err(|_| syn::Error::new(at, format!("invalid `{self}`: expected {allowed}")))
     }
 }
 
@@ -113,7 +124,7 @@ impl ToTokens for Text {
     }
 }
 
-/// Reads the value of `name` and `target`.
+/// Parses the value of `name` or `target`.
 pub(super) fn text(key: &Key, input: ParseStream<'_>) -> syn::Result<Text> {
     let text = key.value(input, "a string or the path of a constant")?;
     match &text {
@@ -124,7 +135,26 @@ pub(super) fn text(key: &Key, input: ParseStream<'_>) -> syn::Result<Text> {
     }
 }
 
-/// Reads the value of `level` as the name of a constant of `tracing::Level`.
+/// Parses the value of `crate`: the path of the facade, plain or as a string.
+pub(super) fn crate_path(key: &Key, input: ParseStream<'_>) -> syn::Result<Path> {
+    const ALLOWED: &str = "the path of stagelight: `crate = \"my_stagelight\"`";
+
+    let at = input.fork();
+    let path = match key.value(input, ALLOWED)? {
+        Text::Literal(literal) => {
+            return literal.parse_with(Path::parse_mod_style).map_err(|_| {
+                syn::Error::new(literal.span(), format!("invalid `{key}`: expected {ALLOWED}"))
+            });
+        }
+        Text::Constant(path) => path,
+    };
+    match path.qself {
+        None => Ok(path.path),
+        Some(_) => Err(at.error(format!("invalid `{key}`: expected {ALLOWED}"))),
+    }
+}
+
+/// Parses the value of `level` into the name of a constant of `tracing::Level`.
 pub(super) fn level(key: &Key, input: ParseStream<'_>) -> syn::Result<Ident> {
     let literal: LitStr =
         key.value(input, "a string: `trace`, `debug`, `info`, `warn` or `error`")?;
@@ -134,29 +164,29 @@ pub(super) fn level(key: &Key, input: ParseStream<'_>) -> syn::Result<Ident> {
         None => Err(syn::Error::new(
             literal.span(),
             format!(
-                "unknown level {given:?}; allowed are `trace`, `debug`, `info`, `warn` and `error`"
+                "unknown level {given:?}: expected `trace`, `debug`, `info`, `warn` or `error`"
             ),
         )),
     }
 }
 
-/// Reads the value of `group`.
+/// Parses the value of `group`.
 pub(super) fn group(key: &Key, input: ParseStream<'_>) -> syn::Result<&'static str> {
     let [frontend, backend, stream, other] = GROUPS;
-    let allowed = format!("`{frontend}`, `{backend}`, `{stream}`");
-    let literal: LitStr = key.value(input, &format!("a string: {allowed} or `{other}`"))?;
+    let allowed = format!("`{frontend}`, `{backend}`, `{stream}` or `{other}`");
+    let literal: LitStr = key.value(input, &format!("a string: {allowed}"))?;
     let given = literal.value();
     GROUPS.into_iter().find(|it| *it == given).ok_or_else(|| {
-        let message = format!("unknown group {given:?}; allowed are {allowed} and `{other}`");
+        let message = format!("unknown group {given:?}: expected {allowed}");
         syn::Error::new(literal.span(), message)
     })
 }
 
-/// Reads the name of a stage; that of a constant is checked where it is evaluated.
+/// Parses the name of a stage. A constant is checked where it is evaluated.
 pub(super) fn stage_name(input: ParseStream<'_>) -> syn::Result<Text> {
     let at = input.span();
     let text: Text = input.parse().map_err(|_| {
-        syn::Error::new(at, "the stage's name is a string or the path of a constant")
+        syn::Error::new(at, "invalid stage name: expected a string or the path of a constant")
     })?;
     if let Text::Literal(literal) = &text
         && let Some(fault) = stage_name_fault(&literal.value())
@@ -167,51 +197,51 @@ pub(super) fn stage_name(input: ParseStream<'_>) -> syn::Result<Text> {
 }
 
 fn stage_name_fault(name: &str) -> Option<String> {
-    let allowed = format!("allowed are 1 to {STAGE_NAME_MAX} of `A-Z a-z 0-9 _ . -`");
+    let allowed = format!("expected 1 to {STAGE_NAME_MAX} of `A-Z a-z 0-9 _ . -`");
     if name.is_empty() {
-        return Some(format!("the stage's name is empty; {allowed}"));
+        return Some(format!("the stage name is empty: {allowed}"));
     }
     if name == "unattributed" {
         return Some(
-            "`unattributed` is the time outside of all stages; choose another name".into(),
+            "the stage name `unattributed` is reserved for the time outside of all stages".into(),
         );
     }
     let is_allowed = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '.' | '-');
     if let Some(bad) = name.chars().find(|it| !is_allowed(*it)) {
-        return Some(format!("the stage's name {name:?} contains {bad:?}; {allowed}"));
+        return Some(format!("the stage name {name:?} contains {bad:?}: {allowed}"));
     }
     let length = name.len();
-    (STAGE_NAME_MAX < length)
-        .then(|| format!("the stage's name has {length} characters; {allowed}"))
+    (STAGE_NAME_MAX < length).then(|| format!("the stage name has {length} characters: {allowed}"))
 }
 
-/// Reads the value of `endpoint`; one that is computed is taken as it is.
-pub(super) fn endpoint(key: &Key, input: ParseStream<'_>) -> syn::Result<Expr> {
-    let expr: Expr = key.value(input, "a string, or an expression of the type `&str`")?;
+/// Parses the route. Only literals are validated.
+pub(super) fn route(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let invalid = "invalid route: expected a string, or an expression of the type `&str`";
+    let at = input.span();
+    let expr: Expr = input.parse().map_err(|_| syn::Error::new(at, invalid))?;
     let Expr::Lit(ExprLit { lit, .. }) = &expr else { return Ok(expr) };
-    let Lit::Str(literal) = lit else {
-        let message = format!("`{key}` takes a string, or an expression of the type `&str`");
-        return Err(syn::Error::new(lit.span(), message));
-    };
-    match endpoint_fault(&literal.value()) {
+    let Lit::Str(literal) = lit else { return Err(syn::Error::new(lit.span(), invalid)) };
+    match route_fault(&literal.value()) {
         Some(fault) => Err(syn::Error::new(literal.span(), fault)),
         None => Ok(expr),
     }
 }
 
-fn endpoint_fault(endpoint: &str) -> Option<String> {
-    let length = endpoint.len();
-    if endpoint.trim().is_empty() {
-        return Some("the endpoint is empty; name the job, the queue or the route template".into());
+fn route_fault(route: &str) -> Option<String> {
+    let length = route.len();
+    if route.trim().is_empty() {
+        return Some(
+            "the route is empty: expected the name of a job or queue, or a route template".into(),
+        );
     }
-    if endpoint.contains('?') {
+    if route.contains('?') {
         return Some(format!(
-            "the endpoint {endpoint:?} has a query; it is a name or a route template, never a raw path"
+            "the route {route:?} has a query: expected a name or a route template, not a raw path"
         ));
     }
-    if let Some(bad) = endpoint.chars().find(|it| it.is_control()) {
-        return Some(format!("the endpoint {endpoint:?} contains {bad:?}"));
+    if let Some(bad) = route.chars().find(|it| it.is_control()) {
+        return Some(format!("the route {route:?} contains the control character {bad:?}"));
     }
-    (ENDPOINT_MAX < length)
-        .then(|| format!("the endpoint has {length} bytes; at most {ENDPOINT_MAX} are allowed"))
+    (ROUTE_MAX < length)
+        .then(|| format!("the route has {length} bytes: expected at most {ROUTE_MAX}"))
 }

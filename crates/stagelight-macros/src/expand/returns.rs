@@ -1,4 +1,4 @@
-//! What a function returns, as far as it can be read from its signature and its last expression.
+//! The output of a function, according to its signature and its last expression.
 
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{
@@ -6,13 +6,13 @@ use syn::{
     Stmt, Type, TypeParamBound, parse_quote,
 };
 
-/// What a body evaluates to.
+/// The output of a body.
 pub(super) enum Output {
     /// A value of this type, with `_` for each `impl Trait`.
     Type(Box<Type>),
-    /// Nothing: it does not return.
+    /// It does not return.
     Never,
-    /// The signature does not say it.
+    /// Not in the signature.
     Unknown,
 }
 
@@ -24,7 +24,7 @@ pub(super) fn declared(output: &ReturnType) -> Output {
     }
 }
 
-/// Returns what the returned future becomes, or `None` if the signature declares no future.
+/// Returns the output of the declared future, or `None` if the signature declares none.
 ///
 /// Futures are `impl Future`, a boxed one, and the `BoxFuture`s of the futures crate.
 pub(super) fn declared_future(output: &ReturnType) -> Option<Output> {
@@ -34,7 +34,7 @@ pub(super) fn declared_future(output: &ReturnType) -> Option<Output> {
     }
 }
 
-/// Returns the async block that a function which is not `async` ends with and hands out.
+/// Returns the async block that a function without `async` returns as its last expression.
 pub(super) fn async_tail(stmts: &mut [Stmt]) -> Option<&mut ExprAsync> {
     match stmts.last_mut()? {
         Stmt::Expr(tail, None) => async_block(tail),
@@ -42,7 +42,7 @@ pub(super) fn async_tail(stmts: &mut [Stmt]) -> Option<&mut ExprAsync> {
     }
 }
 
-/// Puts `_` where a type cannot be named outside a signature.
+/// Replaces types that cannot be named outside a signature by `_`.
 struct ImplTraitToInfer;
 
 // === impl Output ===
@@ -108,7 +108,7 @@ fn future_in_bound(bound: &TypeParamBound) -> Option<Output> {
     Some(output.unwrap_or(Output::Unknown))
 }
 
-/// Looks through what only boxes the block: `Box::pin(…)`, `….boxed()`, a cast, parentheses.
+/// Returns the async block inside of boxes, casts and parentheses: `Box::pin(…)`, `….boxed()`.
 fn async_block(tail: &mut Expr) -> Option<&mut ExprAsync> {
     match tail {
         Expr::Async(block) => Some(block),

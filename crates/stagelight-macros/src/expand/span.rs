@@ -2,16 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::Ident;
+use syn::{Ident, Path};
 
 use crate::args::{Field, RequestArgs, SpanArgs, StageArgs, Text};
 
 /// Returns the expression that opens a stage's span.
 pub(crate) fn of_stage(args: &StageArgs, function: &Ident) -> TokenStream {
+    let private = args.span.private();
     let stage = match &args.stage {
         Text::Literal(name) => name.into_token_stream(),
-        // In parentheses, because `span!` takes expressions of an edition that has no `const` ones.
-        Text::Constant(name) => quote!((const { ::stagelight::__private::stage_name(#name) })),
+        // In parentheses: `span!` takes expressions of an edition without `const` blocks.
+        Text::Constant(name) => quote!((const { #private::stage_name(#name) })),
     };
     let group = args.group.map(|it| quote!("stage.group" = #it,));
     let own_fields = quote! { "stage" = #stage, #group };
@@ -20,16 +21,18 @@ pub(crate) fn of_stage(args: &StageArgs, function: &Ident) -> TokenStream {
 
 /// Returns the expression that opens a request's span.
 pub(crate) fn of_request(args: &RequestArgs, function: &Ident) -> TokenStream {
-    let endpoint = &args.endpoint;
+    let private = args.span.private();
+    let route = &args.route;
     let own_fields = quote! {
-        // Another type would be recorded as another type, and not be seen as an endpoint.
-        "stagelight.endpoint" = ::core::convert::identity::<&str>(#endpoint),
-        "outcome" = ::stagelight::__private::tracing::field::Empty,
+        // A value of another type would not be recognised as a route.
+        "stagelight.endpoint" = ::core::convert::identity::<&str>(#route),
+        "outcome" = #private::tracing::field::Empty,
     };
     open(&args.span, function, &own_fields)
 }
 
 fn open(args: &SpanArgs, function: &Ident, own_fields: &TokenStream) -> TokenStream {
+    let private = args.private();
     let name = args
         .name
         .as_ref()
@@ -39,23 +42,23 @@ fn open(args: &SpanArgs, function: &Ident, own_fields: &TokenStream) -> TokenStr
         .as_ref()
         .map_or_else(|| quote!(::core::module_path!()), ToTokens::to_token_stream);
     let level = args.level.as_ref().map_or_else(|| quote!(INFO), ToTokens::to_token_stream);
-    let fields = args.fields.iter().flatten().map(field);
+    let fields = args.fields.iter().flatten().map(|it| field(it, &private));
     quote! {
-        ::stagelight::__private::tracing::span!(
+        #private::tracing::span!(
             target: #target,
-            ::stagelight::__private::tracing::Level::#level,
+            #private::tracing::Level::#level,
             #name,
             #own_fields
-            "error.type" = ::stagelight::__private::tracing::field::Empty,
+            "error.type" = #private::tracing::field::Empty,
             #(#fields,)*
         )
     }
 }
 
-fn field(field: &Field) -> TokenStream {
+fn field(field: &Field, private: &Path) -> TokenStream {
     let Field { name, format, value } = field;
     match value {
         Some(value) => quote!(#name = #format #value),
-        None => quote!(#name = ::stagelight::__private::tracing::field::Empty),
+        None => quote!(#name = #private::tracing::field::Empty),
     }
 }

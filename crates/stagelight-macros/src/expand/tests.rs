@@ -13,7 +13,7 @@ fn expanded_stage(item: &str) -> String {
 }
 
 fn expanded_request(item: &str) -> String {
-    request(r#"endpoint = "x""#.parse().unwrap(), &item.parse().unwrap()).to_string()
+    request(r#""x""#.parse().unwrap(), &item.parse().unwrap()).to_string()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn generated_code_needs_no_crate_but_the_facade() {
                 .split(' ')
                 .collect::<Vec<_>>()
                 .windows(3)
-                // A `::` that nothing stands before begins at the crates.
+                // A path that starts with `::` starts at a crate.
                 .filter(|it| {
                     it[1] == "::"
                         && !it[0].ends_with(|last: char| {
@@ -47,13 +47,13 @@ fn a_constant_is_checked_when_the_function_is_compiled() {
 }
 
 #[test]
-fn an_endpoint_of_another_type_than_str_does_not_compile() {
+fn a_route_of_another_type_than_str_does_not_compile() {
     let expanded = expanded_request("fn f() {}");
     assert!(expanded.contains(r#"identity :: < & str > ("x")"#), "{expanded}");
 }
 
 #[test]
-fn what_stands_around_the_body_is_kept() {
+fn everything_around_the_body_is_kept() {
     let outside = r#"
         #[doc = "Trusts."] #[inline] pub(crate) unsafe extern "C" fn f<'a, T: Copy>(a: &'a T) -> T
         where T: Send {
@@ -65,9 +65,22 @@ fn what_stands_around_the_body_is_kept() {
 }
 
 #[test]
-fn a_function_that_does_not_parse_is_told_as_rust_would() {
+fn a_syntax_error_is_reported_as_such() {
     let expanded = expanded_stage("fn f() { let 3 }");
     assert!(expanded.contains("expected"), "{expanded}");
-    assert!(!expanded.contains("goes on a function"), "{expanded}");
+    assert!(!expanded.contains("on functions"), "{expanded}");
     assert!(expanded.ends_with("fn f () { let 3 }"), "{expanded}");
+}
+
+#[test]
+fn a_renamed_facade_is_the_only_crate_in_generated_code() {
+    for shape in SHAPES {
+        let item = shape.parse().unwrap();
+        let stage = stage(r#"NAME, fields(a), crate = "renamed""#.parse().unwrap(), &item);
+        let request = request(r#""x", fields(a), crate = "renamed""#.parse().unwrap(), &item);
+        for expanded in [stage.to_string(), request.to_string()] {
+            assert!(expanded.contains("renamed :: __private"), "{expanded}");
+            assert!(!expanded.contains(":: stagelight ::"), "{expanded}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ async fn async_stage_of(
     Err(span + guard + returned + future + _entered)
 }
 
-#[request(endpoint = "x", fields(sum = span + guard))]
+#[request("x", fields(sum = span + guard))]
 async fn request_of(span: u8, guard: u8, returned: u8, future: u8, _entered: u8) -> Result<u8, u8> {
     Err(span + guard + returned + future + _entered)
 }

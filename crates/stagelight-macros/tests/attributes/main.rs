@@ -1,8 +1,6 @@
 //! What the attributes do to functions, seen by a layer that writes down every span.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-include!("facade.rs");
-
 mod recorder;
 mod stages;
 mod errors;

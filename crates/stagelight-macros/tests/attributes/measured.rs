@@ -1,7 +1,7 @@
 //! The attributes together with the layer that measures what they mark.
 
 use stagelight::{request, stage};
-use stagelight_core::catalog::{self, Label};
+use stagelight_core::catalog::{self, Label, Outcome, labels};
 use stagelight_core::{Engine, Group};
 use stagelight_tracing::StageLayer;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,7 +19,7 @@ async fn rerank() {
     pend_once().await;
 }
 
-#[request(endpoint = "nightly_reindex")]
+#[request("nightly_reindex")]
 async fn reindex() -> Result<(), u8> {
     rerank().await;
     authenticate()
@@ -32,15 +32,15 @@ fn stages_and_their_request_are_measured() {
     tracing::subscriber::with_default(subscriber, || block_on(reindex())).unwrap_err();
 
     let snapshot = engine.snapshot();
-    let of = |family, label: Label| {
+    let of = |family, label: &'static Label| {
         let values = snapshot.of(family).map(move |it| it.value(label).to_owned());
         values.collect::<Vec<_>>()
     };
-    assert_eq!(of(&catalog::REQUEST, Label::Endpoint), ["nightly_reindex"]);
-    assert_eq!(of(&catalog::REQUEST, Label::Outcome), ["error"]);
-    assert_eq!(of(&catalog::STAGE_ERRORS, Label::Stage), ["auth_validation"]);
-    assert_eq!(of(&catalog::STAGE_ERRORS, Label::ErrorType), ["u8"]);
-    let stages = of(&catalog::STAGE, Label::Stage);
+    assert_eq!(of(&catalog::REQUEST, labels::Endpoint::LABEL), ["nightly_reindex"]);
+    assert_eq!(of(&catalog::REQUEST, Outcome::LABEL), ["error"]);
+    assert_eq!(of(&catalog::STAGE_ERRORS, labels::Stage::LABEL), ["auth_validation"]);
+    assert_eq!(of(&catalog::STAGE_ERRORS, labels::ErrorType::LABEL), ["u8"]);
+    let stages = of(&catalog::STAGE, labels::Stage::LABEL);
     assert!(stages.contains(&"auth_validation".to_owned()), "{stages:?}");
     assert!(stages.contains(&"rerank".to_owned()), "{stages:?}");
     assert_eq!(engine.group_of("rerank"), Group::BackendResponse);

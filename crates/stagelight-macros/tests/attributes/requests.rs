@@ -31,13 +31,13 @@ fn check(lines: &[String], expected: &[&str]) {
     assert_eq!(recorded, expected);
 }
 
-#[request(endpoint = "nightly_reindex")]
+#[request("nightly_reindex")]
 fn job<E>(result: Result<u8, E>) -> Result<u8, E> {
     let value = result?;
     Ok(value)
 }
 
-#[request(endpoint = "nightly_reindex", name = "job")]
+#[request("nightly_reindex", name = "job")]
 async fn job_async<E>(result: Result<u8, E>) -> Result<u8, E> {
     pend_once().await;
     let value = result?;
@@ -80,7 +80,7 @@ fn an_async_request_is_in_its_span_only_while_it_is_polled() {
 
 #[test]
 fn an_error_is_an_outcome_with_a_type() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     fn job() -> Result<u8, JobError> {
         Err(JobError::QueueGone)
     }
@@ -90,7 +90,7 @@ fn an_error_is_an_outcome_with_a_type() {
 
 #[test]
 fn an_error_of_the_type_timeout_is_an_outcome_of_its_own() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     async fn job() -> Result<u8, JobError> {
         tokio::time::timeout(Duration::ZERO, pending()).await.map_err(|_| JobError::TooLong)
     }
@@ -99,14 +99,14 @@ fn an_error_of_the_type_timeout_is_an_outcome_of_its_own() {
 
 #[test]
 fn what_is_not_a_result_is_ok() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     fn job() {}
     check(&recorded(job), &["outcome=ok"]);
 }
 
 #[test]
 fn a_future_dropped_before_its_end_is_cancelled() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     async fn job() {
         wait().await;
     }
@@ -135,16 +135,16 @@ fn a_future_that_was_never_polled_was_not_a_request() {
 
 #[test]
 fn a_panic_is_an_outcome_and_goes_on() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     fn job() {
         panic!("on purpose");
     }
-    #[request(endpoint = "x", name = "job")]
+    #[request("x", name = "job")]
     async fn job_async() {
         pend_once().await;
         panic!("on purpose");
     }
-    #[request(endpoint = "x", name = "job")]
+    #[request("x", name = "job")]
     async fn job_never() -> ! {
         panic!("on purpose");
     }
@@ -161,7 +161,7 @@ fn a_panic_is_an_outcome_and_goes_on() {
 
 #[test]
 fn a_panic_that_is_caught_inside_is_no_outcome() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     fn job() -> bool {
         catch_unwind(AssertUnwindSafe(|| panic!("on purpose"))).is_err()
     }
@@ -173,12 +173,12 @@ fn the_endpoint_may_be_computed_from_the_arguments() {
     struct Message {
         kind: String,
     }
-    #[request(endpoint = message.kind.as_str(), fields(length = message.kind.len()))]
+    #[request(message.kind.as_str(), fields(length = message.kind.len()))]
     async fn job(message: Message) -> usize {
         let Message { kind } = message;
         kind.len()
     }
-    #[request(endpoint = &format!("{queue}.consume"))]
+    #[request(&format!("{queue}.consume"))]
     fn consume(queue: &str) {
         assert_eq!(queue, "mail");
     }
@@ -200,13 +200,7 @@ fn a_request_keeps_the_trace_that_it_is_started_in() {
 
 #[test]
 fn the_span_has_the_name_level_target_and_fields_that_are_given() {
-    #[request(
-        endpoint = "x",
-        name = "reindex",
-        level = "warn",
-        target = "jobs",
-        fields(batch = 3, size)
-    )]
+    #[request("x", name = "reindex", level = "warn", target = "jobs", fields(batch = 3, size))]
     fn job() {
         tracing::Span::current().record("size", 4);
     }
@@ -218,7 +212,7 @@ fn the_span_has_the_name_level_target_and_fields_that_are_given() {
 
 #[test]
 fn a_boxed_async_block_is_a_request_while_it_runs() {
-    #[request(endpoint = "x")]
+    #[request("x")]
     fn job() -> Pin<Box<dyn Future<Output = Result<u8, JobError>> + Send>> {
         Box::pin(async move { Err(JobError::QueueGone) })
     }

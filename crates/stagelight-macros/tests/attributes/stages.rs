@@ -149,7 +149,8 @@ fn fields_are_added_with_the_arguments_in_sight() {
 
     #[stage(
         "backend_fetch",
-        fields(provider = %provider, ?model, %model.name, {TIER} = 3, "a-b" = true, length = provider.len(), r#type = "t"),
+        fields(provider = %provider, ?model, %model.name, {TIER} = 3, "a-b" = true,
+            length = provider.len(), r#type = "t"),
     )]
     async fn fetch(provider: &str, model: Model) {}
 

@@ -18,7 +18,7 @@ fn err() {}
 #[stage("auth_validation", fields = "provider")]
 fn fields() {}
 
-#[request(endpoint = 3)]
+#[request(3)]
 fn endpoint() {}
 
 fn main() {}

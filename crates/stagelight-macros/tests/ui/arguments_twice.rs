@@ -9,7 +9,7 @@ fn stage_name() {}
 #[stage("backend_fetch", fields(provider = 1, model, provider = 2))]
 fn field() {}
 
-#[request(endpoint = "nightly_reindex", endpoint = "mail")]
+#[request("nightly_reindex", "mail")]
 fn endpoint() {}
 
 fn main() {}

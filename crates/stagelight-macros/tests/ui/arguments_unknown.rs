@@ -6,7 +6,7 @@ fn misspelt() {}
 #[stage("auth_validation", skip_all)]
 fn of_instrument() {}
 
-#[request(endpoint = "nightly_reindex", group = "other")]
+#[request("nightly_reindex", group = "other")]
 fn of_stage() {}
 
 fn main() {}

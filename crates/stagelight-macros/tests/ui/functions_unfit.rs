@@ -6,7 +6,7 @@ use stagelight_macros::{request, stage};
 #[stage("auth_validation")]
 struct NotAFunction;
 
-#[request(endpoint = "nightly_reindex")]
+#[request("nightly_reindex")]
 impl NotAFunction {}
 
 #[stage("auth_validation")]

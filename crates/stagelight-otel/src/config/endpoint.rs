@@ -1,4 +1,4 @@
-//! Where a collector is.
+//! The address of a collector.
 
 use http::{
     Uri,
@@ -7,36 +7,35 @@ use http::{
 
 use crate::{config::Protocol, signal::Signal};
 
-/// A collector's address, as given.
+/// The address of a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// `None` when only `HOST:PORT` was given, which gRPC allows.
+pub struct Endpoint {
+    /// `None` for `HOST:PORT`, which gRPC allows.
     scheme: Option<Scheme>,
     authority: Authority,
     path: String,
-    /// Whether the signal's path is still to be appended.
+    /// Whether the signal's path is appended.
     is_base: bool,
 }
 
-/// Why an address of a collector was refused.
+/// An invalid address of a collector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// It is not an address.
     #[error(
-        "endpoint {endpoint:?} is not an address: allowed is http://HOST[:PORT][/PATH], https://… or, for gRPC, HOST:PORT"
+        "invalid OTLP endpoint {endpoint:?}: expected http://HOST[:PORT][/PATH], https://… or, \
+         for gRPC, HOST:PORT"
     )]
     Malformed {
         /// The address as given.
         endpoint: String,
     },
-    /// It holds a user name or password, which OTLP sends in a header.
-    #[error("an endpoint must not hold a user name or password: give them as a header")]
+    /// It contains a user name or password, which OTLP sends in a header.
+    #[error("the OTLP endpoint contains a user name or password: send them in a header instead")]
     Credentials,
     /// It has no scheme, and the protocol is not gRPC.
-    #[error(
-        "endpoint {endpoint:?} has no scheme: http/protobuf needs http:// or https:// before it"
-    )]
+    #[error("OTLP endpoint {endpoint:?} has no scheme: http/protobuf requires http:// or https://")]
     NoScheme {
         /// The address as given.
         endpoint: String,
@@ -46,18 +45,26 @@ pub enum EndpointError {
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// Takes an address for all signals.
-    pub(crate) fn base(text: &str) -> Result<Self, EndpointError> {
+    /// Parses a base address, to which HTTP exporters append `/v1/traces` or `/v1/metrics`.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] unless it is `http://HOST[:PORT][/PATH]`, `https://…` or `HOST:PORT`.
+    pub fn base(text: &str) -> Result<Self, EndpointError> {
         Self::parse(text, true)
     }
 
-    /// Takes an address for one signal, to be used as it is.
-    pub(crate) fn exact(text: &str) -> Result<Self, EndpointError> {
+    /// Parses the address of one signal, which HTTP exporters use unchanged.
+    ///
+    /// # Errors
+    ///
+    /// As [`base`](Self::base).
+    pub fn exact(text: &str) -> Result<Self, EndpointError> {
         Self::parse(text, false)
     }
 
     fn parse(text: &str, is_base: bool) -> Result<Self, EndpointError> {
-        // Looked at first: a malformed address is shown, and this must not be.
+        // Checked first: the error for a malformed address shows it, and a password must not be.
         if text.contains('@') {
             return Err(EndpointError::Credentials);
         }
@@ -68,7 +75,7 @@ impl Endpoint {
         if parts.scheme.as_ref().is_some_and(|it| !known.contains(it)) {
             return Err(malformed());
         }
-        // `HOST` alone parses too, but is more often a slip than an address.
+        // `HOST` alone parses too, but is more often a typo than an address.
         if authority.host().is_empty() || parts.scheme.is_none() && authority.port().is_none() {
             return Err(malformed());
         }
@@ -76,7 +83,7 @@ impl Endpoint {
         Ok(Self { scheme: parts.scheme, authority, path, is_base })
     }
 
-    /// The specification's default.
+    /// Returns the OpenTelemetry specification's default.
     pub(crate) fn default_for(protocol: Protocol) -> Self {
         let port = match protocol {
             Protocol::Grpc => "localhost:4317",
@@ -86,12 +93,12 @@ impl Endpoint {
         Self { scheme: Some(Scheme::HTTP), authority, path: String::new(), is_base: true }
     }
 
-    /// Returns whether it can be used: only gRPC can do without a scheme.
+    /// Returns whether a protocol can use it: only gRPC does without a scheme.
     pub(crate) fn suits(&self, protocol: Protocol) -> bool {
         self.scheme.is_some() || protocol == Protocol::Grpc
     }
 
-    /// Returns the address to send to; for gRPC the method's, whatever path was given.
+    /// Returns the address to send to. For gRPC, the method replaces the path.
     pub(crate) fn resolve(
         &self,
         protocol: Protocol,

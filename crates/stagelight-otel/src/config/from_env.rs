@@ -25,7 +25,7 @@ pub(super) fn read(environment: &Environment) -> Config {
     let shared = Shared::read(&mut reader);
     let traces = shared.with_forms_for(&mut reader, Signal::Traces);
     let metrics = shared.with_forms_for(&mut reader, Signal::Metrics);
-    // Other temporalities are refused, not followed: see the variable's meaning.
+    // Other temporalities are a problem and have no effect: see the variable's meaning.
     reader.read(&variables::TEMPORALITY, |it| it.eq_ignore_ascii_case("cumulative").then_some(()));
     let histograms = reader.read(&variables::HISTOGRAMS, Histograms::from_name).unwrap_or_default();
     let mut millis = |variable, default| {
@@ -64,7 +64,7 @@ pub(super) fn read(environment: &Environment) -> Config {
 fn resource(reader: &mut EnvReader<'_>) -> Vec<(String, String)> {
     let mut resource =
         reader.read(&variables::RESOURCE_ATTRIBUTES, parse_pairs).unwrap_or_default();
-    // Last, because a later value goes before an earlier one.
+    // Last, because a later value overrides an earlier one.
     let name = reader.read(&variables::SERVICE_NAME, |it| Some(it.to_owned()));
     resource.extend(name.map(|it| ("service.name".to_owned(), it)));
     resource
@@ -107,8 +107,8 @@ fn rules(reader: &mut EnvReader<'_>) -> SamplingRules {
     let pairs = |list: &str| -> Option<Vec<(String, f64)>> {
         parse_pairs(list)?.into_iter().map(|(name, value)| Some((name, ratio(&value)?))).collect()
     };
-    for (endpoint, ratio) in reader.read(&variables::ENDPOINT_RATIOS, pairs).unwrap_or_default() {
-        rules.set_ratio(endpoint, ratio);
+    for (route, ratio) in reader.read(&variables::ENDPOINT_RATIOS, pairs).unwrap_or_default() {
+        rules.set_ratio(route, ratio);
     }
     rules.forcing = reader.read(&variables::FORCING_HEADER, |it| {
         let (name, value) = it.split_once('=')?;
@@ -126,7 +126,7 @@ fn propagation(list: &str) -> Option<Vec<Propagation>> {
             "baggage" => Propagation::Baggage,
             _ => return None,
         };
-        // The specification asks for duplicates to be taken once.
+        // The specification requires duplicates to be ignored.
         if !ways.contains(&way) {
             ways.push(way);
         }
@@ -139,7 +139,7 @@ fn spans(reader: &mut EnvReader<'_>) -> SpanLimits {
     let queue = reader.read(&variables::SPAN_QUEUE, parse_count).unwrap_or(default.queue);
     let mut batch = reader.read(&variables::SPAN_BATCH, parse_count);
     if let Some(given) = batch.filter(|&it| queue < it) {
-        reader.refuse(&variables::SPAN_BATCH, &given.to_string(), &queue.to_string());
+        reader.reject(&variables::SPAN_BATCH, &given.to_string(), &queue.to_string());
         batch = Some(queue);
     }
     let mut limit = |variable: &Variable| reader.read(variable, |it| it.parse().ok());
@@ -157,7 +157,7 @@ fn spans(reader: &mut EnvReader<'_>) -> SpanLimits {
     }
 }
 
-/// The variables that hold for all signals, to be followed by the forms for one.
+/// The variables for all signals, which the forms for one signal override.
 struct Shared(OtlpConfig);
 
 // === impl Shared ===
@@ -189,25 +189,28 @@ impl Shared {
         let path = |it: &str| Some(PathBuf::from(it));
         replace(
             &mut own.protocol,
-            reader.read_of(&variables::PROTOCOL, signal, Protocol::from_name),
+            reader.read_for(&variables::PROTOCOL, signal, Protocol::from_name),
         );
         let protocol = own.protocol;
         let exact = |it: &str| Endpoint::exact(it).ok().filter(|it| it.suits(protocol));
-        if let Some(endpoint) = reader.read_of(&variables::ENDPOINT, signal, exact) {
+        if let Some(endpoint) = reader.read_for(&variables::ENDPOINT, signal, exact) {
             own.endpoint = Some(endpoint);
         }
         own.headers
-            .extend(reader.read_of(&variables::HEADERS, signal, headers).unwrap_or_default());
-        replace(&mut own.timeout, reader.read_of(&variables::TIMEOUT, signal, parse_millis));
-        replace(&mut own.compression, reader.read_of(&variables::COMPRESSION, signal, compression));
-        replace(&mut own.insecure, reader.read_of(&variables::INSECURE, signal, parse_bool));
+            .extend(reader.read_for(&variables::HEADERS, signal, headers).unwrap_or_default());
+        replace(&mut own.timeout, reader.read_for(&variables::TIMEOUT, signal, parse_millis));
+        replace(
+            &mut own.compression,
+            reader.read_for(&variables::COMPRESSION, signal, compression),
+        );
+        replace(&mut own.insecure, reader.read_for(&variables::INSECURE, signal, parse_bool));
         let TlsFiles { authorities, certificate, key } = &mut own.tls;
         for (file, variable) in [
             (authorities, &variables::CERTIFICATE),
             (certificate, &variables::CLIENT_CERTIFICATE),
             (key, &variables::CLIENT_KEY),
         ] {
-            replace(file, reader.read_of(variable, signal, path).map(Some));
+            replace(file, reader.read_for(variable, signal, path).map(Some));
         }
         own
     }

@@ -1,20 +1,26 @@
-//! What goes before the sampler when a request's trace is decided about.
+//! Sampling rules that override the sampler.
 
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{HeaderError, otlp};
 
-/// The rules, all of them by what is known at a request's start.
+/// Sampling rules that override the sampler, evaluated when a request starts.
+///
+/// They apply to requests with spans recorded inside a stage layer
+/// ([`Pipeline::request_traces`](crate::Pipeline::request_traces), `Telemetry::tracing_layer`).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SamplingRules {
-    /// The part of an endpoint's requests that is traced; each endpoint once.
-    pub(crate) ratios: Vec<(String, f64)>,
-    pub(crate) forcing: Option<ForcingHeader>,
+#[non_exhaustive]
+pub struct SamplingRules {
+    /// Sampling ratios by route, each route once; see [`set_ratio`](Self::set_ratio).
+    /// `STAGELIGHT_TRACES_ENDPOINT_RATIOS`.
+    pub ratios: Vec<(String, f64)>,
+    /// A header that forces sampling. `STAGELIGHT_TRACES_FORCING_HEADER`.
+    pub forcing: Option<ForcingHeader>,
 }
 
-/// A header with which a request is traced in any case.
+/// A header that forces a request to be sampled. Its value is a secret and never printed.
 #[derive(Clone, Debug)]
-pub(crate) struct ForcingHeader {
+pub struct ForcingHeader {
     name: HeaderName,
     value: HeaderValue,
 }
@@ -22,26 +28,38 @@ pub(crate) struct ForcingHeader {
 // === impl SamplingRules ===
 
 impl SamplingRules {
-    /// Sets an endpoint's ratio, in place of the one that it had.
-    pub(crate) fn set_ratio(&mut self, endpoint: String, ratio: f64) {
-        self.ratios.retain(|it| it.0 != endpoint);
-        self.ratios.push((endpoint, ratio));
+    /// Samples this ratio of a route's requests instead of the sampler's, replacing an earlier
+    /// ratio of the route.
+    ///
+    /// `ratio` is clamped to 0 to 1. With a parent-based sampler, the caller's decision still
+    /// comes first. `route` is the template known when the request's span is created; a route that
+    /// is matched later is left to the sampler.
+    pub fn set_ratio(&mut self, route: impl Into<String>, ratio: f64) {
+        let route = route.into();
+        self.ratios.retain(|it| it.0 != route);
+        self.ratios.push((route, ratio));
     }
 }
 
 // === impl ForcingHeader ===
 
 impl ForcingHeader {
-    pub(crate) fn new(name: &str, value: &str) -> Result<Self, HeaderError> {
+    /// Creates a header that forces a request to be sampled.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if name or value is not valid in HTTP, or if the value is empty.
+    pub fn new(name: &str, value: &str) -> Result<Self, HeaderError> {
         let (name, value) = otlp::header(name, value)?;
-        // Many clients and proxies send headers without a value for reasons of their own.
+        // Clients and proxies send headers without a value for reasons of their own.
         if value.is_empty() {
             return Err(HeaderError { name: name.to_string() });
         }
         Ok(Self { name, value })
     }
 
-    /// Returns whether a request comes with it. `get` returns the value of a header, by its lower-case name.
+    /// Returns whether a request carries it. `get` returns the value of a header by its lower-case
+    /// name.
     pub(crate) fn is_in(&self, get: &dyn Fn(&str) -> Option<String>) -> bool {
         get(self.name.as_str()).is_some_and(|it| it.as_bytes() == self.value.as_bytes())
     }

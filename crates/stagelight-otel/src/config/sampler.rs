@@ -1,30 +1,35 @@
 //! Which traces are recorded.
 
+use std::fmt;
+
 use opentelemetry::{TraceId, trace::SpanContext};
 use opentelemetry_sdk::trace::Sampler as SdkSampler;
 
-/// Decides which traces are recorded. A ratio outside 0 to 1 counts as the nearer of the two.
+/// Decides which traces are recorded. A ratio is clamped to 0 to 1.
+///
+/// `Display` writes the OpenTelemetry name, with the ratio in parentheses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Sampler {
-    /// All.
+    /// All traces.
     AlwaysOn,
-    /// None.
+    /// No traces.
     AlwaysOff,
-    /// This part of all, from 0 to 1, chosen by the trace's id.
+    /// This ratio of all traces, chosen by trace id.
     Ratio(f64),
-    /// As the caller decided, all if there is none.
+    /// The caller's decision; all traces without one.
     ParentBasedAlwaysOn,
-    /// As the caller decided, none if there is none.
+    /// The caller's decision; no traces without one.
     ParentBasedAlwaysOff,
-    /// As the caller decided, this part if there is none.
+    /// The caller's decision; this ratio of the traces without one.
     ParentBasedRatio(f64),
 }
 
 // === impl Sampler ===
 
 impl Sampler {
-    /// Returns the sampler that the specification calls `name`, with this ratio if it takes one.
+    /// Returns the sampler with this name in the OpenTelemetry specification; `ratio` is used by
+    /// those that take one.
     #[must_use]
     pub fn from_name(name: &str, ratio: f64) -> Option<Self> {
         match name {
@@ -38,7 +43,7 @@ impl Sampler {
         }
     }
 
-    /// Returns the sampler that differs from this only in that it records this part of all.
+    /// Returns the sampler with its ratio replaced; parent-based samplers stay parent-based.
     pub(crate) const fn at_ratio(self, ratio: f64) -> Self {
         match self {
             Self::AlwaysOn | Self::AlwaysOff | Self::Ratio(_) => Self::Ratio(ratio),
@@ -48,9 +53,11 @@ impl Sampler {
         }
     }
 
-    /// Decides about a request below `parent`, in a trace of this id, as [the SDK's](Self::to_sdk) does, but without all that it makes besides.
+    /// Returns whether to sample a request under `parent` in this trace.
+    ///
+    /// Decides as [the SDK's sampler](Self::to_sdk) does, without building its result.
     pub(crate) fn samples(self, parent: &SpanContext, trace: TraceId) -> bool {
-        let (asks_parent, ratio) = match self {
+        let (is_parent_based, ratio) = match self {
             Self::AlwaysOn => (false, 1.0),
             Self::AlwaysOff => (false, 0.0),
             Self::Ratio(ratio) => (false, ratio),
@@ -58,7 +65,8 @@ impl Sampler {
             Self::ParentBasedAlwaysOff => (true, 0.0),
             Self::ParentBasedRatio(ratio) => (true, ratio),
         };
-        if asks_parent && parent.is_valid() { parent.is_sampled() } else { is_in(ratio, trace) }
+        let follows_parent = is_parent_based && parent.is_valid();
+        if follows_parent { parent.is_sampled() } else { is_in(ratio, trace) }
     }
 
     pub(crate) fn to_sdk(self) -> SdkSampler {
@@ -74,14 +82,28 @@ impl Sampler {
     }
 }
 
+impl fmt::Display for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlwaysOn => f.write_str("always_on"),
+            Self::AlwaysOff => f.write_str("always_off"),
+            Self::Ratio(ratio) => write!(f, "traceidratio({ratio})"),
+            Self::ParentBasedAlwaysOn => f.write_str("parentbased_always_on"),
+            Self::ParentBasedAlwaysOff => f.write_str("parentbased_always_off"),
+            Self::ParentBasedRatio(ratio) => write!(f, "parentbased_traceidratio({ratio})"),
+        }
+    }
+}
+
 impl Default for Sampler {
-    /// The specification's default.
+    /// Returns the OpenTelemetry specification's default.
     fn default() -> Self {
         Self::ParentBasedAlwaysOn
     }
 }
 
-/// Returns whether a trace is in this part of all: by the lower 63 of its random bits, as the SDK has it.
+/// Returns whether a trace is in this ratio of all: decided by the lower 63 of its random bits, as
+/// in the SDK.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,24 +1,30 @@
-//! How many spans wait, and what a span may hold.
+//! Limits of spans and of their queue.
 
 use std::time::Duration;
 
-/// The bounds that keep spans from filling the memory. The defaults are the specification's.
+/// Limits for a span, and for the spans waiting to be exported.
+///
+/// Defaults to the OpenTelemetry specification's values, which each field gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SpanLimits {
-    /// Time between two exports.
-    pub(crate) delay: Duration,
-    /// How many finished spans wait at most.
-    pub(crate) queue: usize,
-    /// How many go into one export; at most `queue`.
-    pub(crate) batch: usize,
-    /// The most time for one export.
-    pub(crate) timeout: Duration,
-    /// Attributes that one span keeps.
-    pub(crate) attributes: u32,
-    /// Events that one span keeps.
-    pub(crate) events: u32,
-    /// Links that one span keeps.
-    pub(crate) links: u32,
+#[non_exhaustive]
+pub struct SpanLimits {
+    /// Time between two exports, 5 s. `OTEL_BSP_SCHEDULE_DELAY`.
+    pub delay: Duration,
+    /// Finished spans that can wait, 2,048; more are dropped and counted.
+    /// `OTEL_BSP_MAX_QUEUE_SIZE`.
+    pub queue: usize,
+    /// Spans in one export, 512; at most [`queue`](Self::queue).
+    /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
+    pub batch: usize,
+    /// Limit for one export, 30 s; the exporter's own timeout applies too.
+    /// `OTEL_BSP_EXPORT_TIMEOUT`.
+    pub timeout: Duration,
+    /// Attributes of one span, 128. `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`.
+    pub attributes: u32,
+    /// Events of one span, 128. `OTEL_SPAN_EVENT_COUNT_LIMIT`.
+    pub events: u32,
+    /// Links of one span, 128. `OTEL_SPAN_LINK_COUNT_LIMIT`.
+    pub links: u32,
 }
 
 // === impl SpanLimits ===

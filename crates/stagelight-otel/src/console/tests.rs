@@ -3,7 +3,13 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{ResourceMetrics, ScopeMetrics},
     trace::v1::{ResourceSpans, ScopeSpans, Status},
 };
-use stagelight_core::{Engine, catalog};
+use stagelight_core::{
+    Engine,
+    catalog::{
+        self,
+        labels::{Endpoint, HttpRequestMethod, Stage, UrlScheme},
+    },
+};
 
 use super::*;
 use crate::config::Histograms;
@@ -12,9 +18,15 @@ use crate::encode::{self, Period};
 #[test]
 fn each_data_point_is_a_line() {
     let engine = Engine::new();
-    let values = [(0, 20_000_000), (1, 20_000_000), (2, 300_000)];
-    engine.record(&catalog::STAGE, &["auth_validation", "/v1/chat"], &values);
-    engine.add(&catalog::HTTP_SERVER_ACTIVE, &["GET", "http"], 0, -1);
+    let labels = (Stage::new("auth_validation"), Endpoint::new("/v1/chat"));
+    let values = [
+        catalog::REQUEST_STAGE_DURATION.value(20_000_000),
+        catalog::REQUEST_STAGE_SHARE.value(20_000_000),
+        catalog::REQUEST_STAGE_BUSY.value(300_000),
+    ];
+    engine.record(&catalog::STAGE, labels, &values);
+    let labels = (HttpRequestMethod::Get, UrlScheme::Http);
+    engine.add(catalog::HTTP_SERVER_ACTIVE_REQUESTS, labels, -1);
     let metrics =
         encode::snapshot(&engine.snapshot(), Period { start: 1, end: 2 }, Histograms::Explicit);
     let scope_metrics = vec![ScopeMetrics { metrics, ..Default::default() }];

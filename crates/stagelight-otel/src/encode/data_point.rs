@@ -36,12 +36,12 @@ pub(crate) fn attribute(name: &str, value: Value) -> KeyValue {
 /// Returns the attributes of a series, without absent ones.
 pub(super) fn attributes(series: &Series) -> Vec<KeyValue> {
     let present = series.labels();
-    present.map(|(label, value)| attribute(label.otel_name(), value_of(label, value))).collect()
+    present.map(|(label, value)| attribute(label.otel_name, value_of(label, value))).collect()
 }
 
-fn value_of(label: Label, value: &str) -> Value {
+fn value_of(label: &Label, value: &str) -> Value {
     // The overflow value `other` is not a number.
-    let number = label.is_integer().then(|| value.parse().ok()).flatten();
+    let number = label.is_integer.then(|| value.parse().ok()).flatten();
     number.map_or_else(|| Value::StringValue(value.to_owned()), Value::IntValue)
 }
 

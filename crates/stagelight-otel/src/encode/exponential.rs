@@ -22,7 +22,7 @@ pub(super) fn histograms(
     period: Period,
 ) -> Option<Data> {
     let recorded = snapshot.of(family).filter_map(|series| {
-        let histogram = series.histogram(position)?;
+        let histogram = series.points.get(position)?.histogram()?;
         point(series, histogram, period)
     });
     let data_points: Vec<_> = recorded.collect();

@@ -1,4 +1,4 @@
-//! Reads variables one after the other and collects what is wrong with them.
+//! Parses variables and collects the problems.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     signal::Signal,
 };
 
-/// Reads variables and collects the [`EnvProblem`]s.
+/// Parses variables and collects an [`EnvProblem`] for each invalid value.
 ///
 /// ```
 /// use stagelight_otel::env::{EnvReader, Environment, parse_millis, variables};
@@ -26,19 +26,19 @@ pub struct EnvReader<'a> {
 // === impl EnvReader ===
 
 impl<'a> EnvReader<'a> {
-    /// Makes a reader that has seen no problem yet.
+    /// Creates a reader without problems.
     #[must_use]
     pub const fn new(environment: &'a Environment) -> Self {
         Self { environment, problems: Vec::new() }
     }
 
-    /// Returns the problems met, in the order of reading.
+    /// Returns the problems in the order of reading.
     #[must_use]
     pub fn into_problems(self) -> Vec<EnvProblem> {
         self.problems
     }
 
-    /// Reads a variable; a value that `parse` refuses is a problem, and counts as unset.
+    /// Reads a variable. A value for which `parse` returns `None` is a problem and counts as unset.
     pub fn read<T>(
         &mut self,
         variable: &Variable,
@@ -47,18 +47,18 @@ impl<'a> EnvReader<'a> {
         self.read_as(variable, variable.name.to_owned(), variable.default, parse)
     }
 
-    /// Reads a variable's form for one signal.
-    pub fn read_of<T>(
+    /// Reads a variable's form for one signal, as [`read`](Self::read) does.
+    pub fn read_for<T>(
         &mut self,
         variable: &Variable,
         signal: Signal,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        self.read_as(variable, variable.name_for(signal), "what holds for all signals", parse)
+        self.read_as(variable, variable.name_for(signal), "the value for all signals", parse)
     }
 
-    /// Reports a value that is well-formed but cannot be used.
-    pub fn refuse(&mut self, variable: &Variable, value: &str, used: &str) {
+    /// Adds a problem for a value that parses but does not fit another setting.
+    pub fn reject(&mut self, variable: &Variable, value: &str, used: &str) {
         self.problems.push(EnvProblem::new(variable, variable.name.to_owned(), value, used));
     }
 
@@ -80,13 +80,13 @@ impl<'a> EnvReader<'a> {
 
 /// Parses `true` or `false`, in any case.
 ///
-/// Not `1`: the OpenTelemetry specification says that nothing but `true` may mean true.
+/// Not `1`: the OpenTelemetry specification allows nothing but `true` to mean true.
 #[must_use]
 pub fn parse_bool(value: &str) -> Option<bool> {
     value.to_ascii_lowercase().parse().ok()
 }
 
-/// Parses `1`, `0`, `true` or `false`: a switch of our own.
+/// Parses `1`, `0`, `true` or `false`, for `STAGELIGHT_…` variables.
 #[must_use]
 pub fn parse_switch(value: &str) -> Option<bool> {
     match value {
@@ -111,10 +111,10 @@ pub fn parse_count(value: &str) -> Option<usize> {
 
 /// Parses `name=value` pairs separated by commas, the values percent-encoded.
 ///
-/// Nothing if a pair has no name or no `=`, or if an encoding is cut short or not UTF-8.
+/// Returns `None` if a pair has no name or no `=`, or if an encoding is truncated or not UTF-8.
 #[must_use]
 pub fn parse_pairs(list: &str) -> Option<Vec<(String, String)>> {
-    // A trailing comma, and spaces around commas and `=`, are what people write.
+    // Accepts a trailing comma, and spaces around commas and `=`: people write them.
     let pairs = list.split(',').map(str::trim).filter(|it| !it.is_empty());
     pairs.map(parse_pair).collect()
 }

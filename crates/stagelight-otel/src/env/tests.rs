@@ -17,15 +17,19 @@ fn an_empty_value_counts_as_unset() {
 }
 
 #[test]
-fn the_process_is_read_when_it_is_asked() {
+fn the_process_is_read_at_each_lookup() {
     assert!(Environment::process().get("PATH").is_some());
     assert_eq!(Environment::process().get("STAGELIGHT_NO_SUCH_VARIABLE"), None);
 }
 
 #[test]
-fn a_problem_tells_name_value_what_is_allowed_and_what_is_used() {
-    expect![[r#"OTEL_METRIC_EXPORT_INTERVAL="10s" cannot be used: allowed is a whole number of milliseconds above 0"#]]
-        .assert_eq(&problem(&variables::EXPORT_INTERVAL, "10s"));
+fn a_problem_shows_the_name_the_value_and_the_allowed_values() {
+    let problem = problem(&variables::EXPORT_INTERVAL, "10s");
+    expect![[r#"
+        invalid OTEL_METRIC_EXPORT_INTERVAL="10s":
+        expected a whole number of milliseconds above 0
+    "#]]
+    .assert_eq(&(problem.replace(": ", ":\n") + "\n"));
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn pairs_are_percent_decoded() {
 }
 
 #[test]
-fn pairs_that_are_none_are_refused() {
+fn malformed_pairs_are_rejected() {
     for list in ["a", "=b", "a=b,c", "a=%2", "a=%zz", "a=%+1", "a=%FF"] {
         check_pairs(list, None);
     }
@@ -74,27 +78,27 @@ fn millis_are_whole_and_above_zero() {
 }
 
 #[test]
-fn only_true_is_true_to_the_specification() {
+fn only_true_means_true_in_the_specification() {
     assert_eq!(["true", "TRUE", "False"].map(parse_bool), [Some(true), Some(true), Some(false)]);
     assert_eq!(["1", "yes", "on"].map(parse_bool), [None; 3]);
     assert_eq!(["1", "0", "true"].map(parse_switch), [Some(true), Some(false), Some(true)]);
 }
 
 #[test]
-fn a_form_for_one_signal_is_named_after_it() {
+fn a_per_signal_form_is_named_after_the_signal() {
     assert_eq!(variables::TIMEOUT.name_for(Signal::Traces), "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT");
     assert_eq!(variables::HEADERS.name_for(Signal::Metrics), "OTEL_EXPORTER_OTLP_METRICS_HEADERS");
 }
 
 #[test]
-fn names_are_spelled_once() {
+fn names_are_unique() {
     let mut names: Vec<_> = variables::ALL.iter().map(|it| it.name).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), variables::ALL.len());
 }
 
-/// `UPDATE_EXPECT=1 cargo test -p stagelight-otel` writes the table anew.
+/// `UPDATE_EXPECT=1 cargo test -p stagelight-otel` rewrites the table.
 #[test]
 fn the_documented_table_is_current() {
     expect_file!["variables.md"].assert_eq(&table());
@@ -109,6 +113,9 @@ fn table() -> String {
         let cells = cells.map(|it| it.replace('<', "\\<"));
         table.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
-    table.push_str("\n¹ Also as `OTEL_EXPORTER_OTLP_TRACES_…` and `OTEL_EXPORTER_OTLP_METRICS_…`, which go before it.\n");
+    table.push_str(
+        "\n¹ Also as `OTEL_EXPORTER_OTLP_TRACES_…` and `OTEL_EXPORTER_OTLP_METRICS_…`, \
+         which override it.\n",
+    );
     table
 }

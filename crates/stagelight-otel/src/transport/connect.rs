@@ -8,7 +8,7 @@ use super::grpc::GrpcTransport;
 use super::http::HttpTransport;
 use super::{Transport, TransportConfig};
 use crate::{
-    config::{Compression, Endpoint, OtlpConfig, Protocol},
+    config::{Compression, OtlpConfig, Protocol},
     signal::Signal,
     start_error::StartError,
 };
@@ -18,8 +18,7 @@ pub(crate) fn transport_for(
     otlp: &OtlpConfig,
     signal: Signal,
 ) -> Result<(Box<dyn Transport>, Uri), StartError> {
-    let endpoint = otlp.endpoint.clone().unwrap_or_else(|| Endpoint::default_for(otlp.protocol));
-    let uri = endpoint.resolve(otlp.protocol, otlp.insecure, signal)?;
+    let uri = otlp.address(signal)?;
     if uri.scheme() == Some(&Scheme::HTTPS) && !cfg!(feature = "tls") {
         return Err(missing_feature(&format!("endpoint {uri}"), "tls"));
     }

@@ -1,6 +1,9 @@
 //! The caller's decision, and what backends are told.
 
-use stagelight::{Sampler, context_of, current_trace_id, opentelemetry::baggage::BaggageExt as _};
+use stagelight::{
+    opentelemetry::baggage::BaggageExt as _,
+    otel::{Sampler, context_of, current_trace_id},
+};
 
 use crate::support::{Bench, CALLER_SPAN, TRACE, find, hex, stages, traceparent};
 

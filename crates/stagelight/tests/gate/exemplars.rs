@@ -7,7 +7,15 @@ use opentelemetry_proto::tonic::{
     metrics::v1::{Exemplar, HistogramDataPoint, exemplar, metric::Data},
     trace::v1::Span as Exported,
 };
-use stagelight::{Protocol, Sampler, catalog};
+use stagelight::{
+    catalog::{
+        self,
+        labels::{
+            HttpRequestMethod, HttpResponseStatusCode, HttpRoute, NetworkProtocolVersion, UrlScheme,
+        },
+    },
+    otel::{Protocol, Sampler},
+};
 
 use crate::support::{Bench, find, hex, stages};
 
@@ -50,12 +58,20 @@ fn every_exemplar_names_an_exported_span_of_a_marked_request() {
         for _ in 0..100 {
             bench.serve(&[], |_| {
                 stages();
-                let labels = ["GET", "http", "200", "/chat", "", "1.1"];
-                bench.telemetry.engine().record(&catalog::HTTP_SERVER, &labels, &[(0, 1)]);
+                let labels = (
+                    HttpRequestMethod::Get,
+                    UrlScheme::Http,
+                    Some(HttpResponseStatusCode::new("200")),
+                    Some(HttpRoute::new("/chat")),
+                    None,
+                    NetworkProtocolVersion::Http11,
+                );
+                let values = [catalog::HTTP_SERVER_REQUEST_DURATION.value(1)];
+                bench.telemetry.engine().record(&catalog::HTTP_SERVER, labels, &values);
             });
         }
         bench.check_measured(100);
-        bench.telemetry.flush().unwrap();
+        bench.telemetry.flush_blocking().unwrap();
         let exemplars = exemplars(&bench);
         let spans = bench.finish();
         let marked = marked(&spans);
@@ -85,7 +101,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
     for _ in 0..20 {
         bench.serve(&[], |_| stages());
     }
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     for point in histograms(&bench).into_values().flatten() {
         let mut buckets = BTreeSet::new();
         for exemplar in &point.exemplars {
@@ -99,7 +115,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
         let counted = point.bucket_counts.iter().filter(|it| 0 < **it).count();
         assert_eq!(buckets.len(), counted, "every bucket has one: all are sampled");
     }
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     assert!(exemplars(&bench).is_empty(), "nothing was recorded since");
 }
 
@@ -107,7 +123,7 @@ fn a_bucket_s_exemplar_is_in_its_bounds_and_in_its_interval() {
 fn a_stages_exemplar_names_the_stages_own_span() {
     let bench = Bench::new(Sampler::AlwaysOn);
     bench.serve(&[], |_| stages());
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     let exemplars = exemplars(&bench);
     let spans = bench.finish();
     let named = |metric: &str| -> BTreeSet<_> {
@@ -126,6 +142,6 @@ fn a_stages_exemplar_names_the_stages_own_span() {
 fn without_sampled_requests_there_is_no_exemplar() {
     let bench = Bench::new(Sampler::AlwaysOff);
     bench.serve(&[], |_| stages());
-    bench.telemetry.flush().unwrap();
+    bench.telemetry.flush_blocking().unwrap();
     assert!(exemplars(&bench).is_empty());
 }

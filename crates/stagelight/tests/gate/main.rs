@@ -1,4 +1,5 @@
-//! Which requests are traced: decided once, at the request span; what the others cost, and what they pass on.
+//! The sampling decision, made once at the request's span, and the cost and propagation of
+//! unsampled requests.
 #![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

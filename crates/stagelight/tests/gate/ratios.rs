@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stagelight::Sampler;
+use stagelight::otel::Sampler;
+use stagelight_tracing::StageLayer;
 
 use crate::support::{Bench, hex, stages};
 
@@ -57,7 +58,7 @@ fn a_request_that_is_not_traced_allocates_what_a_measured_one_does() {
     let bench = Bench::new(Sampler::AlwaysOff);
     let measured = tracing::Dispatch::new(tracing_subscriber::layer::SubscriberExt::with(
         tracing_subscriber::registry(),
-        bench.telemetry.stage_layer(),
+        StageLayer::new(bench.telemetry.engine()),
     ));
     let request = || {
         tracing::info_span!("request", stagelight.endpoint = "/chat").in_scope(stages);

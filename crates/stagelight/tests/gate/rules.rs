@@ -1,6 +1,9 @@
 //! What goes before the sampler: an endpoint's own ratio, and a header that forces a trace.
 
-use stagelight::{Config, Environment, Propagation, Protocol, Sampler};
+use stagelight::{
+    Builder,
+    otel::{Config, Environment, Protocol, Sampler},
+};
 
 use crate::support::{Bench, TRACE, hex, stages, traceparent};
 
@@ -12,12 +15,12 @@ const SAMPLERS: [Sampler; 4] = [
 ];
 const FORCED: (&str, &str) = ("x-trace-me", "open sesame");
 
-fn with(change: impl FnOnce(Config) -> Config) -> Bench {
+fn with(change: impl FnOnce(Builder) -> Builder) -> Bench {
     Bench::with(Protocol::Grpc, &[], change)
 }
 
 fn forcing(sampler: Sampler) -> Bench {
-    with(|it| it.with_sampler(sampler).with_forcing_header("X-Trace-Me", "open sesame").unwrap())
+    with(|it| it.sampler(sampler).forcing_header("X-Trace-Me", "open sesame"))
 }
 
 /// Returns the trace ids of the request spans that arrived, each of which brought all its spans.
@@ -33,7 +36,7 @@ fn whole_traces(bench: Bench) -> Vec<String> {
 fn an_endpoint_with_a_ratio_is_traced_by_that_and_others_by_the_sampler() {
     for (sampler, others) in [(Sampler::AlwaysOn, 1), (Sampler::ParentBasedAlwaysOff, 0)] {
         for (ratio, expected) in [(0.0, 0), (1.0, 1), (-3.0, 0), (7.0, 1)] {
-            let bench = with(|it| it.with_sampler(sampler).with_endpoint_ratio("/chat", ratio));
+            let bench = with(|it| it.sampler(sampler).route_ratio("/chat", ratio));
             bench.serve(&[], |_| stages());
             bench.serve_at("/models", &[], |_| stages());
             bench.serve_at("/chat/", &[], |_| stages());
@@ -46,7 +49,7 @@ fn an_endpoint_with_a_ratio_is_traced_by_that_and_others_by_the_sampler() {
 #[test]
 fn an_endpoint_s_ratio_is_that_part_of_its_requests() {
     for sampler in SAMPLERS {
-        let bench = with(|it| it.with_sampler(sampler).with_endpoint_ratio("/chat", 0.25));
+        let bench = with(|it| it.sampler(sampler).route_ratio("/chat", 0.25));
         for _ in 0..400 {
             bench.serve(&[], |_| stages());
         }
@@ -65,7 +68,7 @@ fn a_caller_s_decision_goes_before_an_endpoint_s_ratio_if_the_sampler_asks_it() 
         (Sampler::AlwaysOn, "01", 0.0, 0),
         (Sampler::AlwaysOff, "00", 1.0, 1),
     ] {
-        let bench = with(|it| it.with_sampler(sampler).with_endpoint_ratio("/chat", ratio));
+        let bench = with(|it| it.sampler(sampler).route_ratio("/chat", ratio));
         bench.serve(&[("traceparent", &traceparent(flags))], |_| stages());
         assert_eq!(whole_traces(bench).len(), expected, "{sampler:?} {flags} {ratio}");
     }
@@ -102,10 +105,7 @@ fn a_request_with_another_value_of_the_forcing_header_is_not_forced() {
 #[test]
 fn the_forcing_header_works_where_no_trace_context_is_read() {
     let bench = with(|it| {
-        it.with_sampler(Sampler::AlwaysOff)
-            .with_propagation(Vec::<Propagation>::new())
-            .with_forcing_header("x-trace-me", "open sesame")
-            .unwrap()
+        it.sampler(Sampler::AlwaysOff).propagators([]).forcing_header("x-trace-me", "open sesame")
     });
     bench.serve(&[FORCED, ("traceparent", &traceparent("01"))], |_| stages());
     let traces = whole_traces(bench);
@@ -120,7 +120,7 @@ fn the_rules_can_be_in_the_environment() {
         ("STAGELIGHT_TRACES_ENDPOINT_RATIOS", "/chat=1, /models=0.5"),
         ("STAGELIGHT_TRACES_FORCING_HEADER", "x-trace-me = open sesame"),
     ];
-    let bench = Bench::with(Protocol::Grpc, &pairs, |it| it.with_strict(true));
+    let bench = Bench::with(Protocol::Grpc, &pairs, |it| it.strict(true));
     bench.serve(&[], |_| stages());
     bench.serve_at("/other", &[], |_| stages());
     bench.serve_at("/other", &[FORCED], |_| stages());
@@ -140,7 +140,7 @@ fn rules_that_cannot_be_followed_are_told_without_the_header_s_value() {
             ("STAGELIGHT_TRACES_FORCING_HEADER", header),
         ]);
         let config = Config::from_env(&environment);
-        let problems: Vec<_> = config.problems().iter().map(ToString::to_string).collect();
+        let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].contains("STAGELIGHT_TRACES_ENDPOINT_RATIOS"), "{problems:?}");
         assert!(problems[1].contains("(value not shown)"), "{problems:?}");

@@ -3,7 +3,7 @@
 use std::thread;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use stagelight::{Sampler, current_trace_id};
+use stagelight::otel::{Sampler, current_trace_id};
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::trace::v1::Span as Exported;
 use stagelight::{
-    Config, Environment, Outcome, Protocol, Sampler, Telemetry, catalog,
-    catalog::{Family, Label},
+    Builder, Telemetry, catalog,
+    catalog::{Family, Label, labels},
+    engine::Outcome,
+    otel::{Config, Environment, Pipeline, Protocol, Sampler},
 };
+use stagelight_tracing::StageLayer;
 use testbed::OtlpSink;
 use tracing::{Dispatch, Span, info_span};
 use tracing_subscriber::prelude::*;
@@ -18,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) telemetry: Telemetry,
     pub(crate) dispatch: Dispatch,
     pub(crate) sink: OtlpSink,
+    /// Exports in place of the telemetry, in [`Bench::of_separate_layers`].
+    pipeline: Option<Pipeline>,
 }
 
 // === impl Bench ===
@@ -28,27 +33,33 @@ impl Bench {
     }
 
     pub(crate) fn with_protocol(sampler: Sampler, protocol: Protocol) -> Self {
-        Self::with(protocol, &[], |config| config.with_sampler(sampler))
+        Self::with(protocol, &[], |builder| builder.sampler(sampler))
     }
 
-    /// A service with these variables in its environment, and a configuration that `change` changes.
+    /// A service with these variables in its environment, and settings that `change` changes.
     pub(crate) fn with(
         protocol: Protocol,
         pairs: &[(&str, &str)],
-        change: impl FnOnce(Config) -> Config,
+        change: impl FnOnce(Builder) -> Builder,
     ) -> Self {
-        let (telemetry, sink) = start(protocol, pairs, change);
-        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
-        Self { dispatch: Dispatch::new(subscriber), telemetry, sink }
+        let (builder, sink) = builder(protocol, pairs);
+        let telemetry = change(builder).build().unwrap();
+        let subscriber = tracing_subscriber::registry().with(telemetry.tracing_layer());
+        Self { dispatch: Dispatch::new(subscriber), telemetry, sink, pipeline: None }
     }
 
-    /// The same, of two layers that know nothing of each other.
+    /// The same with two independent layers: one measures, one records traces.
     pub(crate) fn of_separate_layers(sampler: Sampler) -> Self {
-        let (telemetry, sink) = start(Protocol::Grpc, &[], |config| config.with_sampler(sampler));
+        let (builder, sink) = builder(Protocol::Grpc, &[]);
+        let mut settings: Option<Config> = None;
+        let builder = builder.sampler(sampler).configure(|it| settings = Some(it.clone()));
+        let telemetry = builder.disabled(true).build().unwrap();
+        let pipeline = Pipeline::start(telemetry.engine(), settings.unwrap()).unwrap();
         let subscriber = tracing_subscriber::registry()
-            .with(telemetry.stage_layer())
-            .with(telemetry.trace_layer());
-        Self { dispatch: Dispatch::new(subscriber), telemetry, sink }
+            .with(StageLayer::new(telemetry.engine()))
+            .with(pipeline.tracing_layer());
+        let dispatch = Dispatch::new(subscriber);
+        Self { dispatch, telemetry, sink, pipeline: Some(pipeline) }
     }
 
     pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
@@ -91,15 +102,16 @@ impl Bench {
 
     /// Ends the service, and returns the spans that arrived.
     pub(crate) fn finish(self) -> Vec<Exported> {
-        self.telemetry.shutdown().unwrap();
+        self.telemetry.shutdown_blocking().unwrap();
+        self.pipeline.map_or(Ok(()), |it| it.shutdown()).unwrap();
         self.sink.spans()
     }
 
     /// Returns how many values the first metric of a family has, by a label.
-    pub(crate) fn counts(&self, family: &'static Family, by: Label) -> BTreeMap<String, u64> {
+    pub(crate) fn counts(&self, family: &'static Family, by: &Label) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for series in self.telemetry.engine().snapshot().of(family) {
-            let count = series.histogram(0).map_or(0, |it| it.count());
+            let count = series.points[0].histogram().map_or(0, |it| it.count());
             *counts.entry(series.value(by).to_owned()).or_default() += count;
         }
         counts
@@ -109,19 +121,15 @@ impl Bench {
     #[track_caller]
     pub(crate) fn check_measured(&self, requests: u64) {
         let expected = BTreeMap::from([("ok".to_owned(), requests)]);
-        assert_eq!(self.counts(&catalog::REQUEST, Label::Outcome), expected);
-        let stages = self.counts(&catalog::STAGE, Label::Stage);
+        assert_eq!(self.counts(&catalog::REQUEST, Outcome::LABEL), expected);
+        let stages = self.counts(&catalog::STAGE, labels::Stage::LABEL);
         let expected = STAGES.map(|it| (it.to_owned(), requests)).into_iter();
         let expected: BTreeMap<_, _> = expected.chain([("unattributed".to_owned(), 0)]).collect();
         assert_eq!(stages, expected);
     }
 }
 
-fn start(
-    protocol: Protocol,
-    pairs: &[(&str, &str)],
-    change: impl FnOnce(Config) -> Config,
-) -> (Telemetry, OtlpSink) {
+fn builder(protocol: Protocol, pairs: &[(&str, &str)]) -> (Builder, OtlpSink) {
     let sink = OtlpSink::start().unwrap();
     let endpoint = match protocol {
         Protocol::Grpc => sink.grpc_endpoint(),
@@ -129,9 +137,7 @@ fn start(
     };
     let queue = ("OTEL_BSP_MAX_QUEUE_SIZE", "100000");
     let environment = Environment::from_pairs([queue].into_iter().chain(pairs.iter().copied()));
-    let config =
-        Config::from_env(&environment).with_protocol(protocol).with_endpoint(&endpoint).unwrap();
-    (Telemetry::start(change(config)).unwrap(), sink)
+    (Builder::from_env(&environment).otlp_protocol(protocol).otlp_endpoint(&endpoint), sink)
 }
 
 pub(crate) const STAGES: [&str; 3] = ["auth_validation", "backend_fetch", "request_parsing"];

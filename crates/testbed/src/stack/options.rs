@@ -169,7 +169,7 @@ impl Profile {
     fn build_gateway(self) -> Result<PathBuf> {
         let mut build = cargo();
         build
-            .args(["build", "--package", "llm-gateway", "--bin", "llm-gateway"])
+            .args(["build", "--package", "stagelight-example-gateway", "--bin", "llm-gateway"])
             .args(["--quiet", "--message-format", "json-render-diagnostics"])
             .current_dir(Workspace::find().root())
             .stdin(Stdio::null());

@@ -35,6 +35,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("stagelight-live", &["axum"]),
     ("stagelight-otel", &["otlp-grpc", "otlp-http", "otlp-grpc,tls", "otlp-http,gzip"]),
     ("stagelight", &["axum", "reqwest", "otlp-grpc", "otlp-http"]),
+    ("stagelight-cli", &["tls"]),
 ];
 
 const CLIPPY: &[&str] =

@@ -5,12 +5,13 @@ use std::{collections::HashSet, time::Duration};
 /// The header that sets a reply's shape.
 pub const HEADER: &str = "x-sim";
 
-/// What the `x-sim` header accepts, for error messages.
-const ALLOWED: &str = "ttft=DURATION, tokens=COUNT, token-interval=DURATION, error=STATUS (400 to 599), \
-     break-after=COUNT, stall-after=COUNT:DURATION, separated by commas; a DURATION is such as 50ms";
+/// The syntax of the `x-sim` header, for error messages.
+const ALLOWED: &str = "ttft=DURATION, tokens=COUNT, token-interval=DURATION, \
+     error=STATUS (400 to 599), break-after=COUNT, stall-after=COUNT:DURATION, separated by \
+     commas; a DURATION is such as 50ms";
 
-/// The shape of one reply, as asked for by the `x-sim` header; what is not given stays by chance,
-/// except failures: a reply with the header fails only as told.
+/// The shape of one reply, set by the `x-sim` header. Values not given are drawn, except failures:
+/// a reply with the header fails only if the header says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,17 +32,18 @@ pub struct Controls {
     pub token_interval: Option<Duration>,
     /// Status to fail with, 400 to 599, in place of a reply (`error=500`).
     pub error: Option<u16>,
-    /// Number of tokens after which the connection breaks (`break-after=3`); 0 is right after the head.
+    /// Number of tokens after which the connection breaks (`break-after=3`); 0 is right after the
+    /// head.
     pub break_after: Option<u16>,
     /// Number of tokens after which nothing comes for some time (`stall-after=2:1s`).
     pub stall_after: Option<(u16, Duration)>,
 }
 
-/// An `x-sim` header that cannot be understood.
+/// An invalid `x-sim` header.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlsError {
-    /// A part is none of the known ones, or its value does not fit.
+    /// A part is unknown, or its value is invalid.
     #[error("x-sim: cannot understand {part:?}; allowed are {ALLOWED}")]
     Part {
         /// The part as given.

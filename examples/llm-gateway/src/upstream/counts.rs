@@ -1,18 +1,18 @@
-//! What became of the requests that the simulated upstream got.
+//! Counts of the simulated upstream's requests, by how they ended.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// How many requests came, and what became of them; all others are still under way.
+/// Numbers of requests, by how they ended; the others are still active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests for a completion, except those that were refused.
+    /// Requests for a completion, without rejected ones.
     pub requests: u64,
-    /// Replies that were given as planned, planned failures and breaks included.
+    /// Replies sent as planned, including planned failures and breaks.
     pub completed: u64,
-    /// Requests whose caller went away before the reply's end.
+    /// Requests cancelled by the caller before the reply's end.
     pub cancelled: u64,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Counters {
     cancelled: AtomicU64,
 }
 
-/// A request under way; dropped before [`Open::complete`], it counts as cancelled.
+/// An active request; dropped before [`Open::complete`], it counts as cancelled.
 pub(crate) struct Open {
     counters: Arc<Counters>,
     is_complete: bool,

@@ -140,7 +140,8 @@ fn draw<D: Distribution<f64>, E>(
 // === impl Plan ===
 
 impl Plan {
-    /// Changes the plan as the caller asks: failures by chance go away, what is given is set.
+    /// Applies the caller's controls: given values replace drawn ones, and drawn failures are
+    /// removed.
     pub(crate) fn apply(self, controls: &Controls) -> Self {
         Self {
             ttft: controls.ttft.unwrap_or(self.ttft),

@@ -16,16 +16,16 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{counts::Open, profile::Plan};
 use crate::openai::{ChatRequest, Message};
 
-/// What the models talk about.
+/// The models' vocabulary.
 const WORDS: [&str; 8] = ["light", "falls", "on", "every", "stage", "of", "the", "request"];
 
-/// What a connection takes to send what it has, many times over.
+/// Much longer than a connection needs to flush its buffer.
 const FLUSH: Duration = Duration::from_millis(5);
 
-/// When to come back after a 429: the shortest time that the header can tell.
+/// `retry-after` of a 429: the shortest time that the header can express.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A reply about to be given.
+/// A reply to be sent.
 pub(crate) struct Reply {
     pub(crate) id: u64,
     pub(crate) plan: Plan,
@@ -34,7 +34,7 @@ pub(crate) struct Reply {
     pub(crate) open: Open,
 }
 
-/// What comes next in a body.
+/// The position in a body.
 struct Cursor {
     reply: Reply,
     head_sent: Instant,

@@ -45,7 +45,8 @@ async fn without_a_valid_key_nothing_is_served() {
 async fn a_caller_that_is_refused_can_use_its_connection_again() {
     let gateway = gateway("http://127.0.0.1:1").await;
     let mut socket = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\
+                expect: 100-continue\r\n\r\n";
     socket.write_all(head.as_bytes()).await.unwrap();
     // It is told to go on when the gateway asks for the body.
     let mut started = [0; 12];

@@ -5,7 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 use llm_gateway::{Server, Slow, upstream::Upstream};
 use serde_json::json;
 use stagelight::{
-    Nanos, Telemetry,
+    Telemetry,
+    engine::Nanos,
     live::breakdown::{Breakdown, Endpoint, Stage},
 };
 use tracing::subscriber::DefaultGuard;
@@ -32,7 +33,7 @@ impl Measured {
     async fn start(slow: &[&str]) -> Self {
         LazyLock::force(&TELEMETRY);
         let telemetry = telemetry();
-        let subscriber = tracing_subscriber::registry().with(telemetry.stage_layer());
+        let subscriber = tracing_subscriber::registry().with(telemetry.tracing_layer());
         let subscriber = tracing::subscriber::set_default(subscriber);
         let upstream = upstream(1).await;
         let slow = Slow::default().with(slow.iter().map(|it| Slow::parse(it).unwrap())).unwrap();
@@ -79,8 +80,8 @@ async fn a_completion_has_each_of_the_five_stages_once() {
             let stage = stage(&endpoint, name);
             assert_eq!((stage.count, stage.errors), (1, 0), "{name}");
         }
-        // Before the head of a whole reply, its last token is made too. Tokens are due so long after
-        // the head was sent, which on a busy machine is some time before it arrived.
+        // A whole reply's tokens are made before its head. A stream's are due by the time that the
+        // head was sent, which on a busy machine is well before it arrives.
         let (fetch, stream) = if is_stream { (60, 70) } else { (200, 0) };
         assert!(millis(fetch) <= stage(&endpoint, "backend_fetch").duration.sum);
         assert!(millis(stream) <= stage(&endpoint, "stream_processing").duration.sum);
@@ -152,9 +153,8 @@ async fn labels_come_from_the_configuration_and_from_nowhere_else() {
     let probe = client().get(format!("{}/healthz", measured.gateway.url()));
     assert_eq!(probe.send().await.unwrap().status(), 200);
 
-    let metrics = measured.telemetry.metrics_router();
-    let metrics = Server::start(crate::support::free_port().await, metrics).unwrap();
-    let url = format!("{}/metrics", metrics.url());
+    let metrics = measured.telemetry.serve_metrics("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{metrics}/metrics");
     let text = client().get(url).send().await.unwrap().text().await.unwrap();
     let ttfb = text.lines().find(|it| it.starts_with("backend_ttfb_seconds_count{")).unwrap();
     for label in

@@ -7,7 +7,7 @@ use llm_gateway::{
     upstream::{Profile, Upstream, UpstreamConfig},
 };
 use serde_json::{Value, json};
-use stagelight::{Config, Environment, Exporter, Telemetry};
+use stagelight::{Builder, Telemetry, otel::Environment};
 use tokio::net::TcpListener;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -17,7 +17,7 @@ use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 /// so while the first subscriber is being set.
 pub(crate) static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
     let telemetry = telemetry();
-    tracing_subscriber::registry().with(telemetry.stage_layer()).init();
+    tracing_subscriber::registry().with(telemetry.tracing_layer()).init();
     telemetry
 });
 
@@ -97,10 +97,8 @@ pub(crate) async fn serve(config: GatewayConfig, telemetry: &Telemetry) -> Serve
 
 /// Starts measuring, without exporting and without a subscriber.
 pub(crate) fn telemetry() -> Telemetry {
-    let config = Config::from_env(&Environment::from_pairs::<&str, &str>([]))
-        .with_traces_exporter(Exporter::None)
-        .with_metrics_exporter(Exporter::None);
-    Telemetry::start(config).unwrap()
+    let environment = Environment::from_pairs::<&str, &str>([]);
+    Builder::from_env(&environment).disabled(true).build().unwrap()
 }
 
 /// Prepares a completion request with a valid key and an `x-sim` header.

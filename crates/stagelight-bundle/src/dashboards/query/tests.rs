@@ -1,9 +1,9 @@
-use stagelight_core::catalog::{self, Label};
+use stagelight_core::catalog::{self, labels};
 
 use super::*;
 
 fn ttfb() -> Series {
-    Series::new(&catalog::BACKEND, catalog::BACKEND_TTFB)
+    Series::new(catalog::BACKEND_TTFB)
 }
 
 #[track_caller]
@@ -20,14 +20,14 @@ fn a_series_is_filtered_by_the_variables_of_its_labels() {
          provider=~\"$provider\", model=~\"$model\", endpoint=~\"$endpoint\", model!=\"\"}",
     );
     check_query(
-        &Series::new(&catalog::DROPPED, 0).selector(""),
+        &Series::new(catalog::STAGELIGHT_DROPPED).selector(""),
         r#"stagelight_dropped_total{job=~"$job", instance=~"$instance"}"#,
     );
 }
 
 #[test]
 fn a_quantile_queries_classic_and_native_histograms() {
-    let query = Series::new(&catalog::REQUEST, 0).quantile(0.95, &[Label::Endpoint]);
+    let query = Series::new(catalog::REQUEST_DURATION).quantile(0.95, &[labels::Endpoint::LABEL]);
 
     let selected =
         r#"{job=~"$job", instance=~"$instance", endpoint=~"$endpoint"}[$__rate_interval]"#;
@@ -45,7 +45,7 @@ fn a_quantile_queries_classic_and_native_histograms() {
 #[test]
 fn a_counter_has_no_suffix() {
     check_query(
-        &Series::new(&catalog::DROPPED, 0).rate(&[Label::Reason]),
+        &Series::new(catalog::STAGELIGHT_DROPPED).rate(&[labels::Reason::LABEL]),
         "sum by (reason) (rate(stagelight_dropped_total\
          {job=~\"$job\", instance=~\"$instance\"}[$__rate_interval]))",
     );
@@ -60,7 +60,7 @@ fn both_spellings_of_a_bound_are_one_row_of_a_heatmap() {
 
 #[test]
 fn an_offset_applies_to_every_selector() {
-    let query = ttfb().before().mean(&[Label::Provider]);
+    let query = ttfb().before().mean(&[labels::Provider::LABEL]);
 
     let selectors = query.matches("backend_ttfb_seconds").count();
     assert_eq!(query.matches("[$__rate_interval] offset $offset").count(), selectors, "{query}");

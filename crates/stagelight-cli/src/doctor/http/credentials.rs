@@ -1,4 +1,5 @@
-//! Tokens and passwords: from the environment or from files, never from the command line, and never shown.
+//! Tokens and passwords, read from the environment or files, never from the command line, and never
+//! printed.
 
 use std::{fmt, fs};
 
@@ -6,11 +7,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, header};
 use stagelight_otel::env::parse_pairs;
 
-/// Headers that let us in.
+/// Request headers with credentials.
 #[derive(Clone, Default)]
 pub(crate) struct Credentials(Vec<(HeaderName, HeaderValue)>);
 
-/// Why credentials cannot be used. Says which variable, and never its value.
+/// Invalid credentials. Messages name the variable and omit its value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CredentialError {
     /// The file cannot be read.
@@ -23,12 +24,12 @@ pub(crate) enum CredentialError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The value is not what it has to be.
-    #[error("{variable} (value not shown) cannot be used: allowed is {allowed}")]
+    /// The value is malformed.
+    #[error("{variable} (value not shown) is invalid: expected {allowed}")]
     Value {
         /// The variable.
         variable: String,
-        /// What it may be.
+        /// The expected format.
         allowed: &'static str,
     },
 }
@@ -36,17 +37,18 @@ pub(crate) enum CredentialError {
 // === impl Credentials ===
 
 impl Credentials {
-    /// Reads what is meant for one place, such as `GRAFANA`: `STAGELIGHT_DOCTOR_GRAFANA_TOKEN` (a bearer token) or
-    /// `STAGELIGHT_DOCTOR_GRAFANA_BASIC` (`user:password`), or the file that one of them with `_FILE` names.
+    /// Reads the credentials of one target, such as `GRAFANA`: `STAGELIGHT_DOCTOR_GRAFANA_TOKEN` (a
+    /// bearer token) or `STAGELIGHT_DOCTOR_GRAFANA_BASIC` (`user:password`). With `_FILE` appended,
+    /// the variable names a file with the value.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, or a value cannot be put into a header.
-    pub(crate) fn of(
-        place: &str,
+    /// When a file cannot be read, or a value is not a valid header.
+    pub(crate) fn for_target(
+        target: &str,
         get: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, CredentialError> {
-        let variable = |kind: &str| format!("STAGELIGHT_DOCTOR_{place}_{kind}");
+        let variable = |kind: &str| format!("STAGELIGHT_DOCTOR_{target}_{kind}");
         if let Some((variable, token)) = value_or_file(variable("TOKEN"), get)? {
             return Self::authorization(variable, &format!("Bearer {token}"));
         }
@@ -59,23 +61,23 @@ impl Credentials {
         Self::authorization(variable, &format!("Basic {}", STANDARD.encode(pair)))
     }
 
-    /// Reads the headers that the service's own exporter sends.
+    /// Reads the headers of the service's OTLP exporter.
     ///
     /// # Errors
     ///
-    /// When a value is no list of headers.
-    pub(crate) fn of_otlp(get: &impl Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
+    /// When a value is not a list of headers.
+    pub(crate) fn for_otlp(get: &impl Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
         for variable in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"] {
             let Some(list) = get(variable) else { continue };
-            let wrong = || CredentialError::Value {
+            let invalid = || CredentialError::Value {
                 variable: variable.to_owned(),
                 allowed: "`name=value` pairs separated by commas, values percent-encoded",
             };
-            for (name, value) in parse_pairs(&list).ok_or_else(wrong)? {
-                let name: HeaderName = name.parse().map_err(|_| wrong())?;
-                let value = sensitive(&value).ok_or_else(wrong)?;
-                // Those for one signal go before those for all.
+            for (name, value) in parse_pairs(&list).ok_or_else(invalid)? {
+                let name: HeaderName = name.parse().map_err(|_| invalid())?;
+                let value = sensitive(&value).ok_or_else(invalid)?;
+                // The signal's own headers override the general ones.
                 headers.retain(|it| it.0 != name);
                 headers.push((name, value));
             }
@@ -110,7 +112,8 @@ fn sensitive(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Returns what a variable, or the file that its form with `_FILE` names, holds, and which of the two it was.
+/// Returns the value of a variable, or of the file named by the variable with `_FILE` appended,
+/// together with the variable's name.
 fn value_or_file(
     variable: String,
     get: &impl Fn(&str) -> Option<String>,

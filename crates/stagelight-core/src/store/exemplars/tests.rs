@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Engine, ExemplarReader, HeadDecision, Outcome, Snapshot,
-    catalog::{self, Family},
+    catalog::{self, MetricId, TypedFamily, labels::Endpoint},
     clock::Clock,
     layer_api::SpanKey,
 };
@@ -13,21 +13,23 @@ fn engine() -> Engine {
     Engine::with_clock(Clock::manual().0)
 }
 
-/// Records a value of `frontend.processing` within a recorded span of this id; with zero, outside of any.
+/// Records a value of `frontend.processing` in a recorded span with this id; in none if it is 0.
 fn record(engine: &Engine, span: u64, nanos: u64) {
     engine.spans().set_current(SpanKey::NONE, (span != 0).then_some((7, span)));
-    engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
+    let values = [catalog::FRONTEND_PROCESSING.value(nanos)];
+    engine.record(&catalog::FRONTEND, Endpoint::new("/x"), &values);
     engine.spans().set_current(SpanKey::NONE, None);
 }
 
 /// Returns bucket and span of each exemplar of a metric.
-fn seen(snapshot: &Snapshot, family: &'static Family, position: usize) -> Vec<(usize, u64)> {
-    let exemplars = snapshot.of(family).flat_map(|it| it.histogram(position).unwrap().exemplars());
+fn seen<F: TypedFamily>(snapshot: &Snapshot, metric: MetricId<F>) -> Vec<(usize, u64)> {
+    let series = snapshot.of(metric.family());
+    let exemplars = series.flat_map(|it| it.histogram(metric).unwrap().exemplars());
     exemplars.map(|it| (it.bucket, it.span_id)).collect()
 }
 
 fn read(reader: &mut ExemplarReader) -> Vec<(usize, u64)> {
-    seen(&reader.snapshot(), &catalog::FRONTEND, 0)
+    seen(&reader.snapshot(), catalog::FRONTEND_PROCESSING)
 }
 
 #[test]
@@ -40,14 +42,14 @@ fn a_bucket_has_one_exemplar_an_interval_with_its_value() {
     record(&engine, 0, 30 * MILLI);
     let snapshot = reader.snapshot();
     let series = snapshot.of(&catalog::FRONTEND).next().unwrap();
-    let exemplars = series.histogram(0).unwrap().exemplars();
+    let exemplars = series.histogram(catalog::FRONTEND_PROCESSING).unwrap().exemplars();
     assert_eq!(exemplars.len(), 2);
     assert_eq!((exemplars[0].bucket, exemplars[0].value, exemplars[0].span_id), (1, 0.002, 1));
     assert_eq!((exemplars[1].bucket, exemplars[1].value, exemplars[1].trace_id), (8, 0.7, 7));
     assert_eq!(read(&mut reader), []);
     record(&engine, 4, 2 * MILLI);
     assert_eq!(read(&mut reader), [(1, 4)]);
-    assert!(seen(&engine.snapshot(), &catalog::FRONTEND, 0).is_empty());
+    assert!(seen(&engine.snapshot(), catalog::FRONTEND_PROCESSING).is_empty());
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn read_after_another_thread(engine: &Engine, reader: &mut ExemplarReader) -> u6
     span
 }
 
-/// Runs a request of one stage whose spans have these ids; returns whether its trace should be kept.
+/// Runs a request of one stage, with these span ids; returns whether its trace should be kept.
 fn request(engine: &Engine, request: Option<u64>, stage: Option<u64>) -> bool {
     let mut guard = engine.start_request("/x");
     let span = guard.link(|| engine.spans().open_request("/x"));
@@ -127,19 +129,17 @@ fn a_stages_exemplar_names_the_stages_span_and_a_requests_its_own() {
     let mut reader = ExemplarReader::new(&engine);
     assert!(request(&engine, Some(1), Some(2)), "its trace should be kept");
     let snapshot = reader.snapshot();
-    let spans = |family, position| -> Vec<_> {
-        seen(&snapshot, family, position).into_iter().map(|it| it.1).collect()
-    };
-    assert_eq!(spans(&catalog::REQUEST, 0), [1]);
-    assert_eq!(spans(&catalog::STAGE, catalog::STAGE_DURATION), [2]);
-    assert_eq!(spans(&catalog::STAGE, catalog::STAGE_BUSY), [2]);
+    let spans = |seen: Vec<(usize, u64)>| -> Vec<_> { seen.into_iter().map(|it| it.1).collect() };
+    assert_eq!(spans(seen(&snapshot, catalog::REQUEST_DURATION)), [1]);
+    assert_eq!(spans(seen(&snapshot, catalog::REQUEST_STAGE_DURATION)), [2]);
+    assert_eq!(spans(seen(&snapshot, catalog::REQUEST_STAGE_BUSY)), [2]);
     // The stage's, and what is unattributed.
-    assert_eq!(spans(&catalog::STAGE, catalog::STAGE_SHARE), [1, 1]);
-    assert_eq!(spans(&catalog::BACKEND, catalog::BACKEND_TTFB), [2]);
+    assert_eq!(spans(seen(&snapshot, catalog::REQUEST_STAGE_SHARE)), [1, 1]);
+    assert_eq!(spans(seen(&snapshot, catalog::BACKEND_TTFB)), [2]);
     // A stage that was never entered has no span to name but the request's.
     request(&engine, Some(3), None);
     let snapshot = reader.snapshot();
-    assert_eq!(seen(&snapshot, &catalog::STAGE, catalog::STAGE_DURATION)[0].1, 3);
+    assert_eq!(seen(&snapshot, catalog::REQUEST_STAGE_DURATION)[0].1, 3);
 }
 
 #[test]
@@ -150,10 +150,8 @@ fn a_request_that_is_not_recorded_gives_no_exemplar() {
         assert!(!request(&engine, None, None));
     }
     let snapshot = reader.snapshot();
-    for family in [&catalog::REQUEST, &catalog::STAGE, &catalog::BACKEND] {
-        for position in 0..family.metrics.len() {
-            assert!(seen(&snapshot, family, position).is_empty());
-        }
+    for point in snapshot.series.iter().flat_map(|it| &it.points) {
+        assert!(point.histogram().is_none_or(|it| it.exemplars().is_empty()));
     }
 }
 
@@ -162,5 +160,5 @@ fn without_a_reader_nothing_is_kept_or_marked() {
     let engine = engine();
     assert!(!request(&engine, Some(1), Some(2)));
     let mut reader = ExemplarReader::new(&engine);
-    assert!(seen(&reader.snapshot(), &catalog::REQUEST, 0).is_empty());
+    assert!(seen(&reader.snapshot(), catalog::REQUEST_DURATION).is_empty());
 }

@@ -17,10 +17,21 @@ fn breakdown(engine: &Engine) -> Breakdown {
 /// Records one request with its stages' shares, as the engine does when a request ends.
 fn request(engine: &Engine, outcome: Outcome, shares: &[(&str, u64)]) {
     let total = shares.iter().map(|it| it.1).sum();
-    engine.record(&catalog::REQUEST, &["/chat", outcome.as_str()], &[(0, total)]);
+    let values = [catalog::REQUEST_DURATION.value(total)];
+    engine.record(&catalog::REQUEST, (labels::Endpoint::new("/chat"), outcome), &values);
     for (stage, share) in shares {
-        engine.record(&catalog::STAGE, &[stage, "/chat"], &[(SHARE, *share)]);
+        let labels = (labels::Stage::new(stage), labels::Endpoint::new("/chat"));
+        engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_SHARE.value(*share)]);
     }
+}
+
+fn add_errors(engine: &Engine, stage: &str, endpoint: &str, error_type: &str, count: i64) {
+    let labels = (
+        labels::Stage::new(stage),
+        labels::Endpoint::new(endpoint),
+        labels::ErrorType::new(error_type),
+    );
+    engine.add(catalog::REQUEST_STAGE_ERRORS, labels, count);
 }
 
 #[test]
@@ -75,10 +86,12 @@ fn requests_are_counted_by_outcome_and_in_total() {
 #[test]
 fn errors_of_a_stage_are_summed_over_types() {
     let engine = engine();
-    engine.record(&catalog::STAGE, &["fetch", "/chat"], &[(DURATION, 5), (BUSY, 3)]);
-    engine.add(&catalog::STAGE_ERRORS, &["fetch", "/chat", "timeout"], 0, 2);
-    engine.add(&catalog::STAGE_ERRORS, &["fetch", "/chat", "500"], 0, 1);
-    engine.add(&catalog::STAGE_ERRORS, &["fetch", "/other", "500"], 0, 7);
+    let labels = (labels::Stage::new("fetch"), labels::Endpoint::new("/chat"));
+    let values = [catalog::REQUEST_STAGE_DURATION.value(5), catalog::REQUEST_STAGE_BUSY.value(3)];
+    engine.record(&catalog::STAGE, labels, &values);
+    add_errors(&engine, "fetch", "/chat", "timeout", 2);
+    add_errors(&engine, "fetch", "/chat", "500", 1);
+    add_errors(&engine, "fetch", "/other", "500", 7);
     let stage = &breakdown(&engine).endpoints[0].stages[0];
     assert_eq!((stage.count, stage.errors, stage.busy), (1, 3, Nanos::new(3)));
 }
@@ -86,7 +99,8 @@ fn errors_of_a_stage_are_summed_over_types() {
 #[test]
 fn an_endpoint_without_an_ended_request_has_no_quantiles() {
     let engine = engine();
-    engine.record(&catalog::STAGE, &["fetch", "/chat"], &[(DURATION, 5)]);
+    let labels = (labels::Stage::new("fetch"), labels::Endpoint::new("/chat"));
+    engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_DURATION.value(5)]);
     let endpoint = &breakdown(&engine).endpoints[0];
     assert_eq!(endpoint.duration, Summary::default());
     assert_eq!(endpoint.stages[0].share_percent, 0.0);
@@ -98,10 +112,10 @@ fn an_endpoint_without_an_ended_request_has_no_quantiles() {
 fn an_interval_contains_only_later_requests() {
     let engine = engine();
     request(&engine, Outcome::Ok, &[("a", 100), (UNATTRIBUTED, 20)]);
-    engine.add(&catalog::STAGE_ERRORS, &["a", "/chat", "500"], 0, 5);
+    add_errors(&engine, "a", "/chat", "500", 5);
     let earlier = engine.snapshot();
     request(&engine, Outcome::Error, &[("b", 7), (UNATTRIBUTED, 1)]);
-    engine.add(&catalog::STAGE_ERRORS, &["b", "/chat", "500"], 0, 1);
+    add_errors(&engine, "b", "/chat", "500", 1);
     let difference = engine.snapshot().since(&earlier);
     let interval =
         Breakdown::from_snapshot(&difference, Duration::from_secs(1), Group::of_well_known);
@@ -120,11 +134,12 @@ fn an_interval_contains_only_later_requests() {
 fn the_document_has_the_documented_field_names() {
     let engine = engine();
     request(&engine, Outcome::Ok, &[("request_parsing", 250_000_000), (UNATTRIBUTED, 750_000_000)]);
-    engine.record(
-        &catalog::STAGE,
-        &["request_parsing", "/chat"],
-        &[(DURATION, 250_000_000), (BUSY, 1_000)],
-    );
+    let labels = (labels::Stage::new("request_parsing"), labels::Endpoint::new("/chat"));
+    let values = [
+        catalog::REQUEST_STAGE_DURATION.value(250_000_000),
+        catalog::REQUEST_STAGE_BUSY.value(1_000),
+    ];
+    engine.record(&catalog::STAGE, labels, &values);
     let mut json = serde_json::to_value(breakdown(&engine)).unwrap();
     // Quantiles are approximate and tested above; only their presence matters here.
     for summary in ["/endpoints/0", "/endpoints/0/stages/0"] {

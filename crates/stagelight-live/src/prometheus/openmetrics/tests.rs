@@ -1,5 +1,11 @@
 use expect_test::expect;
-use stagelight_core::{Clock, Engine, ExemplarReader};
+use stagelight_core::{
+    Clock, Engine, ExemplarReader,
+    catalog::{
+        self,
+        labels::{Endpoint, ErrorType, Stage},
+    },
+};
 
 use super::*;
 
@@ -9,8 +15,12 @@ const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 fn a_page_follows_the_openmetrics_specification() {
     let engine = Engine::with_clock(Clock::manual().0);
     let mut reader = ExemplarReader::new(&engine);
-    engine.add(&catalog::STAGE_ERRORS, &["parse", "/x", "a \"b\""], 0, 2);
-    let record = |nanos| engine.record(&catalog::FRONTEND, &["/x"], &[(0, nanos)]);
+    let labels = (Stage::new("parse"), Endpoint::new("/x"), ErrorType::new("a \"b\""));
+    engine.add(catalog::REQUEST_STAGE_ERRORS, labels, 2);
+    let record = |nanos| {
+        let values = [catalog::FRONTEND_PROCESSING.value(nanos)];
+        engine.record(&catalog::FRONTEND, Endpoint::new("/x"), &values);
+    };
     record(2_000_000);
     engine.spans().set_current(stagelight_core::layer_api::SpanKey::NONE, Some((TRACE, 0xb7)));
     record(700_000_000);
@@ -23,7 +33,7 @@ fn a_page_follows_the_openmetrics_specification() {
         # HELP request_stage_errors Stages that ended with an error.
         request_stage_errors_total{stage="parse",endpoint="/x",error_type="a \"b\""} 2
         # TYPE frontend_processing_seconds histogram
-        # HELP frontend_processing_seconds Sum of the durations of a request's stages in the group `frontend_processing`; requests with none are not counted.
+        # HELP frontend_processing_seconds Sum of the durations of a request's stages in the group `frontend_processing`. Requests without such a stage are not counted.
         frontend_processing_seconds_bucket{endpoint="/x",le="0.001"} 0
         frontend_processing_seconds_bucket{endpoint="/x",le="0.005"} 1
         frontend_processing_seconds_bucket{endpoint="/x",le="0.01"} 1

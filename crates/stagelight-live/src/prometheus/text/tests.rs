@@ -4,7 +4,13 @@ use expect_test::expect;
 use proptest::prelude::*;
 use stagelight_core::{
     Clock, Engine, Percentages,
-    catalog::{Family, Label},
+    catalog::{
+        self, Label,
+        labels::{
+            Endpoint, ErrorType, HttpRequestMethod, HttpRoute, Model, NetworkProtocolVersion,
+            Provider, Stage, UrlScheme,
+        },
+    },
 };
 
 use super::*;
@@ -64,16 +70,16 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 #[test]
 fn each_instrument_is_written_as_its_type() {
     let engine = engine();
-    let stage = ["parse", "/v1/\"chat\"\\\n"];
-    engine.record(
-        &catalog::STAGE,
-        &stage,
-        &[(0, 100_000), (0, 1_500_000_000), (0, 20_000_000_000)],
-    );
-    engine.add(&catalog::STAGE_ERRORS, &["parse", "/v1/chat", "timeout"], 0, 3);
-    engine.add(&catalog::HTTP_SERVER_ACTIVE, &["GET", "http"], 0, -1);
+    let stage = Stage::new("parse");
+    let values = [100_000, 1_500_000_000, 20_000_000_000]
+        .map(|it| catalog::REQUEST_STAGE_DURATION.value(it));
+    engine.record(&catalog::STAGE, (stage, Endpoint::new("/v1/\"chat\"\\\n")), &values);
+    let labels = (stage, Endpoint::new("/v1/chat"), ErrorType::new("timeout"));
+    engine.add(catalog::REQUEST_STAGE_ERRORS, labels, 3);
+    let labels = (HttpRequestMethod::Get, UrlScheme::Http);
+    engine.add(catalog::HTTP_SERVER_ACTIVE_REQUESTS, labels, -1);
     expect![[r##"
-        # HELP request_stage_duration_seconds Time from a stage's start to its end; stages may nest and overlap.
+        # HELP request_stage_duration_seconds Time from the start of a stage to its end. Stages may nest and overlap.
         # TYPE request_stage_duration_seconds histogram
         request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.0001"} 1
         request_stage_duration_seconds_bucket{stage="parse",endpoint="/v1/\"chat\"\\\n",le="0.00025"} 1
@@ -97,7 +103,7 @@ fn each_instrument_is_written_as_its_type() {
         # HELP request_stage_errors_total Stages that ended with an error.
         # TYPE request_stage_errors_total counter
         request_stage_errors_total{stage="parse",endpoint="/v1/chat",error_type="timeout"} 3
-        # HELP http_server_active_requests Requests that have begun and not ended.
+        # HELP http_server_active_requests HTTP requests that have started and not ended.
         # TYPE http_server_active_requests gauge
         http_server_active_requests{http_request_method="GET",url_scheme="http"} -1
     "##]].assert_eq(&text(&engine.snapshot()));
@@ -106,7 +112,8 @@ fn each_instrument_is_written_as_its_type() {
 #[test]
 fn an_absent_attribute_is_left_out() {
     let engine = engine();
-    engine.record(&catalog::BACKEND, &["", "m", ""], &[(0, 1)]);
+    let labels = (Provider::new(""), Model::new("m"), Endpoint::new(""));
+    engine.record(&catalog::BACKEND, labels, &[catalog::BACKEND_TTFB.value(1)]);
     let samples = parse(&text(&engine.snapshot()));
     let (_, labels, _) = samples.iter().find(|it| it.0 == "backend_ttfb_seconds_count").unwrap();
     assert_eq!(labels.iter().collect::<Vec<_>>(), [(&"model".to_owned(), &"m".to_owned())]);
@@ -115,7 +122,8 @@ fn an_absent_attribute_is_left_out() {
 #[test]
 fn a_series_without_any_attribute_has_no_braces() {
     let engine = engine();
-    engine.record(&catalog::FRONTEND, &[""], &[(0, 1)]);
+    let values = [catalog::FRONTEND_PROCESSING.value(1)];
+    engine.record(&catalog::FRONTEND, Endpoint::new(""), &values);
     let text = text(&engine.snapshot());
     assert!(text.contains("\nfrontend_processing_seconds_bucket{le=\"0.001\"} 1\n"), "{text}");
     assert!(text.contains("\nfrontend_processing_seconds_count 1\n"), "{text}");
@@ -144,13 +152,8 @@ fn a_gauge_may_be_nan_or_infinite() {
 #[test]
 fn bounds_match_those_that_prometheus_shows_for_otlp() {
     let engine = engine();
-    for family in catalog::ALL {
-        let labels = vec!["1"; family.labels.len()];
-        for (position, metric) in family.metrics.iter().enumerate() {
-            if !metric.bounds().is_empty() {
-                engine.record(family, &labels, &[(position, 1)]);
-            }
-        }
+    for metric in [&TTFB, &SHARE, &RESPONSE_SIZE] {
+        (metric.record)(&engine, "1", 1);
     }
     let samples = parse(&text(&engine.snapshot()));
     let bounds = |name: &str| {
@@ -170,7 +173,12 @@ fn bounds_match_those_that_prometheus_shows_for_otlp() {
 fn all_samples_of_a_metric_are_adjacent() {
     let engine = engine();
     for stage in ["b", "a"] {
-        engine.record(&catalog::STAGE, &[stage, "/"], &[(0, 1), (1, 1), (2, 1)]);
+        let values = [
+            catalog::REQUEST_STAGE_DURATION.value(1),
+            catalog::REQUEST_STAGE_SHARE.value(1),
+            catalog::REQUEST_STAGE_BUSY.value(1),
+        ];
+        engine.record(&catalog::STAGE, (Stage::new(stage), Endpoint::new("/")), &values);
     }
     let mut snapshot = engine.snapshot();
     Percentages::new().add_to(&mut snapshot, |it| engine.group_of(it));
@@ -193,32 +201,70 @@ fn all_samples_of_a_metric_are_adjacent() {
     .assert_eq(&counts.join("\n"));
 }
 
-fn family() -> impl Strategy<Value = &'static Family> {
-    prop::sample::select(vec![&catalog::STAGE, &catalog::BACKEND, &catalog::HTTP_SERVER])
+/// A metric of the catalogue, with a value for one of its labels.
+#[derive(Debug)]
+struct Histogram {
+    metric: &'static Metric,
+    label: &'static Label,
+    record: fn(&Engine, &str, u64),
+}
+
+const TTFB: Histogram = Histogram {
+    metric: catalog::BACKEND_TTFB.metric(),
+    label: Model::LABEL,
+    record: |engine, model, value| {
+        let labels = (Provider::new(""), Model::new(model), Endpoint::new(""));
+        engine.record(&catalog::BACKEND, labels, &[catalog::BACKEND_TTFB.value(value)]);
+    },
+};
+const SHARE: Histogram = Histogram {
+    metric: catalog::REQUEST_STAGE_SHARE.metric(),
+    label: Endpoint::LABEL,
+    record: |engine, endpoint, value| {
+        let labels = (Stage::new(""), Endpoint::new(endpoint));
+        engine.record(&catalog::STAGE, labels, &[catalog::REQUEST_STAGE_SHARE.value(value)]);
+    },
+};
+const RESPONSE_SIZE: Histogram = Histogram {
+    metric: catalog::HTTP_SERVER_RESPONSE_BODY_SIZE.metric(),
+    label: HttpRoute::LABEL,
+    record: |engine, route, value| {
+        let labels = (
+            HttpRequestMethod::Get,
+            UrlScheme::Http,
+            None,
+            Some(HttpRoute::new(route)),
+            None,
+            NetworkProtocolVersion::Http2,
+        );
+        let values = [catalog::HTTP_SERVER_RESPONSE_BODY_SIZE.value(value)];
+        engine.record(&catalog::HTTP_SERVER, labels, &values);
+    },
+};
+
+fn histogram() -> impl Strategy<Value = &'static Histogram> {
+    prop::sample::select(vec![&TTFB, &SHARE, &RESPONSE_SIZE])
 }
 
 proptest! {
     #[test]
     fn a_scraper_reads_the_recorded_values(
-        family in family(),
+        histogram in histogram(),
         name in "(?s).{1,12}|[\\\\\"\n,={} ]{1,8}",
         values in prop::collection::vec(0_u64..100_000_000_000, 1..20),
     ) {
         let engine = engine();
-        let mut labels = vec![""; family.labels.len()];
-        labels[1] = &name;
         for value in &values {
-            engine.record(family, &labels, &[(0, *value)]);
+            (histogram.record)(&engine, &name, *value);
         }
         let samples = parse(&text(&engine.snapshot()));
-        let metric = &family.metrics[0];
+        let metric = histogram.metric;
         let of = |suffix: &str| {
-            let name = metric.prometheus_name() + suffix;
+            let name = format!("{}{suffix}", metric.prometheus_name);
             samples.iter().filter(move |it| it.0 == name).collect::<Vec<_>>()
         };
-        let label: Label = family.labels[1];
         for (_, labels, _) in &samples {
-            prop_assert_eq!(&labels[&label.prometheus_name()], &name);
+            prop_assert_eq!(&labels[histogram.label.prometheus_name], &name);
         }
         let is_below = |value: &&u64, bound: f64| metric.unit.export(**value) <= bound;
         let within = |bound: f64| values.iter().filter(|it| is_below(it, bound)).count();

@@ -3,7 +3,7 @@ use std::error::Error;
 use super::*;
 
 fn credentials(variables: &[(&str, &str)]) -> Result<Credentials, CredentialError> {
-    Credentials::of("GRAFANA", &getter(variables))
+    Credentials::for_target("GRAFANA", &getter(variables))
 }
 
 fn getter<'a>(variables: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -28,7 +28,7 @@ fn user_and_password_are_basic_authentication() {
 }
 
 #[test]
-fn a_file_holds_what_the_variable_would_without_its_last_line_feed() {
+fn a_file_provides_the_value_without_its_trailing_line_feed() {
     let file = std::env::temp_dir().join(format!("stagelight-token-{}", std::process::id()));
     fs::write(&file, "from-a-file\n").unwrap();
     let path = file.to_str().unwrap();
@@ -38,8 +38,8 @@ fn a_file_holds_what_the_variable_would_without_its_last_line_feed() {
 }
 
 #[test]
-fn the_exporters_headers_are_decoded_and_those_for_metrics_go_first() {
-    let found = Credentials::of_otlp(&getter(&[
+fn otlp_headers_are_decoded_and_those_for_metrics_override_the_general_ones() {
+    let found = Credentials::for_otlp(&getter(&[
         ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20all,x-scope=a"),
         ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "authorization=Bearer%20metrics"),
     ]))
@@ -49,11 +49,11 @@ fn the_exporters_headers_are_decoded_and_those_for_metrics_go_first() {
 }
 
 #[test]
-fn no_message_shows_a_secret() {
+fn messages_never_contain_a_secret() {
     let wrong = [
         credentials(&[("STAGELIGHT_DOCTOR_GRAFANA_TOKEN", "se\ncret")]),
         credentials(&[("STAGELIGHT_DOCTOR_GRAFANA_BASIC", "cret-without-colon")]),
-        Credentials::of_otlp(&getter(&[("OTEL_EXPORTER_OTLP_HEADERS", "cret")])),
+        Credentials::for_otlp(&getter(&[("OTEL_EXPORTER_OTLP_HEADERS", "cret")])),
     ];
     for it in wrong {
         let error = it.unwrap_err();
