@@ -53,11 +53,13 @@
 //! | spans in a batch | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, and 1 MiB | further batches |
 //! | waiting spans | `OTEL_BSP_MAX_QUEUE_SIZE` | dropped, `error.type="queue_full"` |
 //! | memory of waiting spans | 32 MiB | dropped, `error.type="queue_bytes_full"` |
-//! | string in a span: attribute, name, status | 4096 characters | truncated |
+//! | string in a span: attribute, name, status | 4096 characters ¹ | truncated |
 //! | delay between attempts | 0.2 s, doubled up to 1.6 s, less a random part up to half | |
 //! | delay that a collector requests (`Retry-After`, `RetryInfo`) | 5 min | shortened |
 //! | response of a collector | 1 MiB | not read; a successful export remains successful |
 //! | message of a collector in the log | 200 characters, one line | truncated |
+//!
+//! ¹ `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
 //!
 //! A delay that a collector requests applies to later exports of the signal as well. An export that
 //! cannot begin in time fails at once with the error that requested the delay.

@@ -21,13 +21,10 @@ use opentelemetry_sdk::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{bounded_span::bound, outbox::MAX_REQUEST_BYTES};
+use crate::{bounded_span::bound, config::SpanLimits, outbox::MAX_REQUEST_BYTES};
 
 /// Maximum memory of waiting spans. 2048 spans of an HTTP service take about 3 MiB.
 const MAX_QUEUE_BYTES: usize = 32 << 20;
-/// Maximum length of strings in spans, in characters. Callers choose some of them, such as the user
-/// agent.
-const MAX_VALUE_CHARS: usize = 4096;
 
 /// A bounded queue between the threads that end spans and the task that exports them.
 #[derive(Debug)]
@@ -74,10 +71,10 @@ pub(crate) struct QueueSpanProcessor(pub(crate) Arc<SpanQueue>);
 
 // === impl QueueLimits ===
 
-impl QueueLimits {
-    /// Limits the numbers of spans, and uses the defaults for the others.
-    pub(crate) const fn new(spans: usize, batch: usize) -> Self {
-        Self { spans, bytes: MAX_QUEUE_BYTES, batch, value_chars: MAX_VALUE_CHARS }
+impl From<SpanLimits> for QueueLimits {
+    fn from(limits: SpanLimits) -> Self {
+        let SpanLimits { queue, batch, value_length, .. } = limits;
+        Self { spans: queue, bytes: MAX_QUEUE_BYTES, batch, value_chars: value_length }
     }
 }
 

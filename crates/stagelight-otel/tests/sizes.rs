@@ -1,6 +1,5 @@
 //! Exports that are larger than a receiver accepts.
 #![cfg(all(feature = "otlp-grpc", feature = "otlp-http"))]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,7 +13,8 @@ use stagelight_core::{
     layer_api::SpanKey,
 };
 use stagelight_otel::{
-    Config, Environment, Exporter, Pipeline, Protocol, Signal, opentelemetry::KeyValue,
+    Config, Environment, Exporter, Pipeline, Protocol, Signal, config::SpanLimits,
+    opentelemetry::KeyValue,
 };
 use testbed::{OtlpSink, SinkAnswer, metric_lines};
 use tracing_subscriber::prelude::*;
@@ -225,16 +225,21 @@ fn batches_of_spans_have_at_most_one_mebibyte() {
 
 #[test]
 fn strings_of_spans_are_truncated() {
-    let sink = OtlpSink::start().unwrap();
-    let pipeline = Pipeline::start(&Engine::new(), config(&sink, Protocol::Grpc)).unwrap();
-    traced(&pipeline, || {
-        let agent = "ä".repeat(190_000);
-        tracing::info_span!("request", user_agent.original = agent).in_scope(|| {});
-    });
-    pipeline.shutdown().unwrap();
-    let spans = sink.spans();
-    let attributes = &spans[0].attributes;
-    let agent = attributes.iter().find(|it| it.key == "user_agent.original").unwrap();
-    let size = agent.value.as_ref().unwrap().encoded_len();
-    assert!((2 * 4096..2 * 4096 + 8).contains(&size), "{size}");
+    let default = SpanLimits::default().value_length;
+    for limit in [default, 100] {
+        let sink = OtlpSink::start().unwrap();
+        let mut config = config(&sink, Protocol::Grpc);
+        config.spans.value_length = limit;
+        let pipeline = Pipeline::start(&Engine::new(), config).unwrap();
+        traced(&pipeline, || {
+            let agent = "ä".repeat(190_000);
+            tracing::info_span!("request", user_agent.original = agent).in_scope(|| {});
+        });
+        pipeline.shutdown().unwrap();
+        let spans = sink.spans();
+        let attributes = &spans[0].attributes;
+        let agent = attributes.iter().find(|it| it.key == "user_agent.original").unwrap();
+        let size = agent.value.as_ref().unwrap().encoded_len();
+        assert!((2 * limit..2 * limit + 8).contains(&size), "{size}");
+    }
 }

@@ -118,8 +118,7 @@ fn start_spans(
     resource: &Resource,
     destination: Arc<Destination>,
 ) -> SpanWorker {
-    let limits = QueueLimits::new(config.spans.queue, config.spans.batch);
-    let queue = Arc::new(SpanQueue::new(limits));
+    let queue = Arc::new(SpanQueue::new(QueueLimits::from(config.spans)));
     let (commands, receiver) = CommandSender::new();
     let counts = Arc::new(ExportCounts::default());
     let export = SpanExport {

@@ -28,7 +28,9 @@ fn span(name: &'static str, flags: TraceFlags) -> SpanData {
 }
 
 fn queue(capacity: usize, batch: usize, names: &[&'static str]) -> Arc<SpanQueue> {
-    let queue = Arc::new(SpanQueue::new(QueueLimits::new(capacity, batch)));
+    let queue = Arc::new(SpanQueue::new(
+        SpanLimits { queue: capacity, batch, ..Default::default() }.into(),
+    ));
     for name in names {
         queue.push(span(name, TraceFlags::SAMPLED));
     }
