@@ -280,8 +280,9 @@ families! { @core
     }
 
     /// Measurements that a limit dropped.
-    pub static DROPPED: DroppedFamily<'a> = (Reason<'a>) {
+    pub static DROPPED: DroppedFamily<'a> = (Reason<'a>, Option<Stage<'a>>) {
         /// Measurements dropped, or recorded as `other`, because a limit was reached, by reason.
+        /// Dropped stages have their name.
         STAGELIGHT_DROPPED: "stagelight.dropped" => "stagelight_dropped_total",
             Unit::Count("measurement"), Instrument::Counter;
     }

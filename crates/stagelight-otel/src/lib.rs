@@ -114,6 +114,7 @@ mod span_export;
 mod instruments;
 pub mod catalog;
 mod exporter_metrics;
+mod outside_requests;
 mod metric_export;
 mod pipeline;
 

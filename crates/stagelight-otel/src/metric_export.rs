@@ -26,6 +26,7 @@ use crate::{
     exporter_metrics::ExporterMetrics,
     instruments::UserInstruments,
     outbox::Outbox,
+    outside_requests::OutsideRequests,
     signal::Signal,
     supervisor::Worker,
     worker::{Command, FlushError},
@@ -39,6 +40,7 @@ pub(crate) struct MetricExport {
     pub(crate) exemplars: ExemplarReader,
     pub(crate) instruments: Arc<UserInstruments>,
     pub(crate) exporter_metrics: Arc<ExporterMetrics>,
+    pub(crate) outside_requests: OutsideRequests,
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) destination: Arc<Destination>,
     pub(crate) resource: OtlpResource,
@@ -147,6 +149,7 @@ impl MetricExport {
     async fn collect(&mut self, deadline: Instant) -> ExportMetricsServiceRequest {
         let mut scope_metrics = self.instruments.collect(deadline).await;
         let mut snapshot = self.exemplars.snapshot();
+        self.outside_requests.warn(&snapshot);
         self.percentages.add_to(&mut snapshot, |stage| self.engine.group_of(stage));
         self.exporter_metrics.add_to(&mut snapshot);
         let metrics = encode::snapshot(&snapshot, Period::until_now(self.start), self.histograms);

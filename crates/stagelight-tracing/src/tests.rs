@@ -286,6 +286,7 @@ fn a_root_span_inside_a_request_is_not_part_of_it() {
     let snapshot = fixture.engine.snapshot();
     let dropped = snapshot.of(&catalog::DROPPED).next().unwrap();
     assert_eq!(dropped.value(labels::Reason::LABEL), "outside_request");
+    assert_eq!(dropped.value(labels::Stage::LABEL), "lost");
 }
 
 #[test]

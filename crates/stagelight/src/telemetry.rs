@@ -13,8 +13,10 @@ use stagelight_http::HttpLayer;
 use stagelight_otel::{Config, Histograms, Pipeline, ShutdownError, StartError};
 use stagelight_tracing::StageLayer;
 #[cfg(feature = "axum")]
-use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::task::JoinSet;
+use tokio::{
+    net::{TcpListener, ToSocketAddrs},
+    task::JoinSet,
+};
 use tracing::Subscriber;
 use tracing_subscriber::{Layer, registry::LookupSpan};
 
@@ -32,6 +34,7 @@ pub struct Telemetry {
     /// Logged once, by the first subscriber that gets the tracing layer.
     report: Arc<Mutex<Option<Report>>>,
     /// The servers of [`serve_metrics`](Self::serve_metrics), aborted on drop.
+    #[cfg(feature = "axum")]
     servers: Mutex<JoinSet<()>>,
 }
 
@@ -45,7 +48,13 @@ impl Telemetry {
         };
         let report = Arc::new(Mutex::new(Some(Report::new(&config))));
         let pipeline = Pipeline::start(&engine, config)?;
-        Ok(Self { engine, pipeline, report, servers: Mutex::default() })
+        Ok(Self {
+            engine,
+            pipeline,
+            report,
+            #[cfg(feature = "axum")]
+            servers: Mutex::default(),
+        })
     }
 
     /// Makes this the process's telemetry, unless there is one already.

@@ -24,6 +24,8 @@ pub(crate) fn model() -> Result<()> {
         .arg(workspace.path("target/model"))
         .args(["--", "model::"])
         .current_dir(workspace.root())
+        // loom's threads have small stacks, which unoptimized code exceeds.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         // Replaces core's locks and atomics by loom's.
         .env("RUSTFLAGS", "--cfg stagelight_model"))
 }

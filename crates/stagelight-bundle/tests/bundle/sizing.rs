@@ -18,5 +18,5 @@ fn a_histogram_has_a_series_per_bound_and_three_more() {
     assert!(8 + 3 < of(&["endpoint"]));
     // `http_server_active_requests` and `stagelight_dropped_total` are one series each.
     assert_eq!(of(&["http_request_method", "url_scheme"]), 1);
-    assert_eq!(of(&["reason"]), 1);
+    assert_eq!(of(&["reason", "stage"]), 1);
 }

@@ -18,8 +18,8 @@ use super::check::Check;
 ///
 /// Tokens and passwords are read from the environment only. The collector receives
 /// OTEL_EXPORTER_OTLP_HEADERS, as it does from the service. For the other servers set
-/// STAGELIGHT_DOCTOR_<TARGET>_TOKEN (a bearer token) or STAGELIGHT_DOCTOR_<TARGET>_BASIC
-/// (user:password), where <TARGET> is SERVICE, COLLECTOR_METRICS, PROMETHEUS or GRAFANA. Append
+/// STAGELIGHT_DOCTOR_*_TOKEN (a bearer token) or STAGELIGHT_DOCTOR_*_BASIC (user:password), where
+/// * is SERVICE, COLLECTOR_METRICS, PROMETHEUS or GRAFANA. Append
 /// _FILE to read the value from a file.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {

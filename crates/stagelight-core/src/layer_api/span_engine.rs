@@ -105,7 +105,7 @@ impl<'a> SpanEngine<'a> {
     pub fn open_stage_at(self, parent: SpanKey, stage: StageId, now: Ticks) -> SpanKey {
         self.0.with_thread(|thread| {
             let Some(request) = self.0.request(parent) else {
-                thread.writer.count_dropped(&self.0.store, Dropped::OutsideRequest);
+                thread.writer.count_dropped_stage(&self.0.store, Dropped::OutsideRequest, stage.0);
                 // The key of an ended request still has its sampling decision.
                 return parent.plain();
             };
@@ -113,7 +113,7 @@ impl<'a> SpanEngine<'a> {
             if let Some(slot) = request.open(now, stage.0, parent.slot(), recorder) {
                 return parent.for_stage(slot);
             }
-            thread.writer.count_dropped(&self.0.store, Dropped::TooManyStages);
+            thread.writer.count_dropped_stage(&self.0.store, Dropped::TooManyStages, stage.0);
             parent.plain()
         })
     }

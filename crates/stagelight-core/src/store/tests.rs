@@ -49,7 +49,7 @@ fn counting_what_is_dropped_works_when_others_have_used_up_the_reasons() {
     let engine = Engine::new();
     for number in 0..50 {
         let reason = format!("reason {number}");
-        engine.add(catalog::STAGELIGHT_DROPPED, Reason::new(&reason), 1);
+        engine.add(catalog::STAGELIGHT_DROPPED, (Reason::new(&reason), None), 1);
     }
     let stage =
         engine.spans().open_stage(crate::layer_api::SpanKey::NONE, engine.spans().stage_id("lost"));

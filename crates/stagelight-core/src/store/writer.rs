@@ -111,7 +111,14 @@ impl Writer {
     /// Counts a measurement that was dropped, or recorded as `other`.
     #[cold]
     pub(crate) fn count_dropped(&mut self, store: &Store, reason: Dropped) {
-        self.add(store, &reason.reason(), catalog::STAGELIGHT_DROPPED, 1);
+        self.add(store, &(reason.reason(), None), catalog::STAGELIGHT_DROPPED, 1);
+    }
+
+    /// Counts a stage that was dropped, by its name.
+    #[cold]
+    pub(crate) fn count_dropped_stage(&mut self, store: &Store, reason: Dropped, stage: Symbol) {
+        let labels = (reason.reason(), Some(stage.into()));
+        self.add(store, &labels, catalog::STAGELIGHT_DROPPED, 1);
     }
 
     /// Returns the symbol of a label's value; that of an empty text is [`Symbol::ABSENT`].

@@ -94,7 +94,7 @@ mod tests {
     async fn a_page_can_have_series_that_the_engine_does_not_keep() {
         let page = MetricsPage::new(&Engine::new()).with_collector(|snapshot| {
             let family = &catalog::DROPPED;
-            let (values, points) = (vec!["elsewhere".into()], vec![Point::Counter(7)]);
+            let (values, points) = (vec!["elsewhere".into(), "".into()], vec![Point::Counter(7)]);
             snapshot.series.push(Series { family, values, points });
         });
         let response = send(page, Method::GET).await;

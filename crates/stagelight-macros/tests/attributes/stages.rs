@@ -208,23 +208,6 @@ fn a_constant_names_a_stage() {
 }
 
 #[test]
-fn nothing_is_evaluated_and_the_body_still_runs_without_a_subscriber() {
-    fn evaluated() -> u8 {
-        panic!("evaluated");
-    }
-    #[stage("x", fields(never = evaluated()))]
-    fn unobserved() -> Result<u8, u8> {
-        Err(7)
-    }
-    #[stage("x", fields(never = evaluated()))]
-    async fn unobserved_async() -> Result<u8, u8> {
-        Err(7)
-    }
-    assert_eq!(unobserved(), Err(7));
-    assert_eq!(crate::recorder::block_on(unobserved_async()), Err(7));
-}
-
-#[test]
 fn the_generated_code_of_two_attributes_nests() {
     #[stage("first")]
     #[stage("second", name = "second")]

@@ -75,7 +75,11 @@ fn measured(url: &str, page: &Page) -> Outcome {
 fn notes(pair: &ScrapePair, outcomes: &mut Outcomes) {
     for it in pair.second.named("stagelight_dropped_total").filter(|it| 0.0 < it.value) {
         let (reason, count) = (it.label("reason"), number(it.value));
-        outcomes.note(Check::Service, format!("{count} measurements dropped: {reason}"));
+        let stage = match it.label("stage") {
+            "" => String::new(),
+            stage => format!(", stage {stage}"),
+        };
+        outcomes.note(Check::Service, format!("{count} measurements dropped: {reason}{stage}"));
     }
     let processed = pair.second.named("otel_sdk_processor_span_processed_total");
     for it in processed.filter(|it| !it.label("error_type").is_empty() && 0.0 < it.value) {
