@@ -10,7 +10,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::SpanData;
 
-/// Memory of an element of an array, rounded up to what it takes when encoded.
+/// Memory of an array's element, rounded up to its maximum encoded size.
 const ELEMENT_BYTES: usize = 16;
 
 /// Truncates the strings of a span to this many characters, and returns its memory in bytes.

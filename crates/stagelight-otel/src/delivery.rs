@@ -6,7 +6,7 @@ use crate::signal::Signal;
 
 /// Maximum length of a collector's message.
 const MAX_MESSAGE_CHARS: usize = 200;
-/// A request up to this size that is refused with `ResourceExhausted` is refused for overload.
+/// Up to this size, `ResourceExhausted` means overload, not a request above the limit.
 const MAX_OVERLOAD_BYTES: usize = 64 << 10;
 
 /// Why an export request was not delivered.
@@ -118,7 +118,7 @@ impl DeliveryError {
         }
     }
 
-    /// Converts an error whose cause is the size of the request, which has this many bytes.
+    /// Converts to [`TooLarge`](Self::TooLarge) if the size of the request, in bytes, is the cause.
     ///
     /// gRPC servers use the status `ResourceExhausted` both for too large messages and for
     /// overload. It counts as too large if the message says so, or if the request is large and the

@@ -38,11 +38,11 @@
 //!   [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables).
 //! - A failed export loses nothing. Metrics are cumulative. Spans stay in the queue while there is
 //!   room; dropped spans are counted, and the count is exported.
-//! - A request that the collector refuses for its size is halved and sent again. A span or data
-//!   point that is too large by itself is dropped and counted with `error.type="too_large"`.
+//! - If the collector refuses a request for its size, its halves are sent. A single span or data
+//!   point above the collector's limit is dropped and counted with `error.type="too_large"`.
 //! - An outage of the collector is logged once, and once more when it ends.
-//! - A panic on the export thread is logged, the export restarts, and what was being exported is
-//!   counted with `error.type="panic"`.
+//! - After a panic on the export thread, which is logged, the export restarts. The data in export
+//!   is lost and counted with `error.type="panic"`.
 //! - Exports create no spans.
 //!
 //! # Limits

@@ -94,7 +94,7 @@ impl Worker for MetricExport {
     }
 
     fn recover(&mut self) {
-        // At least one: a panic while collecting is counted, too.
+        // At least one, so that a panic while collecting is counted.
         self.counts.record_lost(self.outbox.clear().max(1), "panic");
     }
 }

@@ -34,7 +34,7 @@ impl<R: ExportRequest> Outbox<R> {
         self.requests.is_empty()
     }
 
-    /// Adds a request that is sent after those that remain.
+    /// Adds a request after the remaining ones.
     pub(crate) fn push(&mut self, request: R) {
         self.requests.insert(0, request);
     }
@@ -44,10 +44,10 @@ impl<R: ExportRequest> Outbox<R> {
         self.requests.drain(..).map(|it| it.items()).sum()
     }
 
-    /// Sends until nothing remains, splitting requests that are too large.
+    /// Sends until nothing remains, and splits requests above the limit.
     ///
     /// Counts items as delivered or lost, and calls `complete` with the number of both. Returns
-    /// what was lost.
+    /// the lost items.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::{delivery::DeliveryError, signal::Signal};
 
-/// Bit for an outage in which a failure that is not retried was logged.
+/// Set once a permanent failure was logged in an outage.
 const LOSS_LOGGED: u8 = 4;
 
 /// Whether deliveries to one collector succeed, for all signals sent there.

@@ -38,7 +38,7 @@ pub(crate) struct SpanExport {
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) resource: OtlpResource,
     pub(crate) limits: SpanLimits,
-    /// The batch that is being exported, or remains for a retry.
+    /// The batch in export, or remaining for a retry.
     pub(crate) outbox: Outbox<ExportTraceServiceRequest>,
 }
 

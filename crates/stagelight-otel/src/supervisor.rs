@@ -25,7 +25,7 @@ pub(crate) trait Worker: Send {
     /// Runs until the shutdown command, or until all command senders are dropped.
     fn run(&mut self, commands: &mut mpsc::Receiver<Command>) -> impl Future<Output = ()> + Send;
 
-    /// Discards and counts what was being exported when `run` panicked.
+    /// Discards and counts the items in export after `run` has panicked.
     fn recover(&mut self);
 }
 
@@ -55,11 +55,11 @@ fn report(signal: Signal, panic: &(dyn Any + Send)) {
     let message = panic.downcast_ref::<&str>().copied();
     let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let message = message.unwrap_or("unknown");
-    // The subscriber may be what has panicked.
+    // The subscriber itself may have panicked.
     let log = || {
         error!(
             target: "stagelight", %signal, panic = message,
-            "telemetry export panicked and is restarted; what was being exported is lost"
+            "telemetry export panicked and is restarted; the data in export is lost"
         );
     };
     drop(catch_unwind(AssertUnwindSafe(log)));

@@ -71,7 +71,7 @@ fn enable_gzip<T>(grpc: Grpc<T>) -> Grpc<T> {
     grpc
 }
 
-/// Returns whether tonic has refused to read a response that is too long.
+/// Returns whether tonic has refused to read a response above the limit.
 fn is_long_response(status: &Status) -> bool {
     let limit = format!("the limit is: {MAX_RESPONSE_BYTES} bytes");
     status.code() == Code::OutOfRange && status.message().ends_with(&limit)

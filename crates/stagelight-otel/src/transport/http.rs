@@ -119,7 +119,7 @@ fn gzip(_body: &[u8]) -> io::Result<Bytes> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Reads at most [`MAX_RESPONSE_BYTES`]; also returns whether that is the whole body.
+/// Reads at most [`MAX_RESPONSE_BYTES`]; also returns whether the body ended there.
 async fn read(mut body: impl BodyExt<Data = Bytes> + Unpin) -> (Bytes, bool) {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
