@@ -291,7 +291,9 @@ impl Known {
         }
         if let Some(call) = self.call {
             let backend = [("provider", call.provider), ("model", call.model), endpoint];
-            add("backend_ttfb_seconds", &backend);
+            if call.status.is_some() {
+                add("backend_ttfb_seconds", &backend);
+            }
             if self.stages.contains(&STREAM) {
                 add("streaming_duration_seconds", &backend);
             }

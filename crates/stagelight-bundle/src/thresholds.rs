@@ -142,7 +142,7 @@ mod tests {
             })
             .collect();
 
-        assert_eq!(twins.len(), 5, "{twins:#?}");
+        assert_eq!(twins.len(), 6, "{twins:#?}");
         for (warning, critical) in twins {
             assert!(warning.value < critical.value && warning.severity < critical.severity);
         }

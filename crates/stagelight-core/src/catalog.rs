@@ -117,7 +117,7 @@ families! { @core
     /// Backends.
     pub static BACKEND: BackendFamily<'a> = (Provider<'a>, Model<'a>, Endpoint<'a>) {
         /// Time from sending a backend request to its response head: the duration of the stage
-        /// `backend_fetch`.
+        /// `backend_fetch`. Requests without a response head are not counted.
         BACKEND_TTFB: "backend.ttfb" => "backend_ttfb_seconds",
             Unit::Seconds, Instrument::quantiles(&BACKEND_SECONDS);
         /// Time from a backend's response head to the last byte passed on: the duration of the

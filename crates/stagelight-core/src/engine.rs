@@ -1,6 +1,9 @@
 //! The engine, as a service uses it.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use rustc_hash::FxHashMap;
 
@@ -98,6 +101,15 @@ impl Engine {
     #[must_use]
     pub fn start_request(&self, endpoint: &str) -> Request {
         Request::start(&self.0, endpoint)
+    }
+
+    /// Starts a request that waited in a queue. The wait is the stage `queue` at its start.
+    ///
+    /// The request begins before now by the length of `queued`: the time between the end of the
+    /// wait and this call is not part of it.
+    #[must_use]
+    pub fn start_queued_request(&self, endpoint: &str, queued: Range<Ticks>) -> Request {
+        Request::start_queued(&self.0, endpoint, queued)
     }
 
     /// Assigns a stage to a group. Well-known stages have a group already; other stages are in

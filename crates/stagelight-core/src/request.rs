@@ -1,14 +1,18 @@
 //! A request as middleware holds it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use tracing::Span;
 
 use crate::{
-    catalog::{Outcome, labels::Endpoint},
+    catalog::{
+        Outcome,
+        labels::{Endpoint, Stage},
+    },
     clock::Ticks,
     engine_state::EngineState,
     key::SpanKey,
+    stage,
     units::Nanos,
 };
 
@@ -54,6 +58,28 @@ impl Request {
         let key = engine.with_thread(|thread| {
             let endpoint = thread.writer.symbol(&engine.store, Endpoint::new(endpoint));
             engine.start_request(thread, started, endpoint, true)
+        });
+        Self { engine: Arc::clone(engine), key, started, duration: None }
+    }
+
+    pub(crate) fn start_queued(
+        engine: &Arc<EngineState>,
+        endpoint: &str,
+        queued: Range<Ticks>,
+    ) -> Self {
+        let now = engine.clock.now();
+        let started = Ticks(now.0.saturating_sub(queued.end.0.saturating_sub(queued.start.0)));
+        let key = engine.with_thread(|thread| {
+            let endpoint = thread.writer.symbol(&engine.store, Endpoint::new(endpoint));
+            let stage = thread.writer.symbol(&engine.store, Stage::new(stage::QUEUE));
+            let key = engine.start_request(thread, started, endpoint, true);
+            if let Some(request) = engine.request(key) {
+                let recorder = &mut engine.recorder(thread);
+                if let Some(slot) = request.open(started, stage, key.slot(), recorder) {
+                    request.close(now, slot, recorder);
+                }
+            }
+            key
         });
         Self { engine: Arc::clone(engine), key, started, duration: None }
     }

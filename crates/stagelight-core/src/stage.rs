@@ -10,6 +10,8 @@ pub const REQUEST_PREPARATION: &str = "request_preparation";
 pub const BACKEND_FETCH: &str = "backend_fetch";
 /// From the response head to the last byte sent to the client.
 pub const STREAM_PROCESSING: &str = "stream_processing";
+/// Waiting for a service or a client to accept the request: a concurrency or rate limit, a buffer.
+pub const QUEUE: &str = "queue";
 /// The time of a request in which no stage was open. A label value of shares; spans must not use
 /// it.
 pub const UNATTRIBUTED: &str = "unattributed";

@@ -7,21 +7,9 @@ use std::{
     thread,
 };
 
-use stagelight_core::Outcome;
 use tracing::Span;
 
-use crate::{failure::Failure, stream_timer::StreamTimer};
-
-/// Why a measurement ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndReason {
-    /// The last byte or item was handed over.
-    Complete,
-    /// An error or a panic.
-    Failed(Failure),
-    /// Dropped before its end.
-    Cancelled,
-}
+use crate::{failure::Failure, outcome::EndReason, stream_timer::StreamTimer};
 
 /// Records the end of a measurement.
 pub(crate) trait OnEnd: Debug + Send + Sync {
@@ -52,21 +40,6 @@ pub(crate) struct Polled<T> {
     pub(crate) is_chunk: bool,
     /// Why this poll is the last one, if it is.
     pub(crate) end: Option<EndReason>,
-}
-
-// === impl EndReason ===
-
-impl EndReason {
-    /// Returns the outcome of a measurement that ended for this reason.
-    pub(crate) const fn outcome(self) -> Outcome {
-        match self {
-            Self::Complete => Outcome::Ok,
-            Self::Cancelled => Outcome::Cancelled,
-            Self::Failed(Failure::Panic) => Outcome::Panic,
-            Self::Failed(Failure::Timeout) => Outcome::Timeout,
-            Self::Failed(_) => Outcome::Error,
-        }
-    }
 }
 
 // === impl OnEnd ===

@@ -43,6 +43,14 @@ const KNOWN: &[AsError] = &[
     cast::<axum::Error>,
     #[cfg(feature = "reqwest")]
     cast::<reqwest::Error>,
+    #[cfg(feature = "hyper")]
+    cast::<hyper::Error>,
+    #[cfg(feature = "hyper")]
+    cast::<hyper_util::client::legacy::Error>,
+    #[cfg(feature = "tonic")]
+    cast::<tonic::transport::Error>,
+    #[cfg(feature = "tonic")]
+    cast::<tonic::Status>,
     #[cfg(feature = "timeout")]
     cast::<tower::timeout::error::Elapsed>,
     #[cfg(feature = "timeout")]
@@ -53,6 +61,15 @@ const IS_TIMEOUT: &[Predicate] = &[
     |it| it.downcast_ref().is_some_and(|it: &io::Error| it.kind() == io::ErrorKind::TimedOut),
     #[cfg(feature = "reqwest")]
     |it| it.downcast_ref().is_some_and(reqwest::Error::is_timeout),
+    #[cfg(feature = "hyper")]
+    |it| it.downcast_ref().is_some_and(hyper::Error::is_timeout),
+    #[cfg(feature = "tonic")]
+    |it| it.is::<tonic::TimeoutExpired>(),
+    #[cfg(feature = "tonic")]
+    |it| {
+        it.downcast_ref()
+            .is_some_and(|it: &tonic::Status| it.code() == tonic::Code::DeadlineExceeded)
+    },
     #[cfg(feature = "timeout")]
     |it| it.is::<tower::timeout::error::Elapsed>(),
     #[cfg(feature = "timeout")]
@@ -63,6 +80,10 @@ const IS_CONNECT: &[Predicate] = &[
     |it| it.downcast_ref().is_some_and(is_connect),
     #[cfg(feature = "reqwest")]
     |it| it.downcast_ref().is_some_and(reqwest::Error::is_connect),
+    #[cfg(feature = "hyper")]
+    |it| it.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect),
+    #[cfg(feature = "tonic")]
+    |it| it.is::<tonic::ConnectError>(),
 ];
 
 // === impl Failure ===

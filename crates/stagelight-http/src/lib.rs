@@ -22,8 +22,10 @@
 //! | Feature | Effect |
 //! |---|---|
 //! | `axum` | the route of a request defaults to axum's matched path |
+//! | `hyper` | recognizes connection errors and time limits of hyper and hyper-util's client |
 //! | `reqwest` | [`client::Backend`] gets `send`, for reqwest's requests |
 //! | `timeout` | recognizes the `Elapsed` errors of tower and tokio as time limits |
+//! | `tonic` | recognizes connection errors and time limits of tonic's channel |
 //!
 //! # When a request ends
 //!
@@ -33,22 +35,51 @@
 //! | response head, if no body follows (empty, `HEAD`, 204, 304) | the same | the same |
 //! | status 5xx | `error` | the status code |
 //! | status 504 or 408, such as from a time limit inside | `timeout` | `504`, `timeout` |
+//! | gRPC status, in trailers or in a head without a body | see below | its name, or – |
 //! | body error | `error` | `body` |
+//! | end of a body before its `content-length` | `error` | `body` |
 //! | error of the inner service | `error` | `service` |
 //! | either of these errors, caused by a time limit | `timeout` | `timeout` |
 //! | panic of the handler or the body, re-raised | `panic` | `panic` |
 //! | panic of the handler, [caught](HttpLayer::catch_panics) | `panic` | `500` |
 //! | dropped before the head or the last byte: the client disconnected | `cancelled` | – |
+//! | the same, after the time of `grpc-timeout` | `timeout` | `DEADLINE_EXCEEDED` |
 //! | dropped after the last byte was handed over | as if not dropped | |
+//!
+//! | error of `poll_ready` | `error`, `timeout` | –, see below |
+//! | dropped while `poll_ready` is pending | `cancelled` | –, see below |
 //!
 //! Each request ends exactly once, and its span with it. The last byte is in the frame after which
 //! `is_end_stream` returns `true`, or in the one that completes the `content-length`: servers stop
 //! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx with a
 //! dropped body has the outcome `cancelled` and keeps the status code as its `error.type`.
 //!
+//! The status of a gRPC response (`content-type: application/grpc…`) counts as the conventions for
+//! RPC servers have it. The codes `UNKNOWN`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE` and
+//! `DATA_LOSS` are `error`, `DEADLINE_EXCEEDED` is `timeout`, `CANCELLED` is `cancelled`, and all
+//! others are `ok`. The `error.type` is the name of the code. An HTTP error status and a body error
+//! override it. gRPC-Web sends the status in the body, where it is not read. A method that the
+//! router does not know is `unmatched`, because its name comes from the client.
+//!
+//! A time limit outside of this layer, such as tower-http's `TimeoutLayer` around it, drops the
+//! request and counts as `cancelled`, although the client receives a 408. Add such a layer inside.
+//!
 //! A time limit is an `Elapsed` of tower or tokio (feature `timeout`), or an
-//! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and axum's are searched for
-//! one.
+//! [`io::Error`](std::io::Error) of the kind `TimedOut`. Boxed errors and their sources are
+//! searched for one, and so are the errors of axum, reqwest, hyper and tonic with their features.
+//!
+//! # Waiting to be accepted
+//!
+//! A service inside of the layer may not be ready: a concurrency or rate limit, a buffer. The time
+//! from `Pending` to `Ready` of the clone that takes the request belongs to the request, as the
+//! stage `queue`. The time between `Ready` and the call does not. The request's span begins with
+//! the call. A dropped wait and an error of `poll_ready` are requests without a method, a route or
+//! a status: they are in `request.duration` with the endpoint `unmatched`, and not in
+//! `http.server.*`. Middleware that polls services before it has a request, such as
+//! `tower::balance`, adds such waits.
+//!
+//! The time in which a client is not ready is the stage `queue` of the current request, and its
+//! error before a call is a failed `backend_fetch`.
 //!
 //! # Slow upstream or slow client?
 //!
@@ -108,6 +139,8 @@
 // In reading order: vocabulary, ends, then server, client and stages, which build on them.
 mod conventions;
 mod failure;
+mod grpc;
+mod outcome;
 mod stream_timer;
 mod end;
 mod tracked_body;

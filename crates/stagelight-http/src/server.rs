@@ -5,6 +5,7 @@
 
 mod layer;
 mod service;
+mod queue;
 mod future;
 mod body;
 mod request;

@@ -11,8 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::{
-    end::{EndGuard, EndReason, OnEnd, Polled},
+    end::{EndGuard, OnEnd, Polled},
     failure::Failure,
+    grpc::GrpcStatus,
+    outcome::EndReason,
 };
 
 pin_project! {
@@ -65,24 +67,29 @@ pin_project! {
 /// the body, which must not count as a cancellation.
 #[derive(Debug)]
 struct EndOfBody {
-    /// Bytes still to come. `None` if the length is unknown.
+    /// Bytes after which the body is not polled again. `None` if the length is unknown.
     remaining: Option<u64>,
+    /// The bytes that the peer of this body expects. A body with fewer is cut short.
+    expected: u64,
 }
 
 // === impl TrackedBody ===
 
 impl<B: Body> TrackedBody<B> {
-    /// Wraps `content`. `content_length` is the value of the header.
+    /// Wraps `content`. `content_length` is the value of the header, for a response with a body.
+    ///
+    /// With `has_trailers`, the body ends with its trailers and not with its last byte.
     ///
     /// The measurement of an empty body ends here, because such a body is never polled.
     pub(crate) fn new(
         content: Content<B>,
         content_length: Option<u64>,
+        has_trailers: bool,
         mut guard: Option<EndGuard<Box<dyn OnEnd>>>,
     ) -> Self {
-        let end_of_body = EndOfBody { remaining: body_length(&content, content_length) };
+        let end_of_body = EndOfBody::new(&content, content_length, has_trailers);
         if content.is_end_stream() || end_of_body.is_reached() {
-            guard.iter_mut().for_each(|it| it.end(EndReason::Complete));
+            guard.iter_mut().for_each(|it| it.end(end_of_body.reason(0)));
         }
         let guard = guard.filter(|it| it.on_end.is_some());
         Self { content, end_of_body, guard }
@@ -177,6 +184,17 @@ impl<B: Body> Body for Content<B> {
 // === impl EndOfBody ===
 
 impl EndOfBody {
+    fn new(body: &impl Body, content_length: Option<u64>, has_trailers: bool) -> Self {
+        let expected = content_length.or(body.size_hint().exact()).unwrap_or_default();
+        let remaining = if has_trailers { None } else { body_length(body, content_length) };
+        Self { remaining, expected }
+    }
+
+    /// Returns how a body without an error ended after `bytes`.
+    fn reason(&self, bytes: u64) -> EndReason {
+        if bytes < self.expected { EndReason::Failed(Failure::Body) } else { EndReason::Complete }
+    }
+
     /// Returns `true` if the length is known and no byte is left.
     fn is_reached(&self) -> bool {
         self.remaining == Some(0)
@@ -192,7 +210,7 @@ impl EndOfBody {
         bytes: &mut u64,
     ) -> Option<EndReason> {
         let frame = match frame {
-            None => return Some(EndReason::Complete),
+            None => return Some(self.reason(*bytes)),
             Some(Err(error)) => {
                 return Some(EndReason::Failed(Failure::classify(error, Failure::Body)));
             }
@@ -205,7 +223,11 @@ impl EndOfBody {
         // The body may not be polled again after the last of a known number of bytes, and nothing
         // follows trailers: do not wait for the `None`.
         let is_last = frame.is_trailers() || is_end_stream || self.is_reached();
-        is_last.then_some(EndReason::Complete)
+        let reason = match frame.trailers_ref().and_then(GrpcStatus::from_headers) {
+            Some(status) => EndReason::GrpcStatus(status),
+            None => self.reason(*bytes),
+        };
+        is_last.then_some(reason)
     }
 }
 

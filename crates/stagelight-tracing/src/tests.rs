@@ -320,7 +320,7 @@ fn fields_may_be_recorded_later_and_as_any_kind_of_value() {
                 error.type = Empty);
         fixture.advance(9);
         fetch.record("provider", "openai");
-        fetch.record("error.type", tracing::field::display("timeout"));
+        fetch.record("error.type", tracing::field::display("503"));
         drop(fetch);
     });
     let snapshot = fixture.engine.snapshot();
@@ -328,7 +328,7 @@ fn fields_may_be_recorded_later_and_as_any_kind_of_value() {
     let values: Vec<_> = backend.values.iter().map(|it| &**it).collect();
     assert_eq!(values, ["openai", "gpt", "/chat"]);
     let error = snapshot.of(&catalog::STAGE_ERRORS).next().unwrap();
-    assert_eq!(error.value(labels::ErrorType::LABEL), "timeout");
+    assert_eq!(error.value(labels::ErrorType::LABEL), "503");
 }
 
 #[test]

@@ -72,6 +72,8 @@
 //! | `axum` | routes from `MatchedPath`, `serve_metrics`, `metrics_handler` | axum 0.8 | yes |
 //! | `otlp-grpc` | OTLP over gRPC | | yes |
 //! | `otlp-http` | OTLP over HTTP | | yes |
+//! | `hyper` | `error.type` of errors of hyper and hyper-util under [`client`] | hyper 1 | no |
+//! | `tonic` | `error.type` of errors of tonic's channel under [`client`] | tonic 0.14 | no |
 //! | `reqwest` | [`client`] for reqwest | reqwest 0.13 | no |
 //! | `gzip` | OTLP compressed with gzip | | no |
 //! | `tls` | OTLP over `https://`, with rustls and the system's certificate authorities | | no |

@@ -14,6 +14,8 @@ pub(super) const STREAMING_ALERTS: Alerts = &["HighStreamingDuration"];
 pub(super) const FRONTEND_ALERTS: Alerts = &["HighFrontendProcessing"];
 pub(super) const LATENCY_ALERTS: Alerts = &["HighRequestLatency", "CriticalRequestLatency"];
 pub(super) const ERROR_ALERTS: Alerts = &["HighErrorRate", "CriticalErrorRate"];
+pub(super) const BACKEND_ERROR_ALERTS: Alerts =
+    &["HighBackendErrorRate", "CriticalBackendErrorRate"];
 pub(super) const CPU_ALERTS: Alerts = &["HighCpu", "CriticalCpu"];
 pub(super) const QUEUE_ALERTS: Alerts = &["CollectorQueueFilling", "CollectorQueueFull"];
 

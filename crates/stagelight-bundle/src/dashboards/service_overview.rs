@@ -4,8 +4,8 @@ use stagelight_core::catalog::{self, Label, labels};
 
 use super::{
     common::{
-        self, CPU_ALERTS, ERROR_ALERTS, LATENCY_ALERTS, NO_BACKEND, NO_REQUEST, TTFB_ALERTS,
-        endpoint_traces_of_row, heatmap,
+        self, BACKEND_ERROR_ALERTS, CPU_ALERTS, ERROR_ALERTS, LATENCY_ALERTS, NO_BACKEND,
+        NO_REQUEST, TTFB_ALERTS, endpoint_traces_of_row, heatmap,
     },
     dashboard::{Dashboard, Row},
     host,
@@ -230,7 +230,7 @@ fn backends() -> Vec<Panel> {
         Panel::new(Lines, "Failed backend requests", Unit::Ratio, NO_BACKEND)
             .description("Share of the runs of the stage backend_fetch that end with an error.")
             .query(ratio(&or_zero(&errors, &runs), &runs), "{{endpoint}}")
-            .alerts(ERROR_ALERTS)
+            .alerts(BACKEND_ERROR_ALERTS)
             .max(1.0)
             .link(Link::traces("Failed backend requests", failed)),
         common::requests_by_backend("Backend requests by model"),

@@ -11,6 +11,7 @@ use super::{
 
 const REQUEST: &str = "request_duration_seconds";
 const TTFB: &str = "backend_ttfb_seconds";
+const BACKEND_ERRORS: &str = "request_stage_errors_total";
 const STREAMING: &str = "streaming_duration_seconds";
 const DROPPED: &str = "stagelight_dropped_total";
 const POINTS: &str = "otel_sdk_exporter_metric_data_point_exported_total";
@@ -21,7 +22,7 @@ const PUSHES: &str = "prometheus_http_requests_total";
 const QUEUE: &str = "otelcol:exporter_queue:ratio";
 
 /// All thresholds, grouped like the rule files.
-pub static ALL: [Threshold; 48] = [
+pub static ALL: [Threshold; 50] = [
     // The four stage alerts of the metric contract.
     warning("HighBackendTTFB", P95, TTFB).above(2.0).minutes(5),
     critical("CriticalBackendTTFB", P95, TTFB).above(3.0).minutes(2),
@@ -33,6 +34,8 @@ pub static ALL: [Threshold; 48] = [
     critical("CriticalRequestLatency", P95, REQUEST).above(5.0).min_events(10).minutes(5),
     warning("HighErrorRate", Ratio, REQUEST).above(0.01).min_events(5).minutes(5),
     critical("CriticalErrorRate", Ratio, REQUEST).above(0.05).min_events(5).minutes(2),
+    warning("HighBackendErrorRate", Ratio, BACKEND_ERRORS).above(0.1).min_events(5).minutes(5),
+    critical("CriticalBackendErrorRate", Ratio, BACKEND_ERRORS).above(0.3).min_events(5).minutes(2),
     warning("SlowStreams", P95, STREAMING).above(2.5).min_events(10).minutes(10),
     warning("ManyCancelledStreams", Ratio, "streaming_response_cancelled_total")
         .above(0.1)

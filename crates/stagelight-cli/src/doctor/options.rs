@@ -18,9 +18,9 @@ use super::check::Check;
 ///
 /// Tokens and passwords are read from the environment only. The collector receives
 /// OTEL_EXPORTER_OTLP_HEADERS, as it does from the service. For the other servers set
-/// STAGELIGHT_DOCTOR_*_TOKEN (a bearer token) or STAGELIGHT_DOCTOR_*_BASIC (user:password), where
-/// * is SERVICE, COLLECTOR_METRICS, PROMETHEUS or GRAFANA. Append
-/// _FILE to read the value from a file.
+/// STAGELIGHT_DOCTOR_*_TOKEN (a bearer token) or STAGELIGHT_DOCTOR_*_BASIC (user:password), with
+/// SERVICE, COLLECTOR_METRICS, PROMETHEUS or GRAFANA for the star. Append _FILE to read the value
+/// from a file.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// The service's metrics page [default: http://127.0.0.1:9464/metrics].

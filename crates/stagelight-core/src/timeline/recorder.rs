@@ -62,7 +62,9 @@ impl Recorder<'_> {
             self.writer.add(self.store, &labels, catalog::REQUEST_STAGE_ERRORS, 1);
         }
         let metric = match stage.name {
-            well_known::BACKEND_FETCH => Some(catalog::BACKEND_TTFB),
+            well_known::BACKEND_FETCH if self.has_response_head(stage.error) => {
+                Some(catalog::BACKEND_TTFB)
+            }
             well_known::STREAM_PROCESSING => Some(catalog::STREAMING_DURATION),
             _ => None,
         };
@@ -78,6 +80,13 @@ impl Recorder<'_> {
         if is_exemplar {
             request.mark_exemplar();
         }
+    }
+
+    /// Returns `true` if a fetch that ended with this `error.type` got a response head: it has no
+    /// error, or the error is a status code.
+    fn has_response_head(&self, error: Symbol) -> bool {
+        error == Symbol::ABSENT
+            || is_status_code(&self.store.symbols.value(ErrorType::LABEL, error))
     }
 
     /// Records and removes the shares of stages.
@@ -132,4 +141,9 @@ impl Recorder<'_> {
     ) -> bool {
         self.writer.record(self.store, &labels, values, trace)
     }
+}
+
+/// Returns `true` for three digits.
+fn is_status_code(error_type: &str) -> bool {
+    error_type.len() == 3 && error_type.bytes().all(|it| it.is_ascii_digit())
 }

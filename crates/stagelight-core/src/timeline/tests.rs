@@ -207,7 +207,7 @@ fn backend_stages_record_provider_and_model_when_they_close() {
     fixture.engine.spans().set_attribute(fetch, StageAttribute::Provider, "openai");
     fixture.advance(100);
     fixture.engine.spans().set_attribute(fetch, StageAttribute::Model, "gpt");
-    fixture.engine.spans().set_attribute(fetch, StageAttribute::ErrorType, "timeout");
+    fixture.engine.spans().set_attribute(fetch, StageAttribute::ErrorType, "503");
     fixture.close(fetch);
     let stream = fixture.open(fixture.root, "stream_processing");
     fixture.advance(50);
@@ -221,7 +221,30 @@ fn backend_stages_record_provider_and_model_when_they_close() {
     assert_eq!(values(backends[1]), ["unknown", "unknown", "/test"]);
     assert_eq!(backends[1].histogram(catalog::STREAMING_DURATION).unwrap().recorded_sum(), 50);
     let errors: Vec<_> = snapshot.of(&catalog::STAGE_ERRORS).collect();
-    assert_eq!(values(errors[0]), ["backend_fetch", "/test", "timeout"]);
+    assert_eq!(values(errors[0]), ["backend_fetch", "/test", "503"]);
+}
+
+#[test]
+fn a_fetch_without_a_response_head_has_no_ttfb() {
+    for (error, has_ttfb) in [("", true), ("404", true), ("503", true)].into_iter().chain(
+        ["timeout", "connect", "cancelled", "UNAVAILABLE", "5030", "E42"].map(|it| (it, false)),
+    ) {
+        let mut fixture = Fixture::new();
+        let fetch = fixture.open(fixture.root, "backend_fetch");
+        if !error.is_empty() {
+            fixture.engine.spans().set_attribute(fetch, StageAttribute::ErrorType, error);
+        }
+        fixture.advance(100);
+        fixture.close(fetch);
+        fixture.end();
+        let snapshot = fixture.engine.snapshot();
+        assert_eq!(snapshot.of(&catalog::BACKEND).count(), usize::from(has_ttfb), "{error}");
+        let stage = snapshot.of(&catalog::STAGE).find(|it| &*it.values[0] == "backend_fetch");
+        let duration = stage.unwrap().histogram(catalog::REQUEST_STAGE_DURATION).unwrap();
+        assert_eq!(duration.recorded_sum(), 100, "the attempt keeps its time");
+        let errors = snapshot.of(&catalog::STAGE_ERRORS).count();
+        assert_eq!(errors, usize::from(!error.is_empty()), "{error}");
+    }
 }
 
 #[test]

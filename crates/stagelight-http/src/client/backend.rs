@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use stagelight_core::{Engine, Propagator};
-use tracing::Span;
+use stagelight_core::{Engine, Propagator, stage};
+use tracing::{Span, field::Empty};
 
 use super::{
     request::{BackendLabels, ClientRequest},
     target::Target,
 };
+use crate::{conventions::record_error, failure::Failure};
 
 /// A backend: the provider and model of its calls.
 ///
@@ -96,8 +97,9 @@ impl Backend {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before the response head, or the response before its last byte, ends the
-    /// call without an error.
+    /// Dropping the future before the response head, as `tokio::time::timeout` does, ends the call
+    /// with the `error.type` `cancelled`. Dropping the response before its last byte ends the call
+    /// without an error.
     ///
     /// # Errors
     ///
@@ -125,6 +127,21 @@ impl Backend {
                 Err(error)
             }
         }
+    }
+
+    /// Records a call that failed before it had a request: a failed `backend_fetch`.
+    pub(crate) fn fail_unsent<E: 'static>(&self, error: &E) {
+        let span = tracing::info_span!(
+            target: "stagelight",
+            "backend_fetch",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            stage = stage::BACKEND_FETCH,
+            provider = &*self.labels.provider,
+            model = &*self.labels.model,
+            error.type = Empty,
+        );
+        record_error(&span, Failure::classify_send(error).as_str());
     }
 
     fn start_at(

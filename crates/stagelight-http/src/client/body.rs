@@ -41,6 +41,10 @@ impl ClientResponse {
             let timer = self.timer.take();
             record.stream = timer.and_then(|it| BackendStreamTimer::for_span(it, span));
         }
-        TrackedBody::new(Content::Inner { body }, None, Some(self.guard.map(|it| it as _)))
+        let has_trailers = on_end.as_ref().is_some_and(|it| it.grpc.is_grpc);
+        // The response to `HEAD` has the length of a body, and no body.
+        let content_length = on_end.as_ref().is_some_and(|it| it.has_no_body()).then_some(0);
+        let guard = Some(self.guard.map(|it| it as _));
+        TrackedBody::new(Content::Inner { body }, content_length, has_trailers, guard)
     }
 }

@@ -12,7 +12,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::request::ClientRequest;
-use crate::tracked_body::TrackedBody;
+use crate::{grpc::GrpcHead, tracked_body::TrackedBody};
 
 pin_project! {
     /// The future of an [`HttpClientService`](super::HttpClientService).
@@ -67,7 +67,8 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 let (parts, body) = response.into_parts();
-                let body = request.response_head(parts.status, parts.version).body(body);
+                let grpc = GrpcHead::from_headers(&parts.headers);
+                let body = request.response(parts.status, parts.version, grpc).body(body);
                 Ok(Response::from_parts(parts, body))
             }
             Err(error) => {

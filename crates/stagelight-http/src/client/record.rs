@@ -16,8 +16,10 @@ use stagelight_core::{
 use tracing::Span;
 
 use crate::{
-    conventions::record_error,
-    end::{EndReason, OnEnd},
+    conventions::{has_no_body, record_error},
+    end::OnEnd,
+    grpc::GrpcHead,
+    outcome::{EndReason, Side},
     stream_timer::{BackendStreamTimer, StreamTimer},
 };
 
@@ -33,6 +35,7 @@ pub(crate) struct CallRecord {
     pub(super) status: Option<StatusCode>,
     /// `None` before the response head.
     pub(super) version: Option<NetworkProtocolVersion>,
+    pub(super) grpc: GrpcHead,
     /// The timer of the response body, if it is a stream.
     pub(super) stream: Option<BackendStreamTimer>,
 }
@@ -46,18 +49,22 @@ impl CallRecord {
         Some(StreamTimer::start(engine, Some(engine.clock().since(self.started))))
     }
 
-    /// Records the call. `failure` counts unless there is an error status.
-    pub(super) fn record(&self, failure: Option<&str>) {
+    /// Returns `true` if HTTP sends no body with the response.
+    pub(super) fn has_no_body(&self) -> bool {
+        self.status.is_some_and(|it| has_no_body(self.method, it))
+    }
+
+    /// Records the call, which ended with this `error.type`.
+    pub(super) fn record(&self, error_type: Option<&str>) {
         let Some(engine) = &self.engine else { return };
         let status = self.status.as_ref();
-        let status_error = status.filter(|it| is_error(**it)).map(StatusCode::as_str);
         let port = self.port.map(|it| it.to_string());
         let labels = (
             self.method,
             ServerAddress::new(&self.address),
             port.as_deref().map(ServerPort::new),
             status.map(|it| HttpResponseStatusCode::new(it.as_str())),
-            status_error.or(failure).map(ErrorType::new),
+            error_type.map(ErrorType::new),
             self.version,
         );
         let duration = engine.clock().since(self.started).get();
@@ -68,25 +75,25 @@ impl CallRecord {
 
 impl OnEnd for CallRecord {
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
+        let status = self.status;
+        let call = self.grpc.reason(reason);
+        let (_, error_type) = call.classify(Side::Client, status.as_ref());
         if let Some(stream) = self.stream.take() {
-            stream.record(Some(bytes), reason.outcome());
+            stream.record(Some(bytes), call.outcome(Side::Client));
         }
-        let failure = match reason {
-            EndReason::Failed(failure) => Some(failure.as_str()),
-            EndReason::Complete | EndReason::Cancelled => None,
+        // An error in the head was recorded on the fetch.
+        let stage_error = match (status, reason) {
+            (None, _) => error_type,
+            (Some(_), EndReason::GrpcStatus(_)) => call.error_type(Side::Client),
+            (Some(_), _) => reason.error_type(Side::Client),
         };
-        if let Some(failure) = failure {
-            record_error(span, failure);
+        if let Some(error_type) = stage_error {
+            record_error(span, error_type);
         }
-        self.record(failure);
+        self.record(error_type);
     }
 
     fn timer(&mut self) -> Option<&mut StreamTimer> {
         self.stream.as_mut().map(|it| &mut it.timer)
     }
-}
-
-/// Returns `true` for a status of 400 or above: an error to a client.
-pub(super) fn is_error(status: StatusCode) -> bool {
-    status.is_client_error() || status.is_server_error()
 }

@@ -6,15 +6,13 @@ use http::{Method, StatusCode, Version};
 use stagelight_core::{Engine, stage};
 use tracing::{Span, field::Empty};
 
-use super::{
-    body::ClientResponse,
-    record::{CallRecord, is_error},
-    target::Target,
-};
+use super::{body::ClientResponse, record::CallRecord, target::Target};
 use crate::{
     conventions::{method_label, record_error, version_label},
-    end::{EndGuard, EndReason},
+    end::EndGuard,
     failure::Failure,
+    grpc::GrpcHead,
+    outcome::{EndReason, Side},
 };
 
 /// The labels of a backend.
@@ -26,8 +24,8 @@ pub(crate) struct BackendLabels {
 
 /// A call that waits for its response head: the stage `backend_fetch`.
 ///
-/// Created by [`Backend::start`](super::Backend::start). Dropping it ends the call without a status
-/// and without an error.
+/// Created by [`Backend::start`](super::Backend::start). Dropping it ends the call with the
+/// `error.type` `cancelled`.
 #[derive(Debug)]
 #[must_use = "dropping it ends the call"]
 pub struct ClientRequest {
@@ -59,8 +57,8 @@ impl ClientRequest {
             model = &*labels.model,
             http.request.method = method.as_str(),
             http.response.status_code = Empty,
-            url.full = %target,
-            server.address = target.address,
+            url.full = target.address().map(|_| tracing::field::display(target)),
+            server.address = target.address(),
             server.port = target.port,
             network.protocol.version = Empty,
             error.type = Empty,
@@ -73,6 +71,7 @@ impl ClientRequest {
             port: target.port,
             status: None,
             version: None,
+            grpc: GrpcHead::default(),
             stream: None,
         };
         Self { guard: EndGuard::new(span, Box::new(record)), labels, parent }
@@ -87,19 +86,35 @@ impl ClientRequest {
     }
 
     /// Ends `backend_fetch` at the response head, and opens the stage `stream_processing`.
-    pub fn response_head(mut self, status: StatusCode, version: Version) -> ClientResponse {
+    ///
+    /// Without the headers, a gRPC status is not recognized: use
+    /// [`HttpClientLayer`](super::HttpClientLayer) for gRPC.
+    pub fn response_head(self, status: StatusCode, version: Version) -> ClientResponse {
+        self.response(status, version, GrpcHead::default())
+    }
+
+    /// Like [`response_head`](Self::response_head), with the headers.
+    pub(crate) fn response(
+        mut self,
+        status: StatusCode,
+        version: Version,
+        grpc: GrpcHead,
+    ) -> ClientResponse {
         let version = version_label(version);
         let span = &self.guard.span;
         span.record("http.response.status_code", status.as_u16());
         span.record("network.protocol.version", version.as_str());
-        if is_error(status) {
+        if Side::Client.is_error(status) {
             record_error(span, status.as_str());
+        } else if let Some(error_type) = grpc.error_type(Side::Client) {
+            record_error(span, error_type);
         }
 
         let mut record = self.guard.on_end.take();
         if let Some(record) = &mut record {
             record.status = Some(status);
             record.version = Some(version);
+            record.grpc = grpc;
         }
         // The fetch closes before the stream opens, so that no instant belongs to both.
         self.guard.span = Span::none();
@@ -138,7 +153,8 @@ impl ClientRequest {
 
         let url = response.url().clone();
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-        let body = self.response_head(parts.status, parts.version).body(body);
+        let grpc = GrpcHead::from_headers(&parts.headers);
+        let body = self.response(parts.status, parts.version, grpc).body(body);
 
         // reqwest reads the URL of a converted response from an extension that only this builder
         // can create.

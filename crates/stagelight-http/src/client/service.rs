@@ -4,23 +4,34 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
+use stagelight_core::stage;
 use tower_service::Service;
+use tracing::Span;
 
 use super::{backend::Backend, future::ClientResponseFuture};
 use crate::tracked_body::TrackedBody;
 
 /// A client with measured requests, created by [`HttpClientLayer`](super::HttpClientLayer).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HttpClientService<S> {
     inner: S,
     backend: Backend,
+    /// The stage `queue`, while the client is not ready.
+    queue: Option<Span>,
 }
 
 // === impl HttpClientService ===
 
 impl<S> HttpClientService<S> {
     pub(crate) const fn new(inner: S, backend: Backend) -> Self {
-        Self { inner, backend }
+        Self { inner, backend, queue: None }
+    }
+}
+
+impl<S: Clone> Clone for HttpClientService<S> {
+    /// Clones the client. The clone waits for its readiness on its own.
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.backend.clone())
     }
 }
 
@@ -35,7 +46,19 @@ where
     type Future = ClientResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+        let ready = self.inner.poll_ready(cx);
+        match &ready {
+            Poll::Pending => {
+                self.queue.get_or_insert_with(queue_span);
+            }
+            Poll::Ready(result) => {
+                self.queue = None;
+                if let Err(error) = result {
+                    self.backend.fail_unsent(error);
+                }
+            }
+        }
+        ready
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
@@ -47,4 +70,9 @@ where
         let future = call.span().in_scope(|| self.inner.call(request));
         ClientResponseFuture::new(future, call)
     }
+}
+
+/// Opens the stage `queue` below the current span.
+fn queue_span() -> Span {
+    tracing::info_span!(target: "stagelight", "queue", stage = stage::QUEUE)
 }

@@ -21,8 +21,14 @@ impl<'a> Target<'a> {
     pub(crate) fn from_uri(uri: &'a Uri) -> Self {
         let scheme = uri.scheme_str().unwrap_or("http");
         let (address, _) = host_and_port(uri.host().unwrap_or_default());
-        let port = uri.port_u16().or_else(|| default_port(scheme));
+        // Without a host, as below tonic, the port is also unknown.
+        let port = uri.host().and_then(|_| uri.port_u16().or_else(|| default_port(scheme)));
         Self { scheme, address, port, path: uri.path() }
+    }
+
+    /// Returns the address, unless it is unknown.
+    pub(crate) fn address(&self) -> Option<&'a str> {
+        Some(self.address).filter(|it| !it.is_empty())
     }
 
     #[cfg(feature = "reqwest")]
@@ -66,6 +72,13 @@ mod tests {
             "example.com",
             Some(443),
         );
+    }
+
+    #[test]
+    fn without_a_host_the_port_is_unknown() {
+        let uri = Uri::from_static("/pkg.Service/Method");
+        let target = Target::from_uri(&uri);
+        assert_eq!((target.address(), target.port), (None, None));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub trait StageBodyExt: Body + Sized {
         let is_whole = body_length(&self, None).is_some();
         let guard = stage.into().start(if is_whole { Content::Whole } else { Content::Bytes });
         let content = tracked_body::Content::Inner { body: self };
-        TrackedBody::new(content, None, Some(guard.map(|it| Box::new(it) as _)))
+        TrackedBody::new(content, None, false, Some(guard.map(|it| Box::new(it) as _)))
     }
 }
 

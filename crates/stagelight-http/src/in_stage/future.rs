@@ -11,8 +11,9 @@ use pin_project_lite::pin_project;
 
 use super::stage_span::{Content, StageEnd, StageSpan};
 use crate::{
-    end::{EndGuard, EndReason, Polled},
+    end::{EndGuard, Polled},
     failure::Failure,
+    outcome::EndReason,
 };
 
 /// Measures futures as stages.
@@ -35,7 +36,8 @@ pub trait StageFutureExt: Future + Sized {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before it is ready ends the stage without an error.
+    /// Dropping the future before it is ready ends the stage without an error. A `backend_fetch` ends
+    /// with the `error.type` `cancelled`, because it got no response head.
     ///
     /// # Errors
     ///

@@ -1,11 +1,12 @@
 //! The span of a stage, and the record of its end.
 
-use stagelight_core::Engine;
+use stagelight_core::{Engine, stage};
 use tracing::{Span, field::Empty};
 
 use crate::{
     conventions::record_error,
-    end::{EndGuard, EndReason, OnEnd},
+    end::{EndGuard, OnEnd},
+    outcome::{CANCELLED, EndReason, Side},
     stream_timer::{BackendStreamTimer, StreamTimer},
 };
 
@@ -17,7 +18,7 @@ use crate::{
 /// [`stage_span!`](crate::stage_span) does.
 ///
 /// ```
-/// use stagelight_core::Engine;
+/// use stagelight_core::{Engine, stage};
 /// use stagelight_http::{StageBodyExt, StageSpan, stage_span};
 ///
 /// # let engine = Engine::new();
@@ -28,6 +29,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct StageSpan {
     span: Span,
+    /// Whether the stage is known to be `backend_fetch`.
+    is_fetch: bool,
     engine: Option<Engine>,
 }
 
@@ -37,6 +40,7 @@ pub(crate) struct StageEnd {
     /// The timer of a backend's stream.
     stream: Option<BackendStreamTimer>,
     content: Content,
+    is_fetch: bool,
 }
 
 /// The content of a stage.
@@ -63,32 +67,35 @@ impl StageSpan {
     }
 
     pub(crate) fn start(self, content: Content) -> EndGuard<StageEnd> {
-        let Self { span, engine } = self;
+        let Self { span, is_fetch, engine } = self;
         let engine = engine.as_ref().or_else(|| Engine::global());
         let stream = engine.filter(|_| content != Content::Whole).and_then(|engine| {
             BackendStreamTimer::for_span(StreamTimer::start(engine, None), &span)
         });
-        EndGuard::new(span, StageEnd { stream, content })
+        EndGuard::new(span, StageEnd { stream, content, is_fetch })
     }
 }
 
 impl From<Span> for StageSpan {
     fn from(span: Span) -> Self {
-        Self { span, engine: None }
+        // The span of `stage_span!` has the name of its stage.
+        let is_fetch = span.metadata().is_some_and(|it| it.name() == stage::BACKEND_FETCH);
+        Self { span, is_fetch, engine: None }
     }
 }
 
 impl From<&str> for StageSpan {
     /// Opens a stage of this name now, as a child of the current span.
-    fn from(stage: &str) -> Self {
-        Self::from(tracing::info_span!(
+    fn from(name: &str) -> Self {
+        let span = tracing::info_span!(
             target: "stagelight",
             "stage",
-            otel.name = stage,
+            otel.name = name,
             otel.status_code = Empty,
-            stage,
+            stage = name,
             error.type = Empty,
-        ))
+        );
+        Self { span, is_fetch: name == stage::BACKEND_FETCH, engine: None }
     }
 }
 
@@ -98,10 +105,15 @@ impl OnEnd for StageEnd {
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
         if let Some(stream) = self.stream.take() {
             let bytes = (self.content == Content::Bytes).then_some(bytes);
-            stream.record(bytes, reason.outcome());
+            stream.record(bytes, reason.outcome(Side::Client));
         }
-        if let EndReason::Failed(failure) = reason {
-            record_error(span, failure.as_str());
+        match reason {
+            EndReason::Failed(failure) => record_error(span, failure.as_str()),
+            // Otherwise it would count as a fetch with a response head.
+            EndReason::Cancelled if self.is_fetch && self.content == Content::Whole => {
+                record_error(span, CANCELLED);
+            }
+            _ => {}
         }
     }
 

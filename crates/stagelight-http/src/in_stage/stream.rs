@@ -11,8 +11,9 @@ use pin_project_lite::pin_project;
 
 use super::stage_span::{Content, StageEnd, StageSpan};
 use crate::{
-    end::{EndGuard, EndReason, Polled},
+    end::{EndGuard, Polled},
     failure::Failure,
+    outcome::EndReason,
 };
 
 /// Measures streams as stages.

@@ -10,16 +10,14 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{
-    HeaderMap,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::request::ServerRequest;
 use crate::{
     end::EndGuard,
+    grpc::{has_content_type, is_grpc},
     tracked_body::{Content, TrackedBody, body_length},
 };
 
@@ -92,7 +90,12 @@ pub(crate) fn track<B: Body>(
     {
         request.start_stream();
     }
-    TrackedBody::new(content, content_length, guard.map(|guard| guard.map(|it| it as _)))
+    TrackedBody::new(
+        content,
+        content_length,
+        is_grpc(headers),
+        guard.map(|guard| guard.map(|it| it as _)),
+    )
 }
 
 /// Returns the `content-length` header. Servers stop polling a body after that many bytes.
@@ -104,10 +107,5 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 ///
 /// Not for gRPC, where the length is never known and most responses are one message.
 fn is_stream(headers: &HeaderMap, length: Option<u64>) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |it| it.as_bytes());
-    let is = |prefix: &str| {
-        let start = content_type.get(..prefix.len());
-        start.is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    is("text/event-stream") || length.is_none() && !is("application/grpc")
+    has_content_type(headers, "text/event-stream") || length.is_none() && !is_grpc(headers)
 }

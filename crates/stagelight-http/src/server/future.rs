@@ -17,8 +17,9 @@ use tracing::Span;
 
 use super::{body, request::ServerRequest};
 use crate::{
-    end::{self, EndGuard, EndReason},
+    end::{self, EndGuard},
     failure::Failure,
+    outcome::EndReason,
     tracked_body::{Content, TrackedBody},
 };
 

@@ -1,17 +1,22 @@
 //! A server request, from its arrival to the last byte of its response.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, header::CONTENT_TYPE,
+    HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, Version,
+    header::CONTENT_TYPE, request::Parts,
 };
 use http_body::Body;
 use stagelight_core::{
-    Engine, Nanos, Outcome, Request,
+    Engine, Nanos, Outcome, Request, Ticks,
     catalog::{
         self, HttpServerFamily, Measurement,
         labels::{Endpoint, ErrorType, HttpResponseStatusCode, HttpRoute, UrlScheme},
@@ -27,12 +32,16 @@ use super::{
 };
 use crate::{
     conventions::{Labels, has_no_body, record_error},
-    end::{EndGuard, EndReason, OnEnd},
+    end::{EndGuard, OnEnd},
     failure::Failure,
+    grpc::{self, GrpcHead, GrpcStatus},
+    outcome::{EndReason, Side},
     stream_timer::StreamTimer,
     tracked_body::Content,
 };
 
+/// By how much a call may be dropped before its time limit and still count as timed out.
+const TIME_LIMIT_TOLERANCE: Duration = Duration::from_millis(2);
 const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
 
 /// The settings of an [`HttpLayer`](crate::HttpLayer).
@@ -58,6 +67,8 @@ pub(crate) struct ServerRequest {
     request_id: RequestId,
     /// Bytes of the request body that were read. `None` if there is no body.
     request_bytes: Option<Arc<AtomicU64>>,
+    /// The time limit that a gRPC client sets.
+    time_limit: Option<Duration>,
     head: Option<Head>,
     /// The timer of the response, if it is a stream.
     timer: Option<StreamTimer>,
@@ -70,6 +81,7 @@ struct Head {
     status: StatusCode,
     /// Time from the arrival of the request.
     ttfb: Nanos,
+    grpc: GrpcHead,
 }
 
 // === impl ServerRequest ===
@@ -77,16 +89,22 @@ struct Head {
 impl ServerRequest {
     /// Starts the request: its time runs and it counts as active from here.
     ///
+    /// If it waited in a `queued` service, its time also includes the wait.
+    ///
     /// Also returns the counter of the bytes read from the body, unless the body is empty.
     pub(crate) fn start<B: Body>(
         config: &Arc<Config>,
         request: HttpRequest<B>,
+        queued: Option<Range<Ticks>>,
     ) -> (EndGuard<Box<Self>>, HttpRequest<B>, Option<Arc<AtomicU64>>) {
         let engine = &config.engine;
         let (mut parts, body) = request.into_parts();
 
         let route = config.route.resolve(&parts);
-        let request = engine.start_request(route.endpoint());
+        let request = match queued {
+            Some(queued) => engine.start_queued_request(route.endpoint(), queued),
+            None => engine.start_request(route.endpoint()),
+        };
         let request_id = RequestId::from_headers(&mut parts.headers);
         parts.extensions.insert(request_id.clone());
 
@@ -105,6 +123,7 @@ impl ServerRequest {
             route,
             request_id,
             request_bytes: request_bytes.clone(),
+            time_limit: time_limit(&parts),
             head: None,
             timer: None,
             has_panicked: false,
@@ -120,7 +139,8 @@ impl ServerRequest {
     pub(crate) fn response_head<B>(&mut self, span: &Span, response: &mut Response<B>) -> bool {
         let ttfb = self.request.elapsed();
         let status = response.status();
-        self.head = Some(Head { status, ttfb });
+        let grpc = GrpcHead::from_headers(response.headers());
+        self.head = Some(Head { status, ttfb, grpc });
         span.record("http.response.status_code", status.as_u16());
 
         let headers = response.headers_mut();
@@ -146,6 +166,26 @@ impl ServerRequest {
     {
         self.has_panicked = true;
         self.config.catch_panics.then(|| panic_response(&self.request_id))
+    }
+
+    /// Returns why the request ended, if its body or its future ended for `reason`.
+    fn reason(&self, reason: EndReason) -> EndReason {
+        match reason {
+            _ if self.has_panicked => EndReason::Failed(Failure::Panic),
+            EndReason::Cancelled if self.is_past_time_limit() => {
+                EndReason::GrpcStatus(GrpcStatus::DEADLINE_EXCEEDED)
+            }
+            _ => self.head.map_or(reason, |it| it.grpc.reason(reason)),
+        }
+    }
+
+    /// Returns `true` if the time limit of a gRPC client is over.
+    ///
+    /// Client and server drop the call then, and neither sends a status through this layer. Their
+    /// clocks started earlier, by the time from there to here, hence the tolerance.
+    fn is_past_time_limit(&self) -> bool {
+        let elapsed = Duration::from(self.request.elapsed());
+        self.time_limit.is_some_and(|it| it <= elapsed + TIME_LIMIT_TOLERANCE)
     }
 
     fn add_active(&self, change: i64) {
@@ -176,11 +216,9 @@ impl ServerRequest {
 
 impl OnEnd for ServerRequest {
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
-        let reason = if self.has_panicked { EndReason::Failed(Failure::Panic) } else { reason };
         let status = self.head.map(|it| it.status);
-        let outcome = outcome(status, reason);
+        let (outcome, error_type) = self.reason(reason).classify(Side::Server, status.as_ref());
         let duration = self.request.end(outcome);
-        let error_type = error_type(status.as_ref(), reason, outcome);
         let request_bytes = self.request_bytes.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
 
         let values = [
@@ -231,22 +269,7 @@ where
     response
 }
 
-/// Returns the outcome of a request. Client errors are not errors of the server.
-fn outcome(status: Option<StatusCode>, reason: EndReason) -> Outcome {
-    match (reason, status) {
-        (EndReason::Complete, Some(StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT)) => {
-            Outcome::Timeout
-        }
-        (EndReason::Complete, Some(status)) if status.is_server_error() => Outcome::Error,
-        _ => reason.outcome(),
-    }
-}
-
-/// Returns the value of `error.type`: the status code of a server error, or the kind of failure.
-fn error_type(status: Option<&StatusCode>, reason: EndReason, outcome: Outcome) -> Option<&str> {
-    match (status, reason) {
-        (Some(status), _) if status.is_server_error() => Some(status.as_str()),
-        (_, EndReason::Failed(failure)) => Some(failure.as_str()),
-        _ => (outcome == Outcome::Timeout).then_some(Failure::Timeout.as_str()),
-    }
+/// Returns the time limit of a gRPC request, which always comes over HTTP/2.
+fn time_limit(parts: &Parts) -> Option<Duration> {
+    if parts.version == Version::HTTP_2 { grpc::time_limit(&parts.headers) } else { None }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use http::request::Parts;
 
 /// The label `endpoint` of requests without a route.
-const UNMATCHED: &str = "unmatched";
+pub(crate) const UNMATCHED: &str = "unmatched";
 
 type RouteFn = dyn Fn(&Parts) -> Cow<'static, str> + Send + Sync;
 

@@ -14,22 +14,37 @@ use tower_service::Service;
 use super::{
     body::RequestBody,
     future::ResponseFuture,
+    queue::QueueTimer,
     request::{Config, ServerRequest},
 };
 use crate::tracked_body::TrackedBody;
 
 /// A service with measured requests, created by [`HttpLayer`](crate::HttpLayer).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HttpService<S> {
     inner: S,
     config: Arc<Config>,
+    queue: QueueTimer,
 }
 
 // === impl HttpService ===
 
 impl<S> HttpService<S> {
     pub(crate) fn new(inner: S, config: Arc<Config>) -> Self {
-        Self { inner, config }
+        Self { inner, config, queue: QueueTimer::default() }
+    }
+}
+
+impl<S: Clone> Clone for HttpService<S> {
+    /// Clones the service. The clone waits for its readiness on its own.
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), Arc::clone(&self.config))
+    }
+}
+
+impl<S> Drop for HttpService<S> {
+    fn drop(&mut self) {
+        self.queue.dropped(&self.config.engine);
     }
 }
 
@@ -47,11 +62,14 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+        let ready = self.inner.poll_ready(cx);
+        self.queue.observe(&self.config.engine, &ready);
+        ready
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (guard, request, bytes) = ServerRequest::start(&self.config, request);
+        let (guard, request, bytes) =
+            ServerRequest::start(&self.config, request, self.queue.take());
         let request = request.map(|body| RequestBody::new(body, bytes));
         let called =
             guard.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));

@@ -110,15 +110,71 @@ fn an_error_status_is_an_error_of_the_fetch() {
 }
 
 #[test]
-fn a_call_dropped_before_the_head_is_not_an_error() {
+fn a_call_dropped_before_the_head_is_cancelled() {
     let fixture = Fixture::new();
     fixture.in_request(|| {
         let request = start(&fixture);
         fixture.time.advance(Duration::from_millis(4));
         drop(request);
     });
-    assert_eq!(fixture.stages(), ["backend_fetch - 4ms 4ms"]);
-    assert_eq!(fixture.calls(), ["POST api.example.com 443 - - 4ms"]);
+    assert_eq!(fixture.stages(), ["backend_fetch cancelled 4ms 4ms"]);
+    assert_eq!(fixture.calls(), ["POST api.example.com 443 - cancelled 4ms"]);
+    assert_eq!(fixture.spans.the("backend_fetch").field("otel.status_code"), "ERROR");
+    assert!(fixture.series(&catalog::BACKEND).is_empty());
+}
+
+#[test]
+fn only_a_call_with_a_response_head_has_a_ttfb() {
+    for (end, has_ttfb) in [
+        ((|it| it.fail("connect")) as fn(ClientRequest), false),
+        (|it| it.fail("timeout"), false),
+        (drop, false),
+        (|it| drop(it.response_head(StatusCode::OK, Version::HTTP_11)), true),
+        (|it| drop(it.response_head(StatusCode::SERVICE_UNAVAILABLE, Version::HTTP_11)), true),
+    ] {
+        let fixture = Fixture::new();
+        fixture.in_request(|| {
+            let request = start(&fixture);
+            fixture.time.advance(Duration::from_millis(4));
+            end(request);
+        });
+        let backends = fixture.series(&catalog::BACKEND);
+        let ttfb = backends.first().and_then(|it| it.histogram(catalog::BACKEND_TTFB));
+        assert_eq!(ttfb.map_or(0, |it| it.count()), u64::from(has_ttfb));
+    }
+}
+
+/// The body of a response to `HEAD` over HTTP/2: empty, with the length of the body for `GET`.
+struct LengthOnly;
+
+impl http_body::Body for LengthOnly {
+    type Data = bytes::Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<io::Result<http_body::Frame<bytes::Bytes>>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(5)
+    }
+}
+
+#[test]
+fn only_a_response_with_a_body_can_be_cut_short() {
+    for (method, expected) in [
+        (Method::GET, "GET localhost 1 200 body 0ms"),
+        (Method::HEAD, "HEAD localhost 1 200 - 0ms"),
+    ] {
+        let fixture = Fixture::new();
+        let uri = Uri::from_static("http://localhost:1/");
+        let request = fixture.backend().start(&mut HeaderMap::new(), &method, &uri);
+        poll(request.response_head(StatusCode::OK, Version::HTTP_2).body(LengthOnly), 1, || ());
+        assert_eq!(fixture.calls(), [expected]);
+    }
 }
 
 #[test]
@@ -282,6 +338,18 @@ async fn the_layer_classifies_failures() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_outside_of_the_layer_cancels_the_call() {
+    let fixture = Fixture::new();
+    let client =
+        tower::service_fn(|_| std::future::pending::<Result<Response<ScriptedBody>, BoxError>>());
+    let client =
+        tower::timeout::Timeout::new(layer(&fixture).layer(client), Duration::from_secs(1));
+    let error = client.oneshot(to_backend()).await.unwrap_err();
+    assert!(error.is::<tower::timeout::error::Elapsed>());
+    assert_eq!(fixture.calls(), ["GET localhost 8080 - cancelled 0ms"]);
+}
+
 #[tokio::test]
 async fn dropping_the_response_future_ends_the_call() {
     let fixture = Fixture::new();
@@ -298,6 +366,6 @@ async fn dropping_the_response_future_ends_the_call() {
         assert!(poll_once!(response.as_mut()).is_pending());
         fixture.time.advance(Duration::from_millis(7));
     }
-    assert_eq!(fixture.calls(), ["GET localhost 8080 - - 8ms"]);
+    assert_eq!(fixture.calls(), ["GET localhost 8080 - cancelled 8ms"]);
     assert_eq!(fixture.spans.the("dropped").parent.as_deref(), Some("backend_fetch"));
 }

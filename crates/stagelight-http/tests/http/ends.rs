@@ -94,6 +94,43 @@ async fn a_body_dropped_one_byte_early_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_body_shorter_than_its_content_length_is_an_error() {
+    let expect = |method: Method, status, body: ScriptedBody, polls| async move {
+        let fixture = Fixture::new();
+        let mut request = get();
+        *request.method_mut() = method;
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("5"));
+        ends(&fixture, request, response, polls).await
+    };
+    let short = || ScriptedBody::new().data("abcd");
+    let ok = StatusCode::OK;
+    let hidden = short().hiding_its_end();
+    assert_eq!(expect(Method::GET, ok, hidden, 9).await, "error 200 body 0ms 4B");
+    assert_eq!(expect(Method::GET, ok, short(), 9).await, "error 200 body 0ms 4B");
+    let trailers = short().trailers([("checksum", "1")]).hiding_its_end();
+    assert_eq!(expect(Method::GET, ok, trailers, 9).await, "error 200 body 0ms 4B");
+    let empty = ScriptedBody::new();
+    assert_eq!(expect(Method::GET, ok, empty, 0).await, "error 200 body 0ms 0B");
+    let whole = ScriptedBody::new().data("abcde").hiding_its_end();
+    assert_eq!(expect(Method::GET, ok, whole, 9).await, "ok 200 - 0ms 5B");
+
+    // No body follows these heads, whatever the length says.
+    let empty = ScriptedBody::new;
+    assert_eq!(expect(Method::HEAD, ok, empty(), 0).await, "ok 200 - 0ms 0B");
+    assert_eq!(expect(Method::CONNECT, ok, empty(), 0).await, "ok 200 - 0ms 0B");
+    for (status, code) in [
+        (StatusCode::SWITCHING_PROTOCOLS, 101),
+        (StatusCode::NO_CONTENT, 204),
+        (StatusCode::NOT_MODIFIED, 304),
+    ] {
+        let expected = format!("ok {code} - 0ms 0B");
+        assert_eq!(expect(Method::GET, status, empty(), 0).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn trailers_end_the_body() {
     let fixture = Fixture::new();
     let body = ScriptedBody::new().data("ab").run(fixture.pass(2)).trailers([("grpc-status", "0")]);

@@ -3,9 +3,11 @@
 
 mod support;
 mod ends;
+mod grpc;
 mod heads;
 mod spans;
 mod panics;
+mod queue;
 mod stages;
 mod calls;
 mod streams;

@@ -10,11 +10,13 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use stagelight_core::catalog::{self, labels};
-use stagelight_http::HttpLayer;
+use stagelight_http::{HttpLayer, client::HttpClientLayer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
+use tower::ServiceExt as _;
+use tower_layer::Layer as _;
 
 use crate::{
     sockets::serve,
@@ -198,6 +200,12 @@ async fn failures_are_classified() {
     assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "timeout");
 
     let fixture = Fixture::in_real_time();
+    let request = reqwest::Client::new().get(format!("http://{address}/never"));
+    assert!(tokio::time::timeout(limit, fixture.backend().send(request)).await.is_err());
+    assert_eq!(ended(&fixture), ["- cancelled"]);
+    assert_eq!(fixture.spans.the("backend_fetch").field("error.type"), "cancelled");
+
+    let fixture = Fixture::in_real_time();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let request = client.get(format!("http://{closed}/"));
     assert!(fixture.backend().send(request).await.unwrap_err().is_connect());
@@ -207,6 +215,39 @@ async fn failures_are_classified() {
     let address = serve_bytes("this is not HTTP\r\n\r\n").await;
     assert!(fixture.backend().send(client.get(format!("http://{address}/"))).await.is_err());
     assert_eq!(ended(&fixture), ["- request"]);
+}
+
+#[tokio::test]
+async fn errors_of_hyper_util_and_tonic_are_classified_like_reqwests() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for host in [closed.to_string(), "no-such-host.invalid:80".to_owned()] {
+        let url = format!("http://{host}/");
+        let fixture = Fixture::in_real_time();
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let client = hyper_util::client::legacy::Client::builder(executor).build_http();
+        let client = HttpClientLayer::new(fixture.backend()).layer(client);
+        let request = http::Request::get(&url).body(http_body_util::Empty::<Bytes>::new()).unwrap();
+        assert!(client.oneshot(request).await.unwrap_err().is_connect());
+        assert_eq!(ended(&fixture), ["- connect"]);
+
+        let fixture = Fixture::in_real_time();
+        let channel = tonic::transport::Endpoint::from_shared(url.clone()).unwrap().connect_lazy();
+        let client = HttpClientLayer::new(fixture.backend()).layer(channel);
+        let request = http::Request::post(&url).body(tonic::body::Body::empty()).unwrap();
+        assert!(client.oneshot(request).await.is_err());
+        assert_eq!(ended(&fixture), ["- connect"]);
+    }
+
+    // A server that accepts the connection and never responds.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let fixture = Fixture::in_real_time();
+    let endpoint = tonic::transport::Endpoint::from_shared(url.clone()).unwrap();
+    let channel = endpoint.timeout(Duration::from_millis(50)).connect_lazy();
+    let client = HttpClientLayer::new(fixture.backend()).layer(channel);
+    let request = http::Request::post(&url).body(tonic::body::Body::empty()).unwrap();
+    assert!(client.oneshot(request).await.is_err());
+    assert_eq!(ended(&fixture), ["- timeout"]);
 }
 
 #[tokio::test]

@@ -226,6 +226,27 @@ fn a_dropped_future_is_a_stage_to_its_drop() {
 }
 
 #[test]
+fn a_dropped_fetch_has_no_ttfb() {
+    let fixture = Fixture::new();
+    let pending = || std::future::pending::<()>().in_stage("backend_fetch");
+    check_future(&fixture, pending, "backend_fetch cancelled 5ms 5ms");
+    assert!(fixture.series(&stagelight_core::catalog::BACKEND).is_empty());
+
+    let fixture = Fixture::new();
+    fixture.in_request(|| {
+        let fetch = std::future::pending::<()>().in_stage(stage_span!("backend_fetch"));
+        assert!(fetch.now_or_never().is_none());
+    });
+    assert_eq!(fixture.stages(), ["backend_fetch cancelled 0ms 0ms"]);
+    assert!(fixture.series(&stagelight_core::catalog::BACKEND).is_empty());
+
+    let fixture = Fixture::new();
+    let fetched = || std::future::ready(()).in_stage("backend_fetch");
+    check_future(&fixture, fetched, "backend_fetch - 0ms 0ms");
+    assert_eq!(fixture.series(&stagelight_core::catalog::BACKEND).len(), 1);
+}
+
+#[test]
 fn a_future_is_dropped_inside_its_stage() {
     for is_ready in [true, false] {
         let fixture = Fixture::new();

@@ -113,6 +113,7 @@ fn every_cause_has_a_dashboard() {
           ],
           "service-overview": [
             "availability",
+            "backend_errors",
             "errors",
             "latency"
           ],
