@@ -17,9 +17,13 @@ use crate::{
     request::Request,
     snapshot::Snapshot,
     stage::Group,
+    timeline::RequestIdentity,
 };
 
 static GLOBAL: OnceLock<Engine> = OnceLock::new();
+
+/// 34 MiB of requests.
+const DEFAULT_MAX_REQUESTS: u32 = 16_384;
 
 /// Measures requests and stages, and stores the results.
 ///
@@ -45,9 +49,31 @@ static GLOBAL: OnceLock<Engine> = OnceLock::new();
 ///
 /// A request takes 2.2 KiB while it runs and about 0.4 KiB for its results, or up to 100 KiB with
 /// a thousand open stages. This memory is reused for later requests and never returned to the
-/// system, but shrinks to 9 KiB in between. There are at most 16,384 concurrent requests.
+/// system, but shrinks to 9 KiB in between. At most 16,384 open requests are measured, or
+/// [`max_requests`](EngineBuilder::max_requests).
+///
+/// An ended request does not count as open. While a span of it is open, as that of a background
+/// task or a WebSocket session, it takes about 200 bytes, and 64 per open stage. Its 2.2 KiB are
+/// freed when the thread that started it needs memory for further requests; until then, up to
+/// eight requests per open one are kept.
 #[derive(Clone, Debug)]
 pub struct Engine(pub(crate) Arc<EngineState>);
+
+/// Settings of an [`Engine`].
+///
+/// ```
+/// use stagelight_core::Engine;
+///
+/// let engine = Engine::builder().max_requests(100_000).build();
+/// # let _ = engine;
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct EngineBuilder {
+    clock: Clock,
+    fine: FineBuckets,
+    max_requests: u32,
+}
 
 // === impl Engine ===
 
@@ -61,7 +87,7 @@ impl Engine {
     /// Creates an engine with the given clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self(Arc::new(EngineState::new(clock, FineBuckets::ForQuantiles)))
+        Self::builder().clock(clock).build()
     }
 
     /// Creates an engine with fine buckets in every histogram, so that each can be exported as a
@@ -73,7 +99,16 @@ impl Engine {
     /// nanoseconds more.
     #[must_use]
     pub fn with_fine_histograms(clock: Clock) -> Self {
-        Self(Arc::new(EngineState::new(clock, FineBuckets::Everywhere)))
+        Self::builder().clock(clock).fine_histograms().build()
+    }
+
+    /// Returns the default settings, to change them.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder {
+            clock: Clock::new(),
+            fine: FineBuckets::ForQuantiles,
+            max_requests: DEFAULT_MAX_REQUESTS,
+        }
     }
 
     /// Returns the engine that [`set_global`](Self::set_global) made the process-wide one.
@@ -91,13 +126,15 @@ impl Engine {
     /// Starts a request. Its duration runs from now until [`Request::end`] or the drop.
     ///
     /// `endpoint` is a route template or a job's name, never a raw path: it becomes a label. With
-    /// more than 16,384 concurrent requests, the request is counted in
-    /// [`catalog::DROPPED`](crate::catalog::DROPPED) and not measured.
+    /// [`max_requests`](EngineBuilder::max_requests) open requests, further ones are counted in
+    /// [`catalog::DROPPED`](crate::catalog::DROPPED). Only their durations and outcomes are
+    /// recorded, not their stages.
     ///
     /// # Cost
     ///
-    /// Two clock reads per request. Allocation-free in steady state; the only lock is the
-    /// request's own, which its end and stages on other threads take.
+    /// Two clock reads per request. Allocation-free in steady state. The only locks are that of the
+    /// thread's free requests and the request's own, which its end and stages on other threads
+    /// take. Both are mostly uncontended.
     #[must_use]
     pub fn start_request(&self, endpoint: &str) -> Request {
         Request::start(&self.0, endpoint)
@@ -150,9 +187,9 @@ impl Engine {
         state.with_thread(|thread| {
             let trace = thread.current.map(|it| it.trace_ref(&state.clock));
             if thread.writer.record(&state.store, &labels, values, trace)
-                && let Some(request) = thread.current.and_then(|it| state.request(it.key))
+                && let Some(current) = thread.current
             {
-                request.identity().mark_exemplar();
+                state.read(current.key, RequestIdentity::mark_exemplar);
             }
         });
     }
@@ -211,5 +248,42 @@ impl Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+// === impl EngineBuilder ===
+
+impl EngineBuilder {
+    /// Sets the clock. Defaults to the processor's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Keeps fine buckets in every histogram; see [`Engine::with_fine_histograms`].
+    pub fn fine_histograms(mut self) -> Self {
+        self.fine = FineBuckets::Everywhere;
+        self
+    }
+
+    /// Sets the number of open requests up to which all are measured, whichever threads they begin
+    /// and end on. Zero counts as one. Defaults to 16,384; at most 1,048,576.
+    ///
+    /// Further requests are counted in [`catalog::DROPPED`](crate::catalog::DROPPED), with their
+    /// durations and outcomes in [`catalog::REQUEST`](crate::catalog::REQUEST), but without stages.
+    ///
+    /// # Memory
+    ///
+    /// 2.2 KiB per request, allocated as needed, 256 requests at a time: 34 MiB with the default.
+    pub fn max_requests(mut self, requests: u32) -> Self {
+        self.max_requests = requests;
+        self
+    }
+
+    /// Creates the engine.
+    #[must_use]
+    pub fn build(self) -> Engine {
+        let Self { clock, fine, max_requests } = self;
+        Engine(Arc::new(EngineState::new(clock, fine, max_requests)))
     }
 }

@@ -1,24 +1,27 @@
-//! The state of an engine, and the part of it that each thread has for itself.
+//! The state of an engine.
 
 use std::{
     cell::RefCell,
     sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use crate::{
     catalog::{Outcome, labels::Dropped},
     clock::{Clock, Ticks},
-    exemplar::TraceRef,
     fine::FineBuckets,
     key::{NO_SLOT, SpanKey},
     propagation::Propagator,
-    store::{Store, Writer},
+    store::Store,
     symbol::Symbol,
     sync::Mutex,
-    timeline::{ActiveRequest, MAX_STAGES, Pool, Recorder, ReleaseOutcome},
+    thread_state::ThreadState,
+    timeline::{
+        ActiveRequest, EndedRequest, EndedRequests, MAX_STAGES, Pool, Recorder, ReleaseOutcome,
+        RequestIdentity, StageCell, Stale, UnmeasuredRequests,
+    },
     well_known::Groups,
 };
 
@@ -33,35 +36,12 @@ pub(crate) struct EngineState {
     pub(crate) store: Store,
     pub(crate) groups: Groups,
     pub(crate) pool: Pool,
+    pub(crate) unmeasured: UnmeasuredRequests,
+    /// Ended requests without memory of their own.
+    pub(crate) ended: EndedRequests,
     pub(crate) propagator: OnceLock<Arc<dyn Propagator>>,
     /// Serves threads during their teardown.
     spare: Mutex<Option<ThreadState>>,
-    threads: AtomicU32,
-}
-
-/// One thread's part of an engine.
-#[derive(Debug)]
-pub(crate) struct ThreadState {
-    /// The engine's id, which is cheaper to compare than its address.
-    engine_id: u64,
-    engine: Weak<EngineState>,
-    /// Unique among all threads of the engine, including ended ones. Never zero.
-    pub(crate) number: u32,
-    pub(crate) writer: Writer,
-    /// Indices of free requests.
-    free_requests: Vec<u32>,
-    /// The request that waits for its span.
-    pub(crate) pending: SpanKey,
-    /// The innermost entered span, if it is recorded in a trace.
-    pub(crate) current: Option<CurrentSpan>,
-}
-
-/// An entered span of a recorded trace.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CurrentSpan {
-    pub(crate) key: SpanKey,
-    pub(crate) trace_id: u128,
-    pub(crate) span_id: u64,
 }
 
 thread_local! {
@@ -69,12 +49,16 @@ thread_local! {
     static THREAD: RefCell<Vec<ThreadState>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A search for ended requests that frees fewer is not repeated for a while.
+const MIN_DETACHED: usize = 16;
+const DETACH_PAUSE: u32 = 256;
+
 const _: () = assert!(NO_SLOT as usize > MAX_STAGES);
 
 // === impl EngineState ===
 
 impl EngineState {
-    pub(crate) fn new(clock: Clock, fine: FineBuckets) -> Self {
+    pub(crate) fn new(clock: Clock, fine: FineBuckets, max_requests: u32) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let store = Store::new(fine);
         Self {
@@ -83,10 +67,11 @@ impl EngineState {
             clock,
             groups: Groups::new(),
             store,
-            pool: Pool::new(),
+            pool: Pool::new(max_requests),
+            unmeasured: UnmeasuredRequests::default(),
+            ended: EndedRequests::default(),
             propagator: OnceLock::new(),
             spare: Mutex::new(None),
-            threads: AtomicU32::new(0),
         }
     }
 
@@ -128,8 +113,8 @@ impl EngineState {
         self.pool.get(key.request()).filter(|it| key.is_of(it.generation()))
     }
 
-    /// Starts a request. With too many at once, counts it as dropped and returns
-    /// [`SpanKey::NONE`].
+    /// Starts a request. With too many at once, counts it as dropped, and returns a key under
+    /// which only its duration and outcome are recorded.
     pub(crate) fn start_request(
         &self,
         thread: &mut ThreadState,
@@ -137,13 +122,132 @@ impl EngineState {
         endpoint: Symbol,
         has_guard: bool,
     ) -> SpanKey {
-        let index = self.pool.take(&mut thread.free_requests);
+        let index = self.pool.take_cached(&thread.cache).or_else(|| self.refill(thread));
         let Some((index, request)) = index.and_then(|it| Some((it, self.pool.get(it)?))) else {
             thread.writer.count_dropped(&self.store, Dropped::TooManyRequests);
-            return SpanKey::NONE;
+            return self.unmeasured.start(now, endpoint);
         };
         request.start(thread.number, now, endpoint, has_guard);
         SpanKey::for_request(index, request.generation())
+    }
+
+    /// Takes a free request when the thread caches none.
+    #[cold]
+    fn refill(&self, thread: &mut ThreadState) -> Option<u32> {
+        if thread.detach_pause != 0 {
+            thread.detach_pause -= 1;
+        } else if self.pool.has_ended_requests() {
+            let detached = self.detach_ended(thread);
+            thread.detach_pause = if detached < MIN_DETACHED { DETACH_PAUSE } else { 0 };
+            if let Some(index) = self.pool.take_cached(&thread.cache) {
+                return Some(index);
+            }
+        }
+        self.pool.refill(&thread.cache)
+    }
+
+    /// Frees the memory of all ended requests that this thread or an ended one started. Returns
+    /// their number.
+    pub(crate) fn detach_ended(&self, thread: &mut ThreadState) -> usize {
+        for index in self.ended.unpark() {
+            if let Some(request) = self.pool.get(index) {
+                request.repeat_keys();
+                thread.cache.add_lingering(-1);
+                self.pool.put_back(&thread.cache, index);
+            }
+        }
+        let threads = self.pool.threads();
+        let mut detached = 0;
+        for index in 0..self.pool.made() {
+            let Some(request) = self.pool.get(index) else { break };
+            if request.detach(index, &threads, &self.ended, &mut self.recorder(thread)) {
+                thread.cache.add_lingering(-1);
+                self.free(thread, index, request);
+                detached += 1;
+            }
+        }
+        detached
+    }
+
+    /// Frees a request's memory, unless its keys would repeat those of an ended request.
+    #[inline]
+    fn free(&self, thread: &ThreadState, index: u32, request: &ActiveRequest) {
+        if request.generation() == SpanKey::GENERATIONS {
+            if self.ended.park(index) {
+                thread.cache.add_lingering(1);
+                return;
+            }
+            request.repeat_keys();
+        }
+        self.pool.put_back(&thread.cache, index);
+    }
+
+    /// Opens a stage. Returns its key, or the reason why it is not measured.
+    #[inline]
+    pub(crate) fn open_stage(
+        &self,
+        thread: &mut ThreadState,
+        parent: SpanKey,
+        now: Ticks,
+        stage: Symbol,
+    ) -> Result<SpanKey, Dropped> {
+        let recorder = &mut self.recorder(thread);
+        let opened = self.request(parent).ok_or(Stale);
+        let opened = opened.and_then(|it| it.open(parent, now, stage, recorder));
+        let opened = opened.or_else(|Stale| {
+            let late = |it: &mut EndedRequest| it.open(now, stage, parent.slot(), recorder);
+            self.ended.with(parent, late).ok_or(Dropped::OutsideRequest)
+        })?;
+        opened.map(|slot| parent.for_stage(slot)).ok_or(Dropped::TooManyStages)
+    }
+
+    /// Closes a stage.
+    #[inline]
+    pub(crate) fn close_stage(&self, thread: &mut ThreadState, key: SpanKey, now: Ticks) {
+        let recorder = &mut self.recorder(thread);
+        let closed = self.request(key).map(|it| it.close(key, now, recorder));
+        if !matches!(closed, Some(Ok(()))) {
+            self.ended.with(key, |it| it.close(now, key.slot(), recorder));
+        }
+    }
+
+    /// Adds busy time to a stage.
+    #[inline]
+    pub(crate) fn add_busy(&self, thread: &ThreadState, key: SpanKey, ticks: u64) {
+        let added = self.request(key).map(|it| it.add_busy(key, ticks, thread.number));
+        if !matches!(added, Some(Ok(()))) {
+            self.ended.with_stage(key, |it| it.add_busy_remotely(ticks));
+        }
+    }
+
+    /// Runs `f` with the attributes of an open stage. `thread` is the calling thread's number, or
+    /// zero.
+    pub(crate) fn with_stage<R>(
+        &self,
+        key: SpanKey,
+        thread: u32,
+        f: impl Fn(&StageCell) -> R,
+    ) -> Option<R> {
+        match self.request(key).map(|it| it.with_stage(key, thread, &f)) {
+            Some(Ok(result)) => result,
+            _ => self.ended.with_stage(key, f),
+        }
+    }
+
+    /// Runs `f` with the endpoint and trace of a request, which may have ended.
+    pub(crate) fn read<R>(&self, key: SpanKey, f: impl Fn(&RequestIdentity) -> R) -> Option<R> {
+        match self.request(key).map(|it| it.read(key, &f)) {
+            Some(Ok(result)) => Some(result),
+            _ => self.ended.with(key, |it| f(it.identity())),
+        }
+    }
+
+    /// Stores the ids under which a request's own span is recorded.
+    pub(crate) fn set_recorded(&self, key: SpanKey, ids: (u128, u64)) {
+        let stored = self.request(key).map(|it| it.set_recorded(key, ids));
+        if !matches!(stored, Some(Ok(()))) {
+            self.ended.with(key, |it| it.identity().set_recorded(ids.0, ids.1));
+        }
     }
 
     /// Releases one holder of a request. With an `outcome`, ends the request first.
@@ -156,11 +260,50 @@ impl EngineState {
         now: Ticks,
         outcome: Option<Outcome>,
     ) -> Option<ReleaseOutcome> {
-        let released = self.request(key)?.release(now, outcome, &mut self.recorder(thread));
+        let request = self.request(key)?;
+        let released = request.release(key, now, outcome, &mut self.recorder(thread)).ok()?;
+        let is_end = released.duration.is_some();
+        if released.is_last != is_end {
+            thread.cache.add_lingering(if is_end { 1 } else { -1 });
+        }
         if released.is_last {
-            self.pool.put_back(&mut thread.free_requests, key.request());
+            self.free(thread, key.request(), request);
         }
         Some(released)
+    }
+
+    /// Ends a request before its span closes, unless it has ended.
+    pub(crate) fn end_request(&self, key: SpanKey, thread: &mut ThreadState, outcome: Outcome) {
+        let now = self.clock.now();
+        let Some(request) = self.request(key).filter(|it| !it.has_guard()) else {
+            self.unmeasured.end(key, now, outcome, &mut self.recorder(thread));
+            return;
+        };
+        if request.end(key, now, outcome, &mut self.recorder(thread)).is_some() {
+            thread.cache.add_lingering(1);
+        }
+    }
+
+    /// Changes the endpoint of a request that has not ended.
+    pub(crate) fn set_endpoint(&self, key: SpanKey, endpoint: Symbol) {
+        match self.request(key) {
+            Some(request) => request.identity().set_endpoint(endpoint),
+            None => self.unmeasured.set_endpoint(key, endpoint),
+        }
+    }
+
+    /// Closes a request's own span. Returns `true` if an exemplar refers to it.
+    pub(crate) fn close_request(&self, thread: &mut ThreadState, key: SpanKey, now: Ticks) -> bool {
+        if key.is_unmeasured() {
+            self.unmeasured.end(key, now, Outcome::Ok, &mut self.recorder(thread));
+            self.unmeasured.release(key);
+            return false;
+        }
+        let outcome = self.request(key).filter(|it| !it.has_guard()).map(|_| Outcome::Ok);
+        match self.release(thread, key, now, outcome) {
+            Some(released) => released.is_exemplar,
+            None => self.ended.remove(key).unwrap_or(false),
+        }
     }
 
     #[inline]
@@ -172,37 +315,5 @@ impl EngineState {
             writer: &mut thread.writer,
             thread: thread.number,
         }
-    }
-}
-
-// === impl ThreadState ===
-
-impl ThreadState {
-    fn new(engine: &Arc<EngineState>) -> Self {
-        Self {
-            engine_id: engine.id,
-            engine: Arc::downgrade(engine),
-            number: engine.threads.fetch_add(1, Relaxed).wrapping_add(1),
-            writer: Writer::new(&engine.store),
-            free_requests: Vec::new(),
-            pending: SpanKey::NONE,
-            current: None,
-        }
-    }
-}
-
-impl Drop for ThreadState {
-    fn drop(&mut self) {
-        let Some(engine) = self.engine.upgrade() else { return };
-        self.writer.retire(&engine.store);
-        engine.pool.put_all_back(&mut self.free_requests);
-    }
-}
-
-// === impl CurrentSpan ===
-
-impl CurrentSpan {
-    pub(crate) fn trace_ref(self, clock: &Clock) -> TraceRef {
-        TraceRef { trace_id: self.trace_id, span_id: self.span_id, at: clock.now() }
     }
 }

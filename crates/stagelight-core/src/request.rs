@@ -128,9 +128,7 @@ impl Request {
         }
         self.engine.with_thread(|thread| {
             let endpoint = thread.writer.symbol(&self.engine.store, Endpoint::new(endpoint));
-            if let Some(request) = self.engine.request(self.key) {
-                request.identity().set_endpoint(endpoint);
-            }
+            self.engine.set_endpoint(self.key, endpoint);
         });
     }
 
@@ -144,6 +142,11 @@ impl Request {
         }
         let now = self.engine.clock.now();
         let recorded = self.engine.with_thread(|thread| {
+            if self.key.is_unmeasured() {
+                let unmeasured = &self.engine.unmeasured;
+                unmeasured.end(self.key, now, outcome, &mut self.engine.recorder(thread));
+                unmeasured.release(self.key);
+            }
             self.engine.release(thread, self.key, now, Some(outcome)).and_then(|it| it.duration)
         });
         let duration =

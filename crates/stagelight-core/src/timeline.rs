@@ -13,15 +13,20 @@ mod identity;
 mod edge_buffer;
 mod shares;
 mod recorder;
+mod ended;
 mod request_state;
 mod active_request;
 mod pool;
+mod unmeasured;
 
-pub(crate) use active_request::{ActiveRequest, ReleaseOutcome};
-pub(crate) use edge_buffer::StageLabel;
-pub(crate) use pool::Pool;
+pub(crate) use active_request::{ActiveRequest, ReleaseOutcome, Stale};
+pub(crate) use edge_buffer::{StageCell, StageLabel};
+pub(crate) use ended::{EndedRequest, EndedRequests};
+pub(crate) use identity::RequestIdentity;
+pub(crate) use pool::{Cache, Pool};
 pub(crate) use recorder::Recorder;
 pub(crate) use request_state::MAX_STAGES;
+pub(crate) use unmeasured::UnmeasuredRequests;
 
 #[cfg(all(test, stagelight_model))]
 mod model;

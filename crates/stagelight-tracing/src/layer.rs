@@ -234,7 +234,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for StageLayer<L> {
 
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         let key = self.table.get(id);
-        if key.is_stage() || key.is_request() {
+        if !key.is_plain() {
             fields::set_recorded(values, self.engine.spans(), key);
         }
         if let Some(layer) = self.layer_for(key) {

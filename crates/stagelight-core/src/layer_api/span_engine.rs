@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crate::{
     catalog::{
         Outcome,
-        labels::{Dropped, Endpoint, ErrorType, Model, Provider, Stage},
+        labels::{Endpoint, ErrorType, Model, Provider, Stage},
     },
     clock::{Clock, Ticks},
-    engine_state::{CurrentSpan, EngineState},
+    engine_state::EngineState,
     key::SpanKey,
     stage::Group,
     symbol::Symbol,
-    timeline::StageLabel,
+    thread_state::{CurrentSpan, ThreadState},
+    timeline::{RequestIdentity, StageLabel},
     trace::{HeadDecision, RemoteContext, UnsampledTrace},
 };
 
@@ -81,6 +82,10 @@ impl<'a> SpanEngine<'a> {
                 request.hold();
                 return pending;
             }
+            if pending.is_unmeasured() {
+                // Its guard records it.
+                return pending.plain();
+            }
             let endpoint = thread.writer.symbol(&self.0.store, Endpoint::new(endpoint));
             self.0.start_request(thread, self.0.clock.now(), endpoint, false)
         })
@@ -89,7 +94,8 @@ impl<'a> SpanEngine<'a> {
     /// Opens a stage below `parent`.
     ///
     /// If `parent` is in no request or its request has 1,024 open stages, the stage is counted in
-    /// [`catalog::DROPPED`](crate::catalog::DROPPED) and not measured.
+    /// [`catalog::DROPPED`](crate::catalog::DROPPED) and not measured. If its request is beyond
+    /// the limit of open requests, the stage is not measured, and only the request is counted.
     ///
     /// # Cost
     ///
@@ -104,34 +110,33 @@ impl<'a> SpanEngine<'a> {
     #[must_use]
     pub fn open_stage_at(self, parent: SpanKey, stage: StageId, now: Ticks) -> SpanKey {
         self.0.with_thread(|thread| {
-            let Some(request) = self.0.request(parent) else {
-                thread.writer.count_dropped_stage(&self.0.store, Dropped::OutsideRequest, stage.0);
+            self.0.open_stage(thread, parent, now, stage.0).unwrap_or_else(|reason| {
+                if !parent.is_unmeasured() {
+                    thread.writer.count_dropped_stage(&self.0.store, reason, stage.0);
+                }
                 // The key of an ended request still has its sampling decision.
-                return parent.plain();
-            };
-            let recorder = &mut self.0.recorder(thread);
-            if let Some(slot) = request.open(now, stage.0, parent.slot(), recorder) {
-                return parent.for_stage(slot);
-            }
-            thread.writer.count_dropped_stage(&self.0.store, Dropped::TooManyStages, stage.0);
-            parent.plain()
+                parent.plain()
+            })
         })
     }
 
     /// Adds to the busy time of a stage, from `entered` to `left`. Ignores other spans.
     pub fn add_busy(self, key: SpanKey, entered: Ticks, left: Ticks) {
-        let Some(request) = self.0.request(key).filter(|_| key.is_stage()) else { return };
-        let ticks = left.0.saturating_sub(entered.0);
-        // Inside, so that two threads that share the spare part cannot both be the owner at once.
-        self.0.with_thread(|thread| request.add_busy(ticks, key.slot(), thread.number));
+        if key.is_stage() {
+            let ticks = left.0.saturating_sub(entered.0);
+            // Inside, so that two threads that share the spare part cannot both be the owner.
+            self.0.with_thread(|thread| self.0.add_busy(thread, key, ticks));
+        }
     }
 
     /// Sets an attribute of an open stage. The last value counts. Ignores other spans.
     pub fn set_attribute(self, key: SpanKey, attribute: StageAttribute, value: &str) {
-        let Some(request) = self.0.request(key).filter(|_| key.is_stage()) else { return };
-        let (label, value) = self.0.with_thread(|thread| {
+        if !key.is_stage() {
+            return;
+        }
+        self.0.with_thread(|thread| {
             let (writer, store) = (&mut thread.writer, &self.0.store);
-            match attribute {
+            let (label, value) = match attribute {
                 StageAttribute::Provider => {
                     (StageLabel::Provider, writer.symbol(store, Provider::new(value)))
                 }
@@ -141,20 +146,16 @@ impl<'a> SpanEngine<'a> {
                 StageAttribute::ErrorType => {
                     (StageLabel::Error, writer.symbol(store, ErrorType::new(value)))
                 }
-            }
+            };
+            self.0.with_stage(key, thread.number, |it| it.set_label(label, value));
         });
-        request.set_label(key.slot(), label, value);
     }
 
     /// Ends the request of a request span, unless it has a [`Request`](crate::Request), which
     /// ends it. Only the first call counts.
     pub fn end_request(self, key: SpanKey, outcome: Outcome) {
-        if !key.is_request() {
-            return;
-        }
-        let now = self.0.clock.now();
-        if let Some(request) = self.0.request(key).filter(|it| !it.has_guard()) {
-            self.0.with_thread(|it| request.end(now, outcome, &mut self.0.recorder(it)));
+        if key.is_request() || key.unmeasured().is_some() {
+            self.0.with_thread(|thread| self.0.end_request(key, thread, outcome));
         }
     }
 
@@ -164,25 +165,23 @@ impl<'a> SpanEngine<'a> {
     /// that its trace is kept.
     #[expect(clippy::must_use_candidate, reason = "only a span recorder needs the result")]
     pub fn close(self, key: SpanKey) -> bool {
-        if !key.is_stage() && !key.is_request() {
+        if key.is_plain() {
             return false;
         }
         let now = self.0.clock.now();
-        let Some(request) = self.0.request(key) else { return false };
         self.0.with_thread(|thread| {
             if key.is_stage() {
-                request.close(now, key.slot(), &mut self.0.recorder(thread));
+                self.0.close_stage(thread, key, now);
                 return false;
             }
-            let outcome = (!request.has_guard()).then_some(Outcome::Ok);
-            self.0.release(thread, key, now, outcome).is_some_and(|it| it.is_exemplar)
+            self.0.close_request(thread, key, now)
         })
     }
 
     /// Returns the remote trace context of a span's request.
     #[must_use]
     pub fn remote_context(self, key: SpanKey) -> Option<RemoteContext> {
-        self.0.request(key)?.identity().remote_context()
+        self.0.read(key, RequestIdentity::remote_context)?
     }
 
     /// Returns the current endpoint of a span's request, or `None` if it is not measured.
@@ -192,7 +191,7 @@ impl<'a> SpanEngine<'a> {
     /// An uncontended read lock.
     #[must_use]
     pub fn endpoint(self, key: SpanKey) -> Option<Arc<str>> {
-        let endpoint = self.0.request(key)?.identity().endpoint();
+        let endpoint = self.0.read(key, RequestIdentity::endpoint)?;
         Some(self.0.store.symbols.value(Endpoint::LABEL, endpoint))
     }
 
@@ -219,9 +218,11 @@ impl<'a> SpanEngine<'a> {
     /// Returns `None` for sampled and undecided requests.
     #[must_use]
     pub fn unsampled_trace(self, key: SpanKey) -> Option<UnsampledTrace> {
-        let identity = self.0.request(key)?.identity();
-        let (trace_id, span_id) = identity.unsampled_ids()?;
-        Some(UnsampledTrace { trace_id, span_id, propagated: identity.remote_context() })
+        let trace = |identity: &RequestIdentity| {
+            let (trace_id, span_id) = identity.unsampled_ids()?;
+            Some(UnsampledTrace { trace_id, span_id, propagated: identity.remote_context() })
+        };
+        self.0.read(key, trace)?
     }
 
     /// Sets the calling thread's current span, and the trace and span ids it is recorded under
@@ -231,12 +232,14 @@ impl<'a> SpanEngine<'a> {
     /// become [exemplars](crate::ExemplarReader).
     pub fn enter_recorded(self, key: SpanKey, ids: Option<(u128, u64)>) {
         self.set_current(key, ids);
-        let Some((trace_id, span_id)) = ids else { return };
-        let Some(request) = self.0.request(key) else { return };
+        let Some(ids) = ids else { return };
         if key.is_request() {
-            request.identity().set_recorded(trace_id, span_id);
+            self.0.set_recorded(key, ids);
         } else if key.is_stage() {
-            request.set_span_id(key.slot(), span_id);
+            let set = |thread: &mut ThreadState| {
+                self.0.with_stage(key, thread.number, |it| it.set_span_id(ids.1));
+            };
+            self.0.with_thread(set);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     },
     key::SpanKey,
     layer_api::{span_engine::SpanEngine, span_lookup::SpanLookup},
+    timeline::{RequestIdentity, StageCell, StageLabel},
     well_known::{self, STREAM_PROCESSING},
 };
 
@@ -29,8 +30,8 @@ impl StreamStage {
             (found.engine_id() == spans.engine_id()).then_some(key)
         });
         let key = key.flatten().filter(|it| it.is_stage())?;
-        let backend = spans.0.request(key)?.backend(key.slot())?;
-        (backend.stage == STREAM_PROCESSING).then_some(Self(key))
+        let stage = spans.0.with_stage(key, 0, |it| it.stage())?;
+        (stage == STREAM_PROCESSING).then_some(Self(key))
     }
 
     /// Records values of [`STREAM_BACKEND`](crate::catalog::STREAM_BACKEND) with the stage's
@@ -40,17 +41,16 @@ impl StreamStage {
     /// [`Engine::record`](crate::Engine::record).
     pub fn record(self, spans: SpanEngine<'_>, values: &[Measurement<StreamBackendFamily>]) {
         let state = spans.0;
-        let Some(request) = state.request(self.0) else { return };
-        let Some(backend) = request.backend(self.0.slot()) else { return };
-        let labels = (
-            Provider::from(well_known::or_unknown(backend.provider)),
-            Model::from(well_known::or_unknown(backend.model)),
-            Endpoint::from(request.identity().endpoint()),
-        );
+        let backend =
+            |it: &StageCell| [StageLabel::Provider, StageLabel::Model].map(|at| it.label(at));
+        let Some(backend) = state.with_stage(self.0, 0, backend) else { return };
+        let Some(endpoint) = state.read(self.0, RequestIdentity::endpoint) else { return };
+        let [provider, model] = backend.map(well_known::or_unknown);
+        let labels = (Provider::from(provider), Model::from(model), Endpoint::from(endpoint));
         state.with_thread(|thread| {
             let trace = thread.current.map(|it| it.trace_ref(&state.clock));
             if thread.writer.record(&state.store, &labels, values, trace) {
-                request.identity().mark_exemplar();
+                state.read(self.0, RequestIdentity::mark_exemplar);
             }
         });
     }

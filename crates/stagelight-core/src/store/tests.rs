@@ -118,7 +118,7 @@ fn ten_thousand_threads_that_come_and_go_leak_nothing_and_lose_nothing() {
     assert_eq!(stages.sum::<u64>(), 10_000);
     assert_eq!(total(&engine, &catalog::DROPPED), 0);
     assert!(engine.0.store.shards.lock().all.len() <= AT_ONCE);
-    assert_eq!(engine.0.pool.pages_made(), 1);
+    assert_eq!(engine.0.pool.made(), 256);
 }
 
 #[test]

@@ -4,22 +4,31 @@
 //! [`EdgeBuffer`] that only it writes. All other threads are *remote*; they add edges to the
 //! [`RequestState`], under a mutex. The thread that ends the request, or the owner when its buffer
 //! is full, sorts and applies both.
+//!
+//! While a span of an ended request is open, its owner may [detach](ActiveRequest::detach) it, so
+//! that the memory can be reused. Only the owner, because only its accesses need no mutex. All
+//! other threads compare the key's generation again under the mutex.
+
+use std::ops::DerefMut;
 
 use crate::{
     catalog::Outcome,
     clock::Ticks,
-    key::NO_SLOT,
+    key::{NO_SLOT, SpanKey},
     symbol::Symbol,
     sync::{
         Mutex,
         atomic::{
             AtomicBool, AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
+            fence,
         },
     },
     timeline::{
-        edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell, StageLabel},
+        edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell},
+        ended::{EndedRequest, EndedRequests},
         identity::RequestIdentity,
+        pool::Threads,
         recorder::Recorder,
         request_state::RequestState,
     },
@@ -33,7 +42,8 @@ use crate::{
 // Neighbouring requests are written by different threads.
 #[repr(align(128))]
 pub(crate) struct ActiveRequest {
-    /// Number of earlier uses, which distinguishes stale keys.
+    /// Number of earlier uses, which distinguishes stale keys. No key has
+    /// [`SpanKey::GENERATIONS`].
     generation: AtomicU32,
     /// Holders that may still add edges: the request's guard and its span.
     holders: AtomicU32,
@@ -48,13 +58,9 @@ pub(crate) struct ActiveRequest {
     state: Mutex<RequestState>,
 }
 
-/// Name and backend attributes of an open stage.
+/// The key belongs to an earlier use of the request's memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backend {
-    pub(crate) stage: Symbol,
-    pub(crate) provider: Symbol,
-    pub(crate) model: Symbol,
-}
+pub(crate) struct Stale;
 
 /// The result of releasing a holder.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +96,16 @@ impl ActiveRequest {
         self.generation.load(Relaxed)
     }
 
+    /// Starts again with the first keys.
+    pub(crate) fn repeat_keys(&self) {
+        self.generation.store(0, Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, Relaxed);
+    }
+
     pub(crate) fn has_guard(&self) -> bool {
         self.has_guard.load(Relaxed)
     }
@@ -115,52 +131,59 @@ impl ActiveRequest {
         self.holders.fetch_add(1, Relaxed);
     }
 
-    /// Returns the name and backend of the stage in `slot`, as set so far.
-    pub(crate) fn backend(&self, slot: u16) -> Option<Backend> {
-        self.with_stage(slot, |stage| Backend {
-            stage: stage.stage(),
-            provider: stage.label(StageLabel::Provider),
-            model: stage.label(StageLabel::Model),
-        })
-    }
-
-    /// Opens a stage below the one in slot `parent`. Returns its slot, or `None` when too many
-    /// stages are open.
+    /// Opens a stage below `parent`. Returns its slot, or `None` when too many stages are open.
     #[inline]
     pub(crate) fn open(
         &self,
+        parent: SpanKey,
         now: Ticks,
         stage: Symbol,
-        parent: u16,
         recorder: &mut Recorder<'_>,
-    ) -> Option<u16> {
-        let offset = self.offset(now);
-        if self.is_owner(recorder)
+    ) -> Result<Option<u16>, Stale> {
+        if self.is_owner(recorder.thread)
             && let Some((slot, cell)) = self.take_owner_slot(recorder)
         {
-            cell.start(stage, parent);
-            self.buffer.push(Edge { offset, slot, is_close: false });
-            return Some(slot);
+            cell.start(stage, parent.slot());
+            self.buffer.push(Edge { offset: self.offset(now), slot, is_close: false });
+            return Ok(Some(slot));
         }
-        let state = &mut *self.state.lock();
+        let state = &mut *self.lock(parent)?;
+        Ok(self.open_remotely(parent.slot(), now, stage, state, recorder))
+    }
+
+    fn open_remotely(
+        &self,
+        parent: u16,
+        now: Ticks,
+        stage: Symbol,
+        state: &mut RequestState,
+        recorder: &mut Recorder<'_>,
+    ) -> Option<u16> {
         let slot = state.allocate_overflow().or_else(|| {
             // Closed stages keep their slots until they are drained.
             self.drain(state, recorder);
             state.allocate_overflow()
         })?;
         state.overflow_stage(usize::from(slot))?.start(stage, parent);
-        self.push_remote(state, Edge { offset, slot, is_close: false }, recorder);
+        self.push_remote(state, Edge { offset: self.offset(now), slot, is_close: false }, recorder);
         Some(slot)
     }
 
-    /// Closes the stage in `slot`.
+    /// Closes a stage.
     #[inline]
-    pub(crate) fn close(&self, now: Ticks, slot: u16, recorder: &mut Recorder<'_>) {
-        let edge = Edge { offset: self.offset(now), slot, is_close: true };
-        if !self.is_owner(recorder) {
-            self.push_remote(&mut self.state.lock(), edge, recorder);
-            return;
+    pub(crate) fn close(
+        &self,
+        key: SpanKey,
+        now: Ticks,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(), Stale> {
+        if !self.is_owner(recorder.thread) {
+            let state = &mut *self.lock(key)?;
+            let edge = Edge { offset: self.offset(now), slot: key.slot(), is_close: true };
+            self.push_remote(state, edge, recorder);
+            return Ok(());
         }
+        let edge = Edge { offset: self.offset(now), slot: key.slot(), is_close: true };
         if self.buffer.is_full() {
             self.flush(recorder);
         }
@@ -170,62 +193,150 @@ impl ActiveRequest {
         if self.is_ended.load(Acquire) {
             self.drain(&mut self.state.lock(), recorder);
         }
+        Ok(())
     }
 
-    /// Adds busy time to the stage in `slot`.
+    /// Adds busy time to a stage.
     #[inline]
-    pub(crate) fn add_busy(&self, ticks: u64, slot: u16, thread: u32) {
-        let is_owner = self.owner.load(Relaxed) == thread;
-        self.with_stage(slot, |stage| {
+    pub(crate) fn add_busy(&self, key: SpanKey, ticks: u64, thread: u32) -> Result<(), Stale> {
+        let is_owner = self.is_owner(thread);
+        self.with_stage(key, thread, |stage| {
             if is_owner {
                 stage.add_busy_as_owner(ticks);
             } else {
                 stage.add_busy_remotely(ticks);
             }
-        });
+        })?;
+        Ok(())
     }
 
-    /// Sets the id of the recorded span of the stage in `slot`.
-    pub(crate) fn set_span_id(&self, slot: u16, id: u64) {
-        self.with_stage(slot, |stage| stage.set_span_id(id));
+    /// Runs `f` with the attributes of a stage.
+    #[inline]
+    pub(crate) fn with_stage<R>(
+        &self,
+        key: SpanKey,
+        thread: u32,
+        f: impl FnOnce(&StageCell) -> R,
+    ) -> Result<Option<R>, Stale> {
+        if self.is_owner(thread)
+            && let Some(stage) = self.buffer.stage(usize::from(key.slot()))
+        {
+            return Ok(Some(f(stage)));
+        }
+        if key.slot() == NO_SLOT {
+            return Ok(None);
+        }
+        let state = self.lock(key)?;
+        let slot = usize::from(key.slot());
+        Ok(self.buffer.stage(slot).or_else(|| state.overflow_stage(slot)).map(f))
     }
 
-    pub(crate) fn set_label(&self, slot: u16, label: StageLabel, value: Symbol) {
-        self.with_stage(slot, |stage| stage.set_label(label, value));
+    /// Stores the ids under which the request's own span is recorded.
+    pub(crate) fn set_recorded(&self, key: SpanKey, ids: (u128, u64)) -> Result<(), Stale> {
+        if !self.identity.is_recorded() {
+            let _state = self.lock(key)?;
+            self.identity.set_recorded(ids.0, ids.1);
+        }
+        Ok(())
+    }
+
+    /// Runs `f` with the request's endpoint and trace.
+    pub(crate) fn read<R>(
+        &self,
+        key: SpanKey,
+        f: impl FnOnce(&RequestIdentity) -> R,
+    ) -> Result<R, Stale> {
+        let result = f(&self.identity);
+        // If `f` has read a value of a later use, this reads that use's generation.
+        fence(Acquire);
+        if key.is_of(self.generation()) { Ok(result) } else { Err(Stale) }
     }
 
     /// Ends the request and records it. Returns its duration in nanoseconds, or `None` if it had
     /// already ended.
     pub(crate) fn end(
         &self,
+        key: SpanKey,
         now: Ticks,
         outcome: Outcome,
         recorder: &mut Recorder<'_>,
     ) -> Option<u64> {
-        self.end_locked(&mut self.state.lock(), now, outcome, recorder)
+        self.end_locked(&mut *self.lock(key).ok()?, now, outcome, recorder)
     }
 
     /// Releases one holder. With an `outcome`, ends the request first.
     pub(crate) fn release(
         &self,
+        key: SpanKey,
         now: Ticks,
         outcome: Option<Outcome>,
         recorder: &mut Recorder<'_>,
-    ) -> ReleaseOutcome {
-        let state = &mut *self.state.lock();
-        let duration = outcome.and_then(|outcome| self.end_locked(state, now, outcome, recorder));
+    ) -> Result<ReleaseOutcome, Stale> {
+        let state = &mut *self.lock(key)?;
+        let mut duration =
+            outcome.and_then(|outcome| self.end_locked(state, now, outcome, recorder));
         // Acquire: the edges of the other holder's threads come before its own release.
         let is_last = self.holders.fetch_sub(1, AcqRel) == 1;
         let mut is_exemplar = false;
         if is_last {
-            self.end_locked(state, now, Outcome::Cancelled, recorder);
+            duration =
+                duration.or_else(|| self.end_locked(state, now, Outcome::Cancelled, recorder));
             self.drain(state, recorder);
-            state.reset();
             is_exemplar = self.identity.is_exemplar();
-            self.identity.reset();
-            self.generation.store(self.generation().wrapping_add(1), Relaxed);
+            self.recycle(state);
         }
-        ReleaseOutcome { is_last, is_exemplar, duration }
+        Ok(ReleaseOutcome { is_last, is_exemplar, duration })
+    }
+
+    /// Moves what open spans may still record to `ended` if the request has ended, so that its
+    /// memory can be reused. `index` is the request's in the pool. Returns whether it did.
+    ///
+    /// Does nothing except on the owner thread, unless that has ended.
+    pub(crate) fn detach(
+        &self,
+        index: u32,
+        threads: &Threads,
+        ended: &EndedRequests,
+        recorder: &mut Recorder<'_>,
+    ) -> bool {
+        let thread = recorder.thread;
+        let is_alone = || self.is_owner(thread) || threads.has_ended(self.owner.load(Relaxed));
+        if !is_alone() || self.holders.load(Relaxed) == 0 {
+            return false;
+        }
+        let state = &mut *self.state.lock();
+        // Again, because another thread may have started it since. If it has ended, its guard has
+        // been released, and its span is the only holder.
+        if !state.is_ended() || !is_alone() {
+            return false;
+        }
+        self.drain(state, recorder);
+        let request = EndedRequest {
+            started: Ticks(self.started.load(Relaxed)),
+            identity: self.identity.copy(),
+            stages: state.late_stages(&self.buffer),
+        };
+        let is_detached = ended.insert(SpanKey::for_request(index, self.generation()), request);
+        if is_detached {
+            self.holders.store(0, Relaxed);
+            self.recycle(state);
+        }
+        is_detached
+    }
+
+    /// Prepares the memory for the next request, with other keys.
+    fn recycle(&self, state: &mut RequestState) {
+        state.reset();
+        // Release: threads for which the key is stale find the request among the ended ones.
+        self.generation.store(self.generation() + 1, Release);
+        fence(Release);
+        self.identity.reset();
+    }
+
+    /// Locks the state, and holds off [`detach`](Self::detach).
+    fn lock(&self, key: SpanKey) -> Result<impl DerefMut<Target = RequestState>, Stale> {
+        let state = self.state.lock();
+        if key.is_of(self.generation()) { Ok(state) } else { Err(Stale) }
     }
 
     fn end_locked(
@@ -280,18 +391,8 @@ impl ActiveRequest {
     }
 
     #[inline]
-    fn with_stage<R>(&self, slot: u16, f: impl FnOnce(&StageCell) -> R) -> Option<R> {
-        if let Some(stage) = self.buffer.stage(usize::from(slot)) {
-            return Some(f(stage));
-        }
-        if slot == NO_SLOT {
-            return None;
-        }
-        self.state.lock().overflow_stage(usize::from(slot)).map(f)
-    }
-
-    fn is_owner(&self, recorder: &Recorder<'_>) -> bool {
-        self.owner.load(Relaxed) == recorder.thread
+    fn is_owner(&self, thread: u32) -> bool {
+        self.owner.load(Relaxed) == thread
     }
 
     fn offset(&self, now: Ticks) -> u64 {

@@ -40,7 +40,7 @@ pub(super) struct EdgeBuffer {
 /// All accesses are relaxed: the thread that flushes has seen the stage's end, and with it every
 /// earlier write.
 #[derive(Debug, Default)]
-pub(super) struct StageCell {
+pub(crate) struct StageCell {
     /// Busy ticks on the owner thread, which is the only writer.
     busy_owner: AtomicU64,
     /// Busy ticks on all other threads.
@@ -139,12 +139,24 @@ impl StageCell {
         }
     }
 
+    /// Returns a copy with the same values.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self::default();
+        copy.start(self.stage(), self.parent());
+        copy.set_span_id(self.span_id());
+        copy.add_busy_remotely(self.busy());
+        for label in [StageLabel::Provider, StageLabel::Model, StageLabel::Error] {
+            copy.set_label(label, self.label(label));
+        }
+        copy
+    }
+
     /// Adds busy ticks without a read-modify-write. Owner thread only.
     pub(super) fn add_busy_as_owner(&self, ticks: u64) {
         self.busy_owner.store(self.busy_owner.load(Relaxed).wrapping_add(ticks), Relaxed);
     }
 
-    pub(super) fn add_busy_remotely(&self, ticks: u64) {
+    pub(crate) fn add_busy_remotely(&self, ticks: u64) {
         self.busy_remote.fetch_add(ticks, Relaxed);
     }
 
@@ -153,7 +165,7 @@ impl StageCell {
         self.busy_owner.load(Relaxed).wrapping_add(self.busy_remote.load(Relaxed))
     }
 
-    pub(super) fn set_span_id(&self, id: u64) {
+    pub(crate) fn set_span_id(&self, id: u64) {
         self.span_id.store(id, Relaxed);
     }
 
@@ -161,7 +173,7 @@ impl StageCell {
         self.span_id.load(Relaxed)
     }
 
-    pub(super) fn stage(&self) -> Symbol {
+    pub(crate) fn stage(&self) -> Symbol {
         Symbol(self.stage.load(Relaxed))
     }
 
@@ -170,11 +182,11 @@ impl StageCell {
         self.parent.load(Relaxed)
     }
 
-    pub(super) fn set_label(&self, label: StageLabel, value: Symbol) {
+    pub(crate) fn set_label(&self, label: StageLabel, value: Symbol) {
         self.cell(label).store(value.0, Relaxed);
     }
 
-    pub(super) fn label(&self, label: StageLabel) -> Symbol {
+    pub(crate) fn label(&self, label: StageLabel) -> Symbol {
         Symbol(self.cell(label).load(Relaxed))
     }
 

@@ -49,6 +49,26 @@ impl RequestIdentity {
         }
     }
 
+    /// Returns a copy with the same values.
+    pub(super) fn copy(&self) -> Self {
+        let flag = |it: &AtomicBool| AtomicBool::new(it.load(Relaxed));
+        Self {
+            endpoint: AtomicU16::new(self.endpoint.load(Relaxed)),
+            is_decided: flag(&self.is_decided),
+            is_sampled: flag(&self.is_sampled),
+            has_remote_context: flag(&self.has_remote_context),
+            is_recorded: flag(&self.is_recorded),
+            is_exemplar: flag(&self.is_exemplar),
+            trace_id: [0, 1].map(|half| AtomicU64::new(self.trace_id[half].load(Relaxed))),
+            span_id: AtomicU64::new(self.span_id.load(Relaxed)),
+            remote_context: Mutex::new(self.remote_context()),
+        }
+    }
+
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded.load(Relaxed)
+    }
+
     pub(crate) fn endpoint(&self) -> Symbol {
         Symbol(self.endpoint.load(Relaxed))
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{ActiveRequest, Recorder};
+use super::{ActiveRequest, EndedRequests, Pool, Recorder};
 use crate::{
     Clock, Outcome, Ticks,
     catalog::{self, MetricId, TypedFamily},
     fine::FineBuckets,
-    key::NO_SLOT,
+    key::SpanKey,
     store::{Store, Writer},
     symbol::Symbol,
     well_known::{self, Groups},
@@ -22,20 +22,28 @@ const STAGE: Symbol = well_known::STREAM_PROCESSING;
 /// State that the threads of a model share.
 struct Shared {
     clock: Clock,
-    store: Store,
-    groups: Groups,
-    request: ActiveRequest,
+    // Boxed, because loom's stacks are small.
+    store: Box<Store>,
+    groups: Box<Groups>,
+    request: Box<ActiveRequest>,
+    ended: EndedRequests,
+    pool: Pool,
 }
+
+const ROOT: SpanKey = SpanKey::for_request(0, 0);
 
 impl Shared {
     /// Starts a request on the owner thread, with two holders: a guard and a span.
     fn new(clock: &Clock) -> Arc<Self> {
-        let store = Store::new(FineBuckets::ForQuantiles);
-        let groups = Groups::new();
-        let request = ActiveRequest::new();
+        let store = new_store();
+        let groups = Box::new(Groups::new());
+        let request = new_request();
         request.start(OWNER, Ticks(0), Symbol::OTHER, true);
         request.hold();
-        Arc::new(Self { clock: clock.clone(), store, groups, request })
+        let (ended, pool) = (EndedRequests::default(), Pool::new(1));
+        // The numbers of both threads.
+        drop((pool.add_cache(), pool.add_cache()));
+        Arc::new(Self { clock: clock.clone(), store, groups, request, ended, pool })
     }
 
     /// Runs `f` as one of the threads.
@@ -64,6 +72,14 @@ impl Shared {
     }
 }
 
+fn new_store() -> Box<Store> {
+    Box::new(Store::new(FineBuckets::ForQuantiles))
+}
+
+fn new_request() -> Box<ActiveRequest> {
+    Box::new(ActiveRequest::new())
+}
+
 /// Checks a model with at most two preemptions, which are enough to show nearly all known bugs of
 /// such protocols.
 fn check(model: impl Fn(&Clock) + Send + Sync + 'static) {
@@ -80,17 +96,19 @@ fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
     check(|clock| {
         let shared = Shared::new(clock);
         let slot = shared
-            .on(OWNER, |request, recorder| request.open(Ticks(10), STAGE, NO_SLOT, recorder))
+            .on(OWNER, |request, recorder| request.open(ROOT, Ticks(10), STAGE, recorder).unwrap())
             .unwrap();
         let ending = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
+                shared.on(REMOTE, |it, recorder| {
+                    it.release(ROOT, Ticks(30), Some(Outcome::Ok), recorder).unwrap()
+                })
             })
         };
         let released = shared.on(OWNER, |request, recorder| {
-            request.close(Ticks(20), slot, recorder);
-            request.release(Ticks(40), None, recorder)
+            request.close(ROOT.for_stage(slot), Ticks(20), recorder).unwrap();
+            request.release(ROOT, Ticks(40), None, recorder).unwrap()
         });
         let ended = ending.join().unwrap();
         assert!(released.is_last != ended.is_last, "the request is freed once");
@@ -105,30 +123,37 @@ fn a_stage_that_closes_while_another_thread_ends_the_request_is_counted_once() {
 fn a_flush_while_a_remote_thread_adds_edges_loses_none() {
     check(|clock| {
         let shared = Shared::new(clock);
-        let parent =
-            shared.on(OWNER, |it, recorder| it.open(Ticks(10), STAGE, NO_SLOT, recorder)).unwrap();
+        let parent = shared
+            .on(OWNER, |it, recorder| it.open(ROOT, Ticks(10), STAGE, recorder).unwrap())
+            .unwrap();
         let remote = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 shared.on(REMOTE, |request, recorder| {
-                    let slot = request.open(Ticks(20), STAGE, parent, recorder).unwrap();
-                    request.add_busy(3, slot, REMOTE);
-                    request.close(Ticks(25), slot, recorder);
-                    request.add_busy(4, parent, REMOTE);
+                    let slot = request
+                        .open(ROOT.for_stage(parent), Ticks(20), STAGE, recorder)
+                        .unwrap()
+                        .unwrap();
+                    request.add_busy(ROOT.for_stage(slot), 3, REMOTE).unwrap();
+                    request.close(ROOT.for_stage(slot), Ticks(25), recorder).unwrap();
+                    request.add_busy(ROOT.for_stage(parent), 4, REMOTE).unwrap();
                 });
             })
         };
         shared.on(OWNER, |request, recorder| {
             // The buffer of two edges is full now, so that the close flushes it.
-            let slot = request.open(Ticks(22), STAGE, parent, recorder).unwrap();
-            request.close(Ticks(24), slot, recorder);
-            request.add_busy(5, parent, OWNER);
+            let slot =
+                request.open(ROOT.for_stage(parent), Ticks(22), STAGE, recorder).unwrap().unwrap();
+            request.close(ROOT.for_stage(slot), Ticks(24), recorder).unwrap();
+            request.add_busy(ROOT.for_stage(parent), 5, OWNER).unwrap();
         });
         remote.join().unwrap();
         shared.on(OWNER, |request, recorder| {
-            request.close(Ticks(30), parent, recorder);
-            assert!(!request.release(Ticks(40), Some(Outcome::Ok), recorder).is_last);
-            assert!(request.release(Ticks(40), None, recorder).is_last);
+            request.close(ROOT.for_stage(parent), Ticks(30), recorder).unwrap();
+            assert!(
+                !request.release(ROOT, Ticks(40), Some(Outcome::Ok), recorder).unwrap().is_last
+            );
+            assert!(request.release(ROOT, Ticks(40), None, recorder).unwrap().is_last);
         });
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), (3, 20 + 5 + 2));
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_BUSY), (3, 3 + 4 + 5));
@@ -143,14 +168,62 @@ fn one_of_two_concurrent_ends_counts() {
         let other = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                shared.on(REMOTE, |it, recorder| it.release(Ticks(30), Some(Outcome::Ok), recorder))
+                shared.on(REMOTE, |it, recorder| {
+                    it.release(ROOT, Ticks(30), Some(Outcome::Ok), recorder).unwrap()
+                })
             })
         };
-        let here = shared
-            .on(OWNER, |it, recorder| it.release(Ticks(40), Some(Outcome::Cancelled), recorder));
+        let here = shared.on(OWNER, |it, recorder| {
+            it.release(ROOT, Ticks(40), Some(Outcome::Cancelled), recorder).unwrap()
+        });
         let there = other.join().unwrap();
         assert!(here.duration.is_some() != there.duration.is_some());
         assert!(here.is_last != there.is_last);
         assert_eq!(shared.seen(catalog::REQUEST_DURATION).0, 1);
+    });
+}
+
+#[test]
+fn a_span_of_an_ended_request_records_nothing_for_the_next_one() {
+    check(|clock| {
+        let shared = Shared::new(clock);
+        let late = shared.on(OWNER, |it, recorder| {
+            let slot = it.open(ROOT, Ticks(10), STAGE, recorder).unwrap().unwrap();
+            it.release(ROOT, Ticks(20), Some(Outcome::Ok), recorder).unwrap();
+            ROOT.for_stage(slot)
+        });
+        let remote = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.on(REMOTE, |it, recorder| {
+                    if it.add_busy(late, 7, REMOTE).is_err() {
+                        shared.ended.with_stage(late, |it| it.add_busy_remotely(7));
+                    }
+                    if it.close(late, Ticks(50), recorder).is_err() {
+                        shared.ended.with(late, |it| it.close(Ticks(50), late.slot(), recorder));
+                    }
+                    if it.release(ROOT, Ticks(60), None, recorder).is_err() {
+                        assert!(shared.ended.remove(ROOT).is_some());
+                    }
+                });
+            })
+        };
+        shared.on(OWNER, |it, recorder| {
+            if !it.detach(0, &shared.pool.threads(), &shared.ended, recorder) {
+                return;
+            }
+            it.start(OWNER, Ticks(30), Symbol::OTHER, false);
+            let next = SpanKey::for_request(0, 1);
+            let slot = it.open(next, Ticks(31), STAGE, recorder).unwrap().unwrap();
+            it.add_busy(next.for_stage(slot), 1, OWNER).unwrap();
+            it.close(next.for_stage(slot), Ticks(33), recorder).unwrap();
+            assert!(it.release(next, Ticks(35), Some(Outcome::Ok), recorder).unwrap().is_last);
+        });
+        remote.join().unwrap();
+        let is_reused = shared.seen(catalog::REQUEST_DURATION).0 == 2;
+        let expected = if is_reused { [(2, 40 + 2), (2, 7 + 1)] } else { [(1, 40), (1, 7)] };
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), expected[0]);
+        assert_eq!(shared.seen(catalog::REQUEST_STAGE_BUSY), expected[1]);
+        assert!(shared.ended.remove(ROOT).is_none());
     });
 }

@@ -9,7 +9,10 @@ use crate::{
     exemplar::TraceRef,
     store::{Store, Writer},
     symbol::Symbol,
-    timeline::identity::RequestIdentity,
+    timeline::{
+        edge_buffer::{StageCell, StageLabel},
+        identity::RequestIdentity,
+    },
     well_known::{self, Groups},
 };
 
@@ -35,6 +38,23 @@ pub(super) struct EndedStage {
     pub(super) span_id: u64,
     pub(super) duration: u64,
     pub(super) busy: u64,
+}
+
+// === impl EndedStage ===
+
+impl EndedStage {
+    #[inline]
+    pub(super) fn new(cell: &StageCell, duration: u64, recorder: &Recorder<'_>) -> Self {
+        Self {
+            name: cell.stage(),
+            provider: cell.label(StageLabel::Provider),
+            model: cell.label(StageLabel::Model),
+            error: cell.label(StageLabel::Error),
+            span_id: cell.span_id(),
+            duration,
+            busy: recorder.nanos(cell.busy()),
+        }
+    }
 }
 
 // === impl Recorder ===
@@ -129,6 +149,12 @@ impl Recorder<'_> {
         if is_exemplar {
             request.mark_exemplar();
         }
+    }
+
+    /// Records a request beyond the limit.
+    pub(super) fn record_unmeasured(&mut self, endpoint: Symbol, outcome: Outcome, duration: u64) {
+        let values = [catalog::REQUEST_DURATION.value(duration)];
+        self.record(&catalog::REQUEST, (Endpoint::from(endpoint), outcome), &values, None);
     }
 
     /// Returns `true` if a value may become an exemplar.

@@ -4,7 +4,8 @@ use crate::{
     catalog::Outcome,
     symbol::Symbol,
     timeline::{
-        edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell, StageLabel},
+        edge_buffer::{Edge, EdgeBuffer, OWNER_SLOTS, StageCell},
+        ended::LateStage,
         identity::RequestIdentity,
         recorder::{EndedStage, Recorder},
         shares::{ShareAccumulator, clear},
@@ -55,6 +56,19 @@ impl RequestState {
     /// Returns the stage in an overflow slot.
     pub(super) fn overflow_stage(&self, slot: usize) -> Option<&StageCell> {
         self.overflow.get(slot.checked_sub(OWNER_SLOTS)?)
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.accumulator.is_ended()
+    }
+
+    /// Returns all open stages, with copies of their attributes.
+    pub(super) fn late_stages(&self, buffer: &EdgeBuffer) -> Vec<LateStage> {
+        let late = |(slot, opened)| {
+            let cell = stage(buffer, &self.overflow, slot)?.copy();
+            Some(LateStage { slot: u16::try_from(slot).ok()?, opened, cell })
+        };
+        self.accumulator.open_stages().filter_map(late).collect()
     }
 
     pub(super) fn is_open(&self, slot: usize) -> bool {
@@ -172,15 +186,7 @@ impl RequestState {
             return;
         }
         let Some(closed) = accumulator.close(time, slot) else { return };
-        let ended = EndedStage {
-            name: cell.stage(),
-            provider: cell.label(StageLabel::Provider),
-            model: cell.label(StageLabel::Model),
-            error: cell.label(StageLabel::Error),
-            span_id: cell.span_id(),
-            duration: closed.duration,
-            busy: recorder.nanos(cell.busy()),
-        };
+        let ended = EndedStage::new(cell, closed.duration, recorder);
         recorder.record_stage(ended, request);
         if let Some(share) = closed.share {
             self.shares.push((ended.name, share));

@@ -66,6 +66,12 @@ impl ShareAccumulator {
         self.now
     }
 
+    /// Returns the slots of all open stages, and when they opened.
+    pub(crate) fn open_stages(&self) -> impl Iterator<Item = (usize, u64)> {
+        let stages = self.stages.iter().enumerate();
+        stages.filter(|(_, it)| it.is_open).map(|(slot, it)| (slot, it.opened))
+    }
+
     pub(crate) fn is_open(&self, slot: usize) -> bool {
         self.stages.get(slot).is_some_and(|it| it.is_open)
     }

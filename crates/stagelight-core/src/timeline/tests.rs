@@ -8,7 +8,6 @@ use super::shares;
 use crate::{
     Clock, Engine, ManualClock, Outcome, Request, Series, Snapshot, Ticks,
     catalog::{self, MetricId, StageFamily, TypedFamily},
-    key::NO_SLOT,
     layer_api::{SpanKey, StageAttribute},
     stage::UNATTRIBUTED,
     store::Writer,
@@ -44,6 +43,12 @@ impl Fixture {
 
     fn advance(&self, nanos: u64) {
         self.clock.advance(Duration::from_nanos(nanos));
+    }
+
+    /// Frees the memory of ended requests. Returns their number.
+    fn detach(&self) -> usize {
+        let engine = &self.engine.0;
+        engine.with_thread(|it| engine.detach_ended(it))
     }
 
     fn end(&mut self) -> u64 {
@@ -117,6 +122,20 @@ fn a_stage_that_outlives_its_request_keeps_its_duration_and_loses_nothing_else()
     assert_eq!(duration, 40);
     fixture.check(catalog::REQUEST_STAGE_DURATION, &[("late", 100)]);
     fixture.check(catalog::REQUEST_STAGE_SHARE, &[("late", 40), (UNATTRIBUTED, 0)]);
+}
+
+#[test]
+fn a_late_duration_is_recorded_while_the_requests_span_is_open() {
+    for is_remote in [false, true] {
+        let mut fixture = Fixture::new();
+        let late = fixture.open(fixture.root, "late");
+        fixture.request.end(Outcome::Ok);
+        fixture.advance(60);
+        on(is_remote, || fixture.close(late));
+        fixture.check(catalog::REQUEST_STAGE_DURATION, &[("late", 60)]);
+        fixture.close(fixture.root);
+        fixture.check(catalog::REQUEST_STAGE_DURATION, &[("late", 60)]);
+    }
 }
 
 #[test]
@@ -256,6 +275,8 @@ fn frontend_processing_is_one_value_per_request() {
         fixture.close(stage);
     }
     fixture.end();
+    // Reuses the memory, and has no frontend stage.
+    drop(fixture.engine.start_request("/test"));
     let snapshot = fixture.engine.snapshot();
     let frontend = snapshot
         .of(&catalog::FRONTEND)
@@ -430,13 +451,14 @@ fn a_request_ends_no_earlier_than_its_latest_applied_edge() {
     };
     let at = |nanos: u64| Ticks(1_000_000 + nanos);
     request.start(1, at(0), Symbol::OTHER, true);
+    let key = SpanKey::for_request(0, 0);
     // Another thread has read the clock at 20, to end the request, and waits for the mutex while
     // the owner flushes its full buffer.
     for number in 0..40 {
-        let slot = request.open(at(number), Symbol::OTHER, NO_SLOT, &mut recorder).unwrap();
-        request.close(at(number + 1), slot, &mut recorder);
+        let slot = request.open(key, at(number), Symbol::OTHER, &mut recorder).unwrap().unwrap();
+        request.close(key.for_stage(slot), at(number + 1), &mut recorder).unwrap();
     }
-    let duration = request.end(at(20), Outcome::Ok, &mut recorder).unwrap();
+    let duration = request.end(key, at(20), Outcome::Ok, &mut recorder).unwrap();
     let snapshot = engine.snapshot();
     let share = |it: &Series| it.histogram(catalog::REQUEST_STAGE_SHARE).unwrap().recorded_sum();
     assert_eq!(snapshot.of(&catalog::STAGE).map(share).sum::<u64>(), duration);
@@ -581,6 +603,8 @@ enum Step {
     /// The open stage of this number among those without open children.
     Close(usize, bool),
     End,
+    /// Frees the memory of the request if it has ended.
+    Detach,
 }
 
 fn is_remote() -> impl Strategy<Value = bool> {
@@ -597,6 +621,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (any::<usize>(), is_remote()).prop_map(|(at, remote)| Step::Open(at, remote)),
         5 => (any::<usize>(), is_remote()).prop_map(|(at, remote)| Step::Close(at, remote)),
         1 => Just(Step::End),
+        1 => Just(Step::Detach),
     ]
 }
 
@@ -678,6 +703,7 @@ fn run(steps: &[Step]) -> (Fixture, Model, usize) {
                     fixture.request.end(Outcome::Ok);
                 }
             }
+            Step::Detach => assert!(fixture.detach() <= usize::from(model.ended.is_some())),
         }
     }
     while let Some(leaf) = model.innermost().pop() {
