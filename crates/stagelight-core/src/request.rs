@@ -75,8 +75,9 @@ impl Request {
             let key = engine.start_request(thread, started, endpoint, true);
             if let Some(request) = engine.request(key) {
                 let recorder = &mut engine.recorder(thread);
-                if let Some(slot) = request.open(started, stage, key.slot(), recorder) {
-                    request.close(now, slot, recorder);
+                // Never stale: the guard holds the request.
+                if let Ok(Some(slot)) = request.open(key, started, stage, recorder) {
+                    request.close(key.for_stage(slot), now, recorder).ok();
                 }
             }
             key
