@@ -3,6 +3,7 @@
 mod endpoint;
 mod from_env;
 mod otlp;
+mod proxies;
 mod rules;
 mod sampler;
 mod spans;
@@ -14,6 +15,8 @@ use crate::{
     env::{EnvProblem, Environment},
     signal::Signal,
 };
+
+use proxies::Proxies;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use otlp::{Compression, HeaderError, OtlpConfig, Protocol, TlsFiles};
@@ -77,6 +80,8 @@ pub struct Config {
     pub rules: SamplingRules,
     /// Limits for a span, and for the spans waiting to be exported.
     pub spans: SpanLimits,
+    /// Proxies for HTTP clients, which exports do not use.
+    proxies: Proxies,
     /// How trace context is propagated. `OTEL_PROPAGATORS`.
     pub propagation: Vec<Propagation>,
     /// Limit for flushing and shutting down. `STAGELIGHT_SHUTDOWN_TIMEOUT`.
@@ -135,6 +140,18 @@ impl Config {
     #[must_use]
     pub fn summary(&self) -> String {
         summary::of(self)
+    }
+
+    /// Returns the variable that sets a proxy for the address of an exporter, if there is one.
+    ///
+    /// Exports connect directly, so they fail where only the proxy reaches the collector. Reads
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case. Loopback addresses
+    /// have no proxy.
+    #[must_use]
+    pub fn ignored_proxy(&self) -> Option<&'static str> {
+        let exported = Signal::ALL.into_iter().filter(|it| self.exporter(*it) == Exporter::Otlp);
+        let mut addresses = exported.filter_map(|it| self.otlp(it).address(it).ok());
+        addresses.find_map(|it| self.proxies.variable_for(&it))
     }
 
     /// Returns the settings with intervals, queue and batch within their bounds.

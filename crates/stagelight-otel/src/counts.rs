@@ -20,18 +20,27 @@ pub(crate) struct ExportCounts {
 // === impl ExportCounts ===
 
 impl ExportCounts {
-    /// Counts the items of one export by its outcome; returns the number lost.
-    pub(crate) fn record(&self, items: u64, outcome: &Result<(), DeliveryError>) -> u64 {
+    /// Counts the items of one request by its outcome; returns the number lost.
+    pub(crate) fn record(&self, items: usize, outcome: &Result<(), DeliveryError>) -> usize {
         let lost = match outcome {
             Ok(()) => 0,
-            Err(DeliveryError::Rejected { count, .. }) => items.min(*count),
+            Err(DeliveryError::Rejected { count, .. }) => {
+                items.min(usize::try_from(*count).unwrap_or(usize::MAX))
+            }
             Err(_) => items,
         };
-        self.delivered.fetch_add(items - lost, Relaxed);
+        self.delivered.fetch_add(as_u64(items - lost), Relaxed);
         if let Err(error) = outcome {
-            *self.lost.lock().entry(error.kind().to_owned()).or_default() += lost;
+            self.record_lost(lost, error.kind());
         }
         lost
+    }
+
+    /// Counts items that were lost for this reason.
+    pub(crate) fn record_lost(&self, items: usize, reason: &str) {
+        let mut lost = self.lost.lock();
+        let count = lost.entry(reason.to_owned()).or_default();
+        *count = count.saturating_add(as_u64(items));
     }
 
     pub(crate) fn delivered(&self) -> u64 {
@@ -41,4 +50,8 @@ impl ExportCounts {
     pub(crate) fn lost(&self) -> BTreeMap<String, u64> {
         self.lost.lock().clone()
     }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -2,13 +2,9 @@
 
 use std::io::{self, Write};
 
-use opentelemetry_proto::tonic::collector::{
-    metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
-use prost::Message;
 use tokio::time::Instant;
 
-use crate::{console, delivery::DeliveryError, otlp_client::OtlpClient};
+use crate::{delivery::DeliveryError, otlp_client::OtlpClient, request::ExportRequest};
 
 /// Where the requests of one signal are sent.
 #[derive(Debug)]
@@ -21,31 +17,29 @@ pub(crate) enum Destination {
 // === impl Destination ===
 
 impl Destination {
-    pub(crate) async fn export_spans(
+    pub(crate) async fn export<R: ExportRequest>(
         &self,
-        request: &ExportTraceServiceRequest,
+        request: &R,
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         match self {
             Self::Otlp(client) => client.deliver(request.encode_to_vec().into(), deadline).await,
             Self::Console => {
-                print(&console::spans(request));
+                print(&request.lines());
                 Ok(())
             }
         }
     }
 
-    pub(crate) async fn export_metrics(
-        &self,
-        request: &ExportMetricsServiceRequest,
-        deadline: Instant,
-    ) -> Result<(), DeliveryError> {
-        match self {
-            Self::Otlp(client) => client.deliver(request.encode_to_vec().into(), deadline).await,
-            Self::Console => {
-                print(&console::metrics(request));
-                Ok(())
-            }
+    /// Returns whether requests must not be larger than a limit.
+    pub(crate) const fn is_limited(&self) -> bool {
+        matches!(self, Self::Otlp(_))
+    }
+
+    /// Logs that an item was dropped because of its size.
+    pub(crate) fn dropped(&self, error: &DeliveryError) {
+        if let Some(client) = self.otlp() {
+            client.dropped(error);
         }
     }
 

@@ -103,6 +103,7 @@ fn queue_series(queue: &SpanQueue) -> Vec<Series> {
     let component = (OtelComponentType::new(COMPONENT), OtelComponentName::new(&name));
     let dropped = [
         (Some("queue_full"), queue.dropped_when_full()),
+        (Some("queue_bytes_full"), queue.dropped_at_bytes()),
         (Some("already_shutdown"), queue.dropped_after_shutdown()),
     ];
     let dropped = dropped.into_iter().filter(|it| 0 < it.1);

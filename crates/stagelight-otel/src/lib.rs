@@ -38,8 +38,31 @@
 //!   [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables).
 //! - A failed export loses nothing. Metrics are cumulative. Spans stay in the queue while there is
 //!   room; dropped spans are counted, and the count is exported.
+//! - If the collector refuses a request for its size, its halves are sent. A single span or data
+//!   point above the collector's limit is dropped and counted with `error.type="too_large"`.
 //! - An outage of the collector is logged once, and once more when it ends.
+//! - After a panic on the export thread, which is logged, the export restarts. The data in export
+//!   is lost and counted with `error.type="panic"`.
 //! - Exports create no spans.
+//!
+//! # Limits
+//!
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | encoded size of a request | 1 MiB | several requests, in order |
+//! | spans in a batch | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, and 1 MiB | further batches |
+//! | waiting spans | `OTEL_BSP_MAX_QUEUE_SIZE` | dropped, `error.type="queue_full"` |
+//! | memory of waiting spans | 32 MiB | dropped, `error.type="queue_bytes_full"` |
+//! | string in a span: attribute, name, status | 4096 characters ¹ | truncated |
+//! | delay between attempts | 0.2 s, doubled up to 1.6 s, less a random part up to half | |
+//! | delay that a collector requests (`Retry-After`, `RetryInfo`) | 5 min | shortened |
+//! | response of a collector | 1 MiB | not read; a successful export remains successful |
+//! | message of a collector in the log | 200 characters, one line | truncated |
+//!
+//! ¹ `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
+//!
+//! A delay that a collector requests applies to later exports of the signal as well. An export that
+//! cannot begin in time fails at once with the error that requested the delay.
 //!
 //! # Features
 //!
@@ -65,6 +88,7 @@ pub mod env;
 pub mod config;
 mod start_error;
 mod delivery;
+mod deadline;
 mod resource;
 mod runtime;
 mod id_generator;
@@ -76,10 +100,15 @@ mod encode;
 mod console;
 mod transport;
 mod reachability;
+mod backoff;
 mod otlp_client;
+mod request;
 mod destination;
 mod counts;
+mod outbox;
 mod worker;
+mod supervisor;
+mod bounded_span;
 mod span_queue;
 mod span_export;
 mod instruments;

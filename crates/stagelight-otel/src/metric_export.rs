@@ -1,4 +1,4 @@
-//! Exports metrics in one request: the stage store's, the user's, and the exporter's own.
+//! Exports all metrics together: the stage store's, the user's, and the exporter's own.
 
 use std::{
     pin::pin,
@@ -7,8 +7,7 @@ use std::{
 };
 
 use opentelemetry_proto::tonic::{
-    collector::metrics::v1::ExportMetricsServiceRequest,
-    metrics::v1::{Metric, ResourceMetrics, metric::Data},
+    collector::metrics::v1::ExportMetricsServiceRequest, metrics::v1::ResourceMetrics,
     resource::v1::Resource as OtlpResource,
 };
 use stagelight_core::{Engine, ExemplarReader, Percentages};
@@ -20,12 +19,16 @@ use tokio::{
 use crate::{
     config::Histograms,
     counts::ExportCounts,
+    deadline,
     delivery::DeliveryError,
     destination::Destination,
     encode::{self, Period},
     exporter_metrics::ExporterMetrics,
     instruments::UserInstruments,
+    outbox::Outbox,
     outside_requests::OutsideRequests,
+    signal::Signal,
+    supervisor::Worker,
     worker::{Command, FlushError},
 };
 
@@ -47,6 +50,7 @@ pub(crate) struct MetricExport {
     pub(crate) interval: Duration,
     /// Maximum time for one collection and export.
     pub(crate) timeout: Duration,
+    pub(crate) outbox: Outbox<ExportMetricsServiceRequest>,
 }
 
 /// What the task reacts to.
@@ -60,10 +64,12 @@ enum WorkerEvent {
 
 // === impl MetricExport ===
 
-impl MetricExport {
-    /// Runs until the shutdown command, or until all command senders are dropped.
-    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let mut ticks = interval_at(Instant::now() + self.interval, self.interval);
+impl Worker for MetricExport {
+    const SIGNAL: Signal = Signal::Metrics;
+
+    async fn run(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        let interval = deadline::bounded(self.interval);
+        let mut ticks = interval_at(deadline::after(interval), interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut event = tokio::select! {
@@ -71,7 +77,7 @@ impl MetricExport {
                 command = commands.recv() => command.into(),
             };
             if matches!(event, WorkerEvent::Tick) {
-                event = self.export_until_command(&mut commands).await;
+                event = self.export_until_command(commands).await;
             }
             match event {
                 WorkerEvent::Tick => {}
@@ -87,6 +93,13 @@ impl MetricExport {
         }
     }
 
+    fn recover(&mut self) {
+        // At least one, so that a panic while collecting is counted.
+        self.counts.record_lost(self.outbox.clear().max(1), "panic");
+    }
+}
+
+impl MetricExport {
     async fn handle(&mut self, command: Command) {
         let Command { deadline, is_shutdown, reply } = command;
         let outcome = self.export(deadline).await;
@@ -102,7 +115,7 @@ impl MetricExport {
         &mut self,
         commands: &mut mpsc::Receiver<Command>,
     ) -> WorkerEvent {
-        let mut exporting = pin!(self.export(Instant::now() + self.timeout));
+        let mut exporting = pin!(self.export(deadline::after(self.timeout)));
         let event = tokio::select! {
             _ = &mut exporting => return WorkerEvent::Tick,
             command = commands.recv() => WorkerEvent::from(command),
@@ -117,11 +130,20 @@ impl MetricExport {
     }
 
     async fn export(&mut self, deadline: Instant) -> Result<(), DeliveryError> {
+        // Left by an export that a command has interrupted.
+        self.outbox.clear();
         let request = self.collect(deadline).await;
-        let points = data_points(&request);
-        let outcome = self.destination.export_metrics(&request, deadline).await;
-        self.counts.record(points, &outcome);
-        outcome
+        self.outbox.push(request);
+        let Self { outbox, destination, counts, .. } = self;
+        match outbox.send(destination, counts, deadline, |_| {}).await {
+            Ok(lost) => lost.map_or(Ok(()), |it| Err(it.error)),
+            // The next export has the same values and later ones.
+            Err((_, error)) => {
+                let outcome = Err(error);
+                counts.record(outbox.clear(), &outcome);
+                outcome
+            }
+        }
     }
 
     async fn collect(&mut self, deadline: Instant) -> ExportMetricsServiceRequest {
@@ -148,22 +170,5 @@ impl MetricExport {
 impl From<Option<Command>> for WorkerEvent {
     fn from(received: Option<Command>) -> Self {
         received.map_or(Self::Closed, Self::Command)
-    }
-}
-
-fn data_points(request: &ExportMetricsServiceRequest) -> u64 {
-    let scopes = request.resource_metrics.iter().flat_map(|it| &it.scope_metrics);
-    let points: usize = scopes.flat_map(|it| &it.metrics).map(points_of).sum();
-    u64::try_from(points).unwrap_or(u64::MAX)
-}
-
-fn points_of(metric: &Metric) -> usize {
-    match &metric.data {
-        Some(Data::Gauge(data)) => data.data_points.len(),
-        Some(Data::Sum(data)) => data.data_points.len(),
-        Some(Data::Histogram(data)) => data.data_points.len(),
-        Some(Data::ExponentialHistogram(data)) => data.data_points.len(),
-        Some(Data::Summary(data)) => data.data_points.len(),
-        None => 0,
     }
 }

@@ -17,15 +17,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
 use crate::{
-    config::Protocol, delivery::DeliveryError, reachability::Reachability, signal::Signal,
+    backoff::{Backoff, Pause},
+    config::Protocol,
+    deadline,
+    delivery::{DeliveryError, sanitize},
+    reachability::Reachability,
+    signal::Signal,
     transport::Transport,
 };
 
-/// Delay before the second attempt; doubled before each further one.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
-/// Maximum delay. Short relative to the export timeout, so that an export survives a collector's
-/// restart.
-const MAX_BACKOFF: Duration = Duration::from_millis(1600);
 /// Attempts per delivery during shutdown, so that it does not wait for a collector that is down.
 const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
 
@@ -46,7 +46,10 @@ pub(crate) struct OtlpClient {
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryState {
     last_error: Mutex<Option<DeliveryError>>,
+    pause: Pause,
     rejection_logged: AtomicBool,
+    warning_logged: AtomicBool,
+    size_logged: AtomicBool,
     is_shutting_down: AtomicBool,
 }
 
@@ -60,16 +63,28 @@ impl OtlpClient {
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         let started = Instant::now();
-        let deadline = deadline.min(started + self.timeout);
+        let deadline = deadline.min(deadline::after(self.timeout));
         let response = self.send_with_retries(body, started, deadline).await;
         match &response {
             Ok(_) => self.reachability.delivered(self.signal),
+            // The caller sends smaller requests.
+            Err(DeliveryError::TooLarge { .. }) => {}
             Err(error) => {
                 *self.state.last_error.lock() = Some(error.clone());
                 self.reachability.failed(self.signal, error);
             }
         }
         self.check_for_rejection(&response?)
+    }
+
+    /// Logs that an item was dropped because of its size.
+    pub(crate) fn dropped(&self, error: &DeliveryError) {
+        if !self.state.size_logged.swap(true, Relaxed) {
+            warn!(
+                target: "stagelight", signal = %self.signal, %error,
+                "an item was dropped because of its size; further ones are counted, not logged"
+            );
+        }
     }
 
     /// Returns the last error of a delivery or of a single attempt.
@@ -88,24 +103,29 @@ impl OtlpClient {
         started: Instant,
         deadline: Instant,
     ) -> Result<Bytes, DeliveryError> {
-        let mut backoff = INITIAL_BACKOFF;
+        let mut backoff = Backoff::new();
         let mut attempts = 0;
         loop {
+            self.state.pause.wait(deadline).await?;
             let error = match timeout_at(deadline, self.transport.send(body.clone())).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => error,
+                Ok(Err(error)) => error.for_request_of(body.len()),
                 Err(_) => self.timed_out(deadline - started),
             };
             attempts += 1;
             *self.state.last_error.lock() = Some(error.clone());
-            let delay = error.retry_after().unwrap_or(backoff);
             let is_last =
                 self.state.is_shutting_down.load(Relaxed) && MAX_SHUTDOWN_ATTEMPTS <= attempts;
-            if is_last || !error.is_transient() || deadline <= Instant::now() + delay {
+            if !error.is_transient() {
+                return Err(error);
+            }
+            // The next attempt, also that of a later delivery, waits for the end of the pause.
+            self.state.pause.start(&error);
+            let delay = backoff.delay();
+            if is_last || deadline - Instant::now() <= delay {
                 return Err(error);
             }
             sleep(delay).await;
-            backoff = MAX_BACKOFF.min(backoff * 2);
         }
     }
 
@@ -118,9 +138,19 @@ impl OtlpClient {
         // counts as empty: its status was "success".
         let response = ExportTraceServiceResponse::decode(response.clone()).unwrap_or_default();
         let Some(partial) = response.partial_success else { return Ok(()) };
-        let Ok(count @ 1..) = u64::try_from(partial.rejected_spans) else { return Ok(()) };
-        let endpoint = self.reachability.endpoint().to_owned();
-        let error = DeliveryError::Rejected { endpoint, count, message: partial.error_message };
+        let message = sanitize(&partial.error_message);
+        let endpoint = self.reachability.endpoint();
+        let Ok(count @ 1..) = u64::try_from(partial.rejected_spans) else {
+            if !message.is_empty() && !self.state.warning_logged.swap(true, Relaxed) {
+                warn!(
+                    target: "stagelight", signal = %self.signal, endpoint, warning = message,
+                    "the collector accepted telemetry with a warning; \
+                     further warnings are not logged"
+                );
+            }
+            return Ok(());
+        };
+        let error = DeliveryError::Rejected { endpoint: endpoint.to_owned(), count, message };
         if !self.state.rejection_logged.swap(true, Relaxed) {
             warn!(
                 target: "stagelight", signal = %self.signal, %error,

@@ -21,13 +21,14 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::SdkTracer;
 use stagelight_core::{Engine, SamplingPolicy, Snapshot};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::{
     config::{Config, Propagation},
+    deadline,
     delivery::ShutdownError,
     id_generator::RequestTracer,
     propagation::{self, ContextPropagator},
@@ -234,9 +235,10 @@ impl Pipeline {
     ) -> Result<(), ShutdownError> {
         let Some((runtime, workers)) = self.parts.running() else { return Ok(()) };
         let (reply, outcome) = oneshot::channel();
+        let fallback = workers.clone();
         // On the export runtime: the caller's may have no timer, or a paused clock.
         runtime.spawn(flush(workers, timeout, is_shutdown, |it| drop(reply.send(it))));
-        outcome.await.unwrap_or(Ok(()))
+        outcome.await.unwrap_or_else(|_| fallback.without_reply())
     }
 
     fn flush_blocking(&self, timeout: Duration, is_shutdown: bool) -> Result<(), ShutdownError> {
@@ -283,5 +285,5 @@ async fn flush(
     is_shutdown: bool,
     reply: impl FnOnce(Result<(), ShutdownError>) + Send,
 ) {
-    reply(workers.flush(Instant::now() + timeout, is_shutdown).await);
+    reply(workers.flush(deadline::after(timeout), is_shutdown).await);
 }

@@ -21,9 +21,12 @@ use tokio::{
 use crate::{
     config::SpanLimits,
     counts::ExportCounts,
-    delivery::DeliveryError,
+    deadline,
     destination::Destination,
+    outbox::Outbox,
+    signal::Signal,
     span_queue::SpanQueue,
+    supervisor::Worker,
     worker::{Command, FlushError},
 };
 
@@ -35,22 +38,16 @@ pub(crate) struct SpanExport {
     pub(crate) counts: Arc<ExportCounts>,
     pub(crate) resource: OtlpResource,
     pub(crate) limits: SpanLimits,
-}
-
-/// The outcome of exporting one batch.
-enum BatchOutcome {
-    Delivered,
-    /// The batch is back in the queue, to be retried later.
-    Requeued(DeliveryError),
-    /// This many of its spans are lost.
-    Lost(usize, DeliveryError),
+    /// The batch in export, or remaining for a retry.
+    pub(crate) outbox: Outbox<ExportTraceServiceRequest>,
 }
 
 // === impl SpanExport ===
 
-impl SpanExport {
-    /// Runs until the shutdown command, or until all command senders are dropped.
-    pub(crate) async fn run(self, mut commands: mpsc::Receiver<Command>) {
+impl Worker for SpanExport {
+    const SIGNAL: Signal = Signal::Traces;
+
+    async fn run(&mut self, commands: &mut mpsc::Receiver<Command>) {
         loop {
             let command = tokio::select! {
                 command = commands.recv() => match command {
@@ -62,7 +59,7 @@ impl SpanExport {
             };
             let Some(Command { deadline, is_shutdown, reply }) = command else {
                 // Errors are counted and logged where they occur.
-                drop(self.drain(Instant::now() + self.limits.timeout).await);
+                drop(self.drain(deadline::after(self.limits.timeout)).await);
                 continue;
             };
             // The receiver is gone if the caller has timed out.
@@ -73,47 +70,40 @@ impl SpanExport {
         }
     }
 
-    /// Exports batch by batch until the queue is empty or a batch is requeued.
-    async fn drain(&self, deadline: Instant) -> Result<(), FlushError> {
-        let mut lost = 0;
+    fn recover(&mut self) {
+        self.outbox.clear();
+        self.counts.record_lost(self.queue.complete_all(), "panic");
+    }
+}
+
+impl SpanExport {
+    /// Exports batch by batch until the queue is empty, or a batch remains for a retry.
+    async fn drain(&mut self, deadline: Instant) -> Result<(), FlushError> {
+        let mut spans = 0;
         let mut last_error = None;
         loop {
-            let batch = self.queue.take_batch();
-            if batch.is_empty() {
-                break;
+            if self.outbox.is_empty() {
+                let batch = self.queue.take_batch();
+                if batch.is_empty() {
+                    break;
+                }
+                self.outbox.push(self.request(batch));
             }
-            match self.export(batch, deadline).await {
-                BatchOutcome::Delivered => {}
+            let Self { outbox, queue, destination, counts, .. } = self;
+            match outbox.send(destination, counts, deadline, |it| queue.complete(it)).await {
+                Ok(None) => {}
+                Ok(Some(lost)) => {
+                    spans += lost.items;
+                    last_error = Some(lost.error);
+                }
                 // The next batch would fail for the same reason.
-                BatchOutcome::Requeued(error) => {
-                    return Err(FlushError { spans: lost + self.queue.pending(), error });
-                }
-                BatchOutcome::Lost(spans, error) => {
-                    lost += spans;
-                    last_error = Some(error);
+                Err((lost, error)) => {
+                    spans += lost.map_or(0, |it| it.items) + queue.pending();
+                    return Err(FlushError { spans, error });
                 }
             }
         }
-        last_error.map_or(Ok(()), |error| Err(FlushError { spans: lost, error }))
-    }
-
-    async fn export(&self, batch: Vec<SpanData>, deadline: Instant) -> BatchOutcome {
-        let count = batch.len();
-        let outcome = self.destination.export_spans(&self.request(batch.clone()), deadline).await;
-        match outcome {
-            Err(error) if error.is_transient() => {
-                self.queue.requeue(batch);
-                BatchOutcome::Requeued(error)
-            }
-            outcome => {
-                let lost = self.counts.record(u64::try_from(count).unwrap_or(u64::MAX), &outcome);
-                self.queue.complete(count);
-                match outcome {
-                    Ok(()) => BatchOutcome::Delivered,
-                    Err(error) => BatchOutcome::Lost(usize::try_from(lost).unwrap_or(count), error),
-                }
-            }
-        }
+        last_error.map_or(Ok(()), |error| Err(FlushError { spans, error }))
     }
 
     fn request(&self, batch: Vec<SpanData>) -> ExportTraceServiceRequest {

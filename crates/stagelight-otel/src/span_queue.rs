@@ -5,7 +5,7 @@
 //! room, and counts every span.
 
 use std::{
-    mem,
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -21,24 +21,47 @@ use opentelemetry_sdk::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::{bounded_span::bound, config::SpanLimits, outbox::MAX_REQUEST_BYTES};
+
+/// Maximum memory of waiting spans. 2048 spans of an HTTP service take about 3 MiB.
+const MAX_QUEUE_BYTES: usize = 32 << 20;
+
 /// A bounded queue between the threads that end spans and the task that exports them.
 #[derive(Debug)]
 pub(crate) struct SpanQueue {
     state: Mutex<QueueState>,
-    capacity: usize,
-    batch_size: usize,
+    limits: QueueLimits,
     /// Notified when a batch is full.
     full_batch: Notify,
     dropped_when_full: AtomicU64,
+    dropped_at_bytes: AtomicU64,
     dropped_after_shutdown: AtomicU64,
     completed: AtomicU64,
 }
 
+/// The bounds of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    /// Maximum number of spans, including those in flight.
+    pub(crate) spans: usize,
+    /// Maximum memory of the spans, including those in flight.
+    pub(crate) bytes: usize,
+    /// Maximum number of spans in a batch.
+    pub(crate) batch: usize,
+    /// Maximum length of a string in a span, in characters.
+    pub(crate) value_chars: usize,
+}
+
 #[derive(Debug, Default)]
 struct QueueState {
-    spans: Vec<SpanData>,
-    /// Spans that were taken out but may be requeued.
+    /// Each with its memory in bytes.
+    spans: VecDeque<(SpanData, usize)>,
+    /// Memory of `spans` in bytes.
+    bytes: usize,
+    /// Spans that were taken out and are not yet delivered or lost.
     in_flight: usize,
+    /// Memory of those in bytes.
+    in_flight_bytes: usize,
     is_closed: bool,
 }
 
@@ -46,52 +69,87 @@ struct QueueState {
 #[derive(Debug)]
 pub(crate) struct QueueSpanProcessor(pub(crate) Arc<SpanQueue>);
 
+// === impl QueueLimits ===
+
+impl From<SpanLimits> for QueueLimits {
+    fn from(limits: SpanLimits) -> Self {
+        let SpanLimits { queue, batch, value_length, .. } = limits;
+        Self { spans: queue, bytes: MAX_QUEUE_BYTES, batch, value_chars: value_length }
+    }
+}
+
 // === impl SpanQueue ===
 
 impl SpanQueue {
-    pub(crate) fn new(capacity: usize, batch_size: usize) -> Self {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
             state: Mutex::default(),
-            capacity,
-            batch_size,
+            limits,
             full_batch: Notify::new(),
             dropped_when_full: AtomicU64::new(0),
+            dropped_at_bytes: AtomicU64::new(0),
             dropped_after_shutdown: AtomicU64::new(0),
             completed: AtomicU64::new(0),
         }
     }
 
-    /// Queues a span, or drops and counts it.
+    /// Truncates long strings and queues the span, or drops and counts it.
     ///
     /// # Cost
     ///
-    /// One lock, held for a move; one thread wake-up per full batch.
-    fn push(&self, span: SpanData) {
+    /// A look at each attribute; one lock, held for a move; one thread wake-up per full batch.
+    fn push(&self, mut span: SpanData) {
+        let bytes = bound(&mut span, self.limits.value_chars);
         let mut state = self.state.lock();
         if state.is_closed {
             self.dropped_after_shutdown.fetch_add(1, Relaxed);
             return;
         }
-        if self.capacity <= state.spans.len() + state.in_flight {
+        if self.limits.spans <= state.spans.len() + state.in_flight {
             self.dropped_when_full.fetch_add(1, Relaxed);
             return;
         }
-        state.spans.push(span);
-        let is_full_batch = state.spans.len() == self.batch_size;
+        if self.limits.bytes < state.bytes + state.in_flight_bytes + bytes {
+            self.dropped_at_bytes.fetch_add(1, Relaxed);
+            return;
+        }
+        let was_full = self.is_full_batch(&state);
+        state.spans.push_back((span, bytes));
+        state.bytes += bytes;
+        let is_full = !was_full && self.is_full_batch(&state);
         drop(state);
-        if is_full_batch {
+        if is_full {
             self.full_batch.notify_one();
         }
     }
 
-    /// Takes the oldest spans, at most one batch. They occupy the queue until
-    /// [`complete`](Self::complete) or [`requeue`](Self::requeue).
+    fn is_full_batch(&self, state: &QueueState) -> bool {
+        self.limits.batch <= state.spans.len() || MAX_REQUEST_BYTES <= state.bytes
+    }
+
+    /// Takes the oldest spans, at most one batch and about 1 MiB, but at least one span. They
+    /// occupy the queue until [`complete`](Self::complete).
     pub(crate) fn take_batch(&self) -> Vec<SpanData> {
         let mut state = self.state.lock();
-        let count = self.batch_size.min(state.spans.len());
-        let rest = state.spans.split_off(count);
-        let batch = mem::replace(&mut state.spans, rest);
+        let mut total = 0;
+        let fits = state.spans.iter().take(self.limits.batch).take_while(|(_, bytes)| {
+            let is_first = total == 0;
+            total += bytes;
+            is_first || total <= MAX_REQUEST_BYTES
+        });
+        let count = fits.count();
+        let mut taken = 0;
+        let batch: Vec<_> = state
+            .spans
+            .drain(..count)
+            .map(|(span, bytes)| {
+                taken += bytes;
+                span
+            })
+            .collect();
+        state.bytes -= taken;
         state.in_flight += batch.len();
+        state.in_flight_bytes += taken;
         batch
     }
 
@@ -99,16 +157,18 @@ impl SpanQueue {
     pub(crate) fn complete(&self, count: usize) {
         let mut state = self.state.lock();
         state.in_flight = state.in_flight.saturating_sub(count);
+        if state.in_flight == 0 {
+            state.in_flight_bytes = 0;
+        }
         drop(state);
         self.completed.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Puts an undelivered batch back at the front. Its room was kept.
-    pub(crate) fn requeue(&self, mut batch: Vec<SpanData>) {
-        let mut state = self.state.lock();
-        state.in_flight = state.in_flight.saturating_sub(batch.len());
-        batch.append(&mut state.spans);
-        state.spans = batch;
+    /// Frees the room of all spans in flight, and returns their number.
+    pub(crate) fn complete_all(&self) -> usize {
+        let count = self.state.lock().in_flight;
+        self.complete(count);
+        count
     }
 
     /// Rejects all further spans.
@@ -128,12 +188,17 @@ impl SpanQueue {
     }
 
     pub(crate) const fn capacity(&self) -> usize {
-        self.capacity
+        self.limits.spans
     }
 
-    /// Returns the number of spans dropped because the queue was full.
+    /// Returns the number of spans dropped because the queue held too many.
     pub(crate) fn dropped_when_full(&self) -> u64 {
         self.dropped_when_full.load(Relaxed)
+    }
+
+    /// Returns the number of spans dropped because the queue held too much memory.
+    pub(crate) fn dropped_at_bytes(&self) -> u64 {
+        self.dropped_at_bytes.load(Relaxed)
     }
 
     /// Returns the number of spans dropped because they ended after the shutdown.

@@ -7,10 +7,11 @@ use stagelight_otel::{Config, EnvProblem};
 use tracing::{Dispatch, Subscriber, dispatcher, info, level_filters::LevelFilter, warn};
 use tracing_subscriber::Layer;
 
-/// The exporters in one line, and the invalid variables.
+/// The exporters in one line, the invalid variables, and a proxy that is not used.
 #[derive(Debug)]
 pub(crate) struct Report {
     summary: String,
+    proxy: Option<&'static str>,
     problems: Vec<EnvProblem>,
 }
 
@@ -22,7 +23,11 @@ pub(crate) struct ReportLayer(pub(crate) Arc<Mutex<Option<Report>>>);
 
 impl Report {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { summary: config.summary(), problems: config.problems.clone() }
+        Self {
+            summary: config.summary(),
+            proxy: config.ignored_proxy(),
+            problems: config.problems.clone(),
+        }
     }
 
     /// Logs to the current subscriber.
@@ -30,6 +35,13 @@ impl Report {
         info!(target: "stagelight", "{}", self.summary);
         for problem in &self.problems {
             warn!(target: "stagelight", "{problem}; using {}", problem.used);
+        }
+        if let Some(variable) = self.proxy {
+            warn!(
+                target: "stagelight",
+                "exports do not use the proxy of {variable} and connect directly; \
+                 add the collector's host to NO_PROXY if it needs no proxy"
+            );
         }
     }
 }

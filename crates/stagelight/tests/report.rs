@@ -49,6 +49,8 @@ impl Visit for Message {
 fn builder() -> Builder {
     Builder::from_env(&Environment::from_pairs([
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.invalid:4318"),
+        ("HTTP_PROXY", "http://proxy.invalid:3128"),
         ("OTEL_TRACES_SAMPLER", "all"),
         ("OTEL_METRICS_EXPORTER", "none"),
         ("STAGELIGHT_SHUTDOWN_TIMEOUT", "100"),
@@ -67,13 +69,18 @@ fn the_first_subscriber_with_the_tracing_layer_logs_it_once() {
     };
     expect![[r#"
         INFO exporting traces to http
-          //localhost
+          //collector.invalid
           4318/v1/traces over http/protobuf (sampler parentbased_always_on), no metrics"#]]
     .assert_eq(&line());
     expect![[r#"
         WARN invalid OTEL_TRACES_SAMPLER="all"
            expected `always_on`, `always_off`, `traceidratio`, or one of them after `parentbased_`
            using parentbased_always_on"#]]
+    .assert_eq(&line());
+
+    expect![[r#"
+        WARN exports do not use the proxy of HTTP_PROXY and connect directly
+           add the collector's host to NO_PROXY if it needs no proxy"#]]
     .assert_eq(&line());
 
     let (layer, other) = Log::new();

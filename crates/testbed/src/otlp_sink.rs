@@ -52,6 +52,10 @@ pub enum SinkAnswer {
     Refuse,
     /// Accepts the request and reports this many rejected spans or data points.
     Reject(u8),
+    /// Accepts the request and reports a warning.
+    Warn(&'static str),
+    /// Fails requests above this many uncompressed bytes: HTTP 413, gRPC `ResourceExhausted`.
+    Limit(usize),
 }
 
 /// The received requests in order of arrival. `traces` and `metrics` hold accepted ones only.
@@ -62,6 +66,8 @@ pub(crate) struct Received {
     /// Path and headers of each request.
     heads: Mutex<Vec<RequestHead>>,
     answer: Mutex<SinkAnswer>,
+    /// Overrides the answer to gRPC requests.
+    grpc_status: Mutex<Option<tonic::Status>>,
     span_count: AtomicU64,
     decode_errors: AtomicU64,
     /// Keeps only counts and the last metrics.
@@ -145,6 +151,11 @@ impl OtlpSink {
     /// Sets the answer to all further requests.
     pub fn answer(&self, answer: SinkAnswer) {
         *self.received.answer.lock() = answer;
+    }
+
+    /// Sets a gRPC status that all further gRPC requests fail with, or none.
+    pub fn fail_grpc(&self, status: Option<tonic::Status>) {
+        *self.received.grpc_status.lock() = status;
     }
 
     /// Returns the requests with metrics, in order of arrival.

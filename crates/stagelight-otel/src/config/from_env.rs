@@ -8,6 +8,7 @@ use crate::{
     config::{
         Compression, Config, Endpoint, Exporter, ForcingHeader, Histograms, OtlpConfig,
         Propagation, Protocol, Sampler, SamplingRules, SpanLimits, TlsFiles, otlp,
+        proxies::Proxies,
     },
     env::{
         EnvReader, Environment, parse_bool, parse_count, parse_millis, parse_pairs, parse_switch,
@@ -37,6 +38,7 @@ pub(super) fn read(environment: &Environment) -> Config {
     let sampler = sampler(&mut reader);
     let rules = rules(&mut reader);
     let spans = spans(&mut reader);
+    let proxies = Proxies::from_env(environment);
     let propagation = reader
         .read(&variables::PROPAGATORS, propagation)
         .unwrap_or_else(|| vec![Propagation::TraceContext, Propagation::Baggage]);
@@ -56,6 +58,7 @@ pub(super) fn read(environment: &Environment) -> Config {
         sampler,
         rules,
         spans,
+        proxies,
         propagation,
         shutdown_timeout,
     }
@@ -146,11 +149,14 @@ fn spans(reader: &mut EnvReader<'_>) -> SpanLimits {
     let attributes = limit(&variables::SPAN_ATTRIBUTES);
     let events = limit(&variables::SPAN_EVENTS);
     let links = limit(&variables::SPAN_LINKS);
+    let value_length = [&variables::SPAN_VALUE_LENGTH, &variables::VALUE_LENGTH]
+        .map(|it| reader.read(it, |it| it.parse().ok()));
     SpanLimits {
         delay: reader.read(&variables::SPAN_DELAY, parse_millis).unwrap_or(default.delay),
         queue,
         batch: batch.unwrap_or(default.batch).min(queue),
         timeout: reader.read(&variables::SPAN_TIMEOUT, parse_millis).unwrap_or(default.timeout),
+        value_length: value_length.into_iter().flatten().next().unwrap_or(default.value_length),
         attributes: attributes.unwrap_or(default.attributes),
         events: events.unwrap_or(default.events),
         links: links.unwrap_or(default.links),

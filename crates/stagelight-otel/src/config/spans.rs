@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Limits for a span, and for the spans waiting to be exported.
 ///
-/// Defaults to the OpenTelemetry specification's values, which each field gives.
+/// Defaults to the values that each field gives. They are the OpenTelemetry specification's, except
+/// that it does not limit the length of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanLimits {
@@ -19,6 +20,10 @@ pub struct SpanLimits {
     /// Limit for one export, 30 s; the exporter's own timeout applies too.
     /// `OTEL_BSP_EXPORT_TIMEOUT`.
     pub timeout: Duration,
+    /// Characters of a string in a span, 4,096; longer ones are truncated. Applies to attribute
+    /// values, names and status messages. `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`,
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
+    pub value_length: usize,
     /// Attributes of one span, 128. `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`.
     pub attributes: u32,
     /// Events of one span, 128. `OTEL_SPAN_EVENT_COUNT_LIMIT`.
@@ -36,6 +41,7 @@ impl Default for SpanLimits {
             queue: 2048,
             batch: 512,
             timeout: Duration::from_secs(30),
+            value_length: 4096,
             attributes: 128,
             events: 128,
             links: 128,

@@ -164,6 +164,17 @@ fn propagators_are_deduplicated_and_none_means_none() {
 }
 
 #[test]
+fn the_length_limit_of_spans_overrides_the_general_one() {
+    let general = ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100");
+    let of_spans = ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0");
+    let value_length = |pairs: &[(&str, &str)]| read(pairs).spans.value_length;
+    assert_eq!(value_length(&[]), 4096);
+    assert_eq!(value_length(&[general]), 100);
+    assert_eq!(value_length(&[of_spans]), 0);
+    assert_eq!(value_length(&[general, of_spans]), 0);
+}
+
+#[test]
 fn numbers_and_switches_are_read() {
     let config = read(&[
         ("OTEL_SDK_DISABLED", "TRUE"),

@@ -238,6 +238,20 @@ pub static SPAN_LINKS: Variable = Variable::new(
     LIMIT,
     "Links kept in a span; more are counted.",
 );
+/// `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`
+pub static SPAN_VALUE_LENGTH: Variable = Variable::new(
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, then 4096",
+    LIMIT,
+    "Characters of a string in a span; longer ones are truncated.",
+);
+/// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`
+pub static VALUE_LENGTH: Variable = Variable::new(
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "4096",
+    LIMIT,
+    "The same, unless the variable for spans is set.",
+);
 /// `OTEL_BSP_SCHEDULE_DELAY`
 pub static SPAN_DELAY: Variable =
     Variable::new("OTEL_BSP_SCHEDULE_DELAY", "5000", MILLIS, "Time between two exports of spans.");
@@ -285,7 +299,7 @@ pub static SHUTDOWN_TIMEOUT: Variable = Variable::new(
 );
 
 /// Every variable, in the order of the documentation.
-pub static ALL: [&Variable; 32] = [
+pub static ALL: [&Variable; 34] = [
     &SDK_DISABLED,
     &SERVICE_NAME,
     &RESOURCE_ATTRIBUTES,
@@ -311,6 +325,8 @@ pub static ALL: [&Variable; 32] = [
     &SPAN_ATTRIBUTES,
     &SPAN_EVENTS,
     &SPAN_LINKS,
+    &SPAN_VALUE_LENGTH,
+    &VALUE_LENGTH,
     &SPAN_DELAY,
     &SPAN_QUEUE,
     &SPAN_BATCH,

@@ -25,13 +25,15 @@ use crate::{
     id_generator::PresetIdGenerator,
     instruments::UserInstruments,
     metric_export::MetricExport,
+    outbox::Outbox,
     outside_requests::OutsideRequests,
     resource,
     runtime::ExportRuntime,
     span_export::SpanExport,
-    span_queue::{QueueSpanProcessor, SpanQueue},
+    span_queue::{QueueLimits, QueueSpanProcessor, SpanQueue},
     span_sampler::SpanSampler,
     start_error::StartError,
+    supervisor::supervise,
     worker::CommandSender,
 };
 
@@ -83,6 +85,7 @@ impl Parts {
                 histograms: config.histograms,
                 interval: config.export_interval,
                 timeout: config.export_timeout,
+                outbox: Outbox::new(),
             };
             start_metrics(&runtime, export)
         });
@@ -117,7 +120,7 @@ fn start_spans(
     resource: &Resource,
     destination: Arc<Destination>,
 ) -> SpanWorker {
-    let queue = Arc::new(SpanQueue::new(config.spans.queue, config.spans.batch));
+    let queue = Arc::new(SpanQueue::new(QueueLimits::from(config.spans)));
     let (commands, receiver) = CommandSender::new();
     let counts = Arc::new(ExportCounts::default());
     let export = SpanExport {
@@ -126,15 +129,16 @@ fn start_spans(
         counts: Arc::clone(&counts),
         resource: OtlpResource::from(resource),
         limits: config.spans,
+        outbox: Outbox::new(),
     };
-    runtime.spawn(export.run(receiver));
+    runtime.spawn(supervise(export, receiver));
     SpanWorker { commands, queue, counts, destination }
 }
 
 fn start_metrics(runtime: &ExportRuntime, export: MetricExport) -> MetricWorker {
     let (commands, receiver) = CommandSender::new();
     let destination = Arc::clone(&export.destination);
-    runtime.spawn(export.run(receiver));
+    runtime.spawn(supervise(export, receiver));
     MetricWorker { commands, destination }
 }
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    InstrumentationScope, SpanId, TraceFlags, TraceId,
+    InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId,
     trace::{SpanContext, SpanKind, Status, TraceState},
 };
 use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
@@ -28,7 +28,9 @@ fn span(name: &'static str, flags: TraceFlags) -> SpanData {
 }
 
 fn queue(capacity: usize, batch: usize, names: &[&'static str]) -> Arc<SpanQueue> {
-    let queue = Arc::new(SpanQueue::new(capacity, batch));
+    let queue = Arc::new(SpanQueue::new(
+        SpanLimits { queue: capacity, batch, ..Default::default() }.into(),
+    ));
     for name in names {
         queue.push(span(name, TraceFlags::SAMPLED));
     }
@@ -59,19 +61,49 @@ fn a_batch_in_flight_keeps_its_room() {
     let queue = queue(2, 2, &["a", "b"]);
     let batch = queue.take_batch();
     queue.push(span("c", TraceFlags::SAMPLED));
-    assert_eq!((queue.pending(), queue.dropped_when_full()), (2, 1));
-    queue.requeue(batch);
-    assert_eq!((queue.pending(), queue.completed()), (2, 0));
-    assert_eq!(names(&queue.take_batch()), ["a", "b"]);
+    assert_eq!((queue.pending(), queue.dropped_when_full(), queue.completed()), (2, 1, 0));
+    queue.complete(1);
+    queue.push(span("c", TraceFlags::SAMPLED));
+    assert_eq!((queue.pending(), queue.dropped_when_full(), queue.completed()), (2, 1, 1));
+    assert_eq!(names(&batch), ["a", "b"]);
+    assert_eq!(names(&queue.take_batch()), ["c"]);
 }
 
 #[test]
-fn a_requeued_batch_is_taken_first() {
-    let queue = queue(9, 1, &["a"]);
+fn room_in_bytes_is_limited_and_freed() {
+    let large = || {
+        let mut span = span("large", TraceFlags::SAMPLED);
+        span.attributes = (0..100).map(|_| KeyValue::new("a", "x".repeat(10_000))).collect();
+        span
+    };
+    // Truncated to 4096 characters, each takes about 0.4 MiB.
+    let queue = queue(2048, 512, &[]);
+    for _ in 0..200 {
+        queue.push(large());
+    }
+    let queued = queue.pending();
+    assert!((70..=80).contains(&queued), "{queued}");
+    assert_eq!(queue.dropped_at_bytes(), 200 - queued as u64);
+    assert_eq!(queue.dropped_when_full(), 0);
+    // A batch has at most 1 MiB.
     let batch = queue.take_batch();
-    queue.push(span("b", TraceFlags::SAMPLED));
-    queue.requeue(batch);
-    assert_eq!(names(&queue.take_batch()), ["a"]);
+    assert_eq!(batch.len(), 2);
+    queue.push(large());
+    assert_eq!(queue.pending(), queued);
+    queue.complete(2);
+    queue.push(large());
+    assert_eq!(queue.pending(), queued - 1);
+}
+
+#[tokio::test]
+async fn a_batch_is_full_with_few_large_spans() {
+    let queue = queue(2048, 512, &[]);
+    for _ in 0..3 {
+        let mut span = span("large", TraceFlags::SAMPLED);
+        span.attributes = (0..128).map(|_| KeyValue::new("a", "x".repeat(4096))).collect();
+        queue.push(span);
+    }
+    queue.full_batch().await;
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::{
     config::TlsFiles, delivery::DeliveryError, start_error::StartError, transport::origin_of,
 };
 
-/// Maximum length of a collector's error message.
-const MAX_MESSAGE_CHARS: usize = 200;
+/// Maximum length of a response. A valid one has a few bytes, and a collector's message.
+pub(super) const MAX_RESPONSE_BYTES: usize = 1 << 20;
 /// Idle time before the kernel probes a connection.
 const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 
@@ -52,11 +52,6 @@ fn tcp_connector() -> HttpConnector {
     connector.set_nodelay(true);
     connector.set_keepalive(Some(TCP_KEEP_ALIVE));
     connector
-}
-
-/// Truncates a collector's error message, which may be a page of HTML.
-pub(super) fn truncate_message(message: &str) -> String {
-    message.trim().chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 /// Returns the error for a failure on this side of the connection.

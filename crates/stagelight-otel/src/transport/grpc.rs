@@ -3,6 +3,8 @@
 //! tonic does the framing on top of the same HTTP client as the other protocol. tonic's own channel
 //! would add a second client, and load balancing, which a single address does not need.
 
+mod retry_info;
+
 use std::{error::Error as _, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
@@ -23,11 +25,11 @@ use tonic::{
 
 use crate::{
     config::Compression,
-    delivery::DeliveryError,
+    delivery::{DeliveryError, sanitize},
     start_error::StartError,
     transport::{
         ResponseFuture, Transport, TransportConfig,
-        client::{Connector, connection_error, connector, truncate_message},
+        client::{Connector, MAX_RESPONSE_BYTES, connection_error, connector},
         origin_of,
     },
 };
@@ -69,6 +71,12 @@ fn enable_gzip<T>(grpc: Grpc<T>) -> Grpc<T> {
     grpc
 }
 
+/// Returns whether tonic has refused to read a response above the limit.
+fn is_long_response(status: &Status) -> bool {
+    let limit = format!("the limit is: {MAX_RESPONSE_BYTES} bytes");
+    status.code() == Code::OutOfRange && status.message().ends_with(&limit)
+}
+
 // === impl GrpcTransport ===
 
 impl GrpcTransport {
@@ -80,6 +88,7 @@ impl GrpcTransport {
         let client = client.build(connector(tls, true)?);
         let (origin, path) = split(uri.clone());
         let grpc = Grpc::with_origin(client, origin);
+        let grpc = grpc.max_decoding_message_size(MAX_RESPONSE_BYTES);
         let grpc = match compression {
             Compression::None => grpc,
             Compression::Gzip => enable_gzip(grpc),
@@ -93,7 +102,12 @@ impl GrpcTransport {
         // Clones share their connections.
         let mut grpc = self.grpc.clone();
         let response = grpc.unary(request, self.path.clone(), RawCodec).await;
-        response.map(tonic::Response::into_inner).map_err(|it| self.failed(&it))
+        match response {
+            Ok(response) => Ok(response.into_inner()),
+            // A message follows only if the request was accepted.
+            Err(status) if is_long_response(&status) => Ok(Bytes::new()),
+            Err(status) => Err(self.failed(&status)),
+        }
     }
 
     fn failed(&self, status: &Status) -> DeliveryError {
@@ -101,11 +115,12 @@ impl GrpcTransport {
         if status.source().is_some() {
             return connection_error(&self.uri, status.clone());
         }
-        // The specification's list without `resource_exhausted`, which is retryable only if the
-        // status details say so. A collector that is overloaded returns `unavailable`.
+        // The specification's list. `ResourceExhausted` is retryable without `RetryInfo` as well:
+        // it may mean overload, and the queue of spans is bounded.
         let transient = [
             Code::Cancelled,
             Code::DeadlineExceeded,
+            Code::ResourceExhausted,
             Code::Aborted,
             Code::OutOfRange,
             Code::Unavailable,
@@ -114,9 +129,9 @@ impl GrpcTransport {
         DeliveryError::Refused {
             endpoint: origin_of(&self.uri),
             status: format!("{:?}", status.code()),
-            message: truncate_message(status.message()),
+            message: sanitize(status.message()),
             transient: transient.contains(&status.code()),
-            retry_after: None,
+            retry_after: retry_info::delay(status.details()),
         }
     }
 }

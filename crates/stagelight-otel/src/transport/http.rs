@@ -1,13 +1,16 @@
 //! OTLP over HTTP with protobuf bodies.
 
-use std::{io, time::Duration};
+mod retry_after;
+
+use std::io;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, HeaderValue, Method, Request, StatusCode, Uri,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
+    response::Parts,
 };
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -15,16 +18,13 @@ use hyper_util::{
 
 use crate::{
     config::Compression,
-    delivery::DeliveryError,
+    delivery::{DeliveryError, sanitize},
     start_error::StartError,
     transport::{
         ResponseFuture, Transport, TransportConfig,
-        client::{Connector, connection_error, connector, truncate_message},
+        client::{Connector, MAX_RESPONSE_BYTES, connection_error, connector},
     },
 };
-
-/// Maximum length of a response; a valid one has a few bytes.
-const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
 /// Sends OTLP over HTTP with protobuf bodies.
 #[derive(Debug)]
@@ -61,12 +61,12 @@ impl HttpTransport {
         let response = self.client.request(self.request(body)?).await;
         let response = response.map_err(|it| connection_error(&self.uri, it))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
-        let body = body.map_err(|it| connection_error(&self.uri, io::Error::other(it)))?.to_bytes();
-        if head.status.is_success() {
-            return Ok(body);
+        let (body, is_complete) = read(body).await;
+        if head.status.is_success() && !is_html(&head.headers) {
+            // The head says that the request was accepted, whatever happens to the body.
+            return Ok(if is_complete { body } else { Bytes::new() });
         }
-        Err(self.refused(&Response::from_parts(head, body)))
+        Err(self.refused(&head, body))
     }
 
     fn request(&self, body: Bytes) -> Result<Request<Full<Bytes>>, DeliveryError> {
@@ -81,9 +81,8 @@ impl HttpTransport {
         Ok(request)
     }
 
-    fn refused(&self, response: &Response<Bytes>) -> DeliveryError {
-        let status = response.status();
-        // The specification's list. Redirects are not followed.
+    fn refused(&self, head: &Parts, body: Bytes) -> DeliveryError {
+        // The specification's list.
         let transient = [
             StatusCode::TOO_MANY_REQUESTS,
             StatusCode::BAD_GATEWAY,
@@ -92,10 +91,10 @@ impl HttpTransport {
         ];
         DeliveryError::Refused {
             endpoint: self.uri.to_string(),
-            status: status.as_str().to_owned(),
-            message: message_in(response),
-            transient: transient.contains(&status),
-            retry_after: retry_after(response.headers()),
+            status: head.status.as_str().to_owned(),
+            message: message_in(head, body),
+            transient: transient.contains(&head.status),
+            retry_after: retry_after::delay(&head.headers),
         }
     }
 }
@@ -120,20 +119,43 @@ fn gzip(_body: &[u8]) -> io::Result<Bytes> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn message_in(response: &Response<Bytes>) -> String {
-    let is_protobuf = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|it| it.as_bytes() == b"application/x-protobuf");
-    if is_protobuf {
-        let status: Option<Status> = prost::Message::decode(response.body().clone()).ok();
-        return truncate_message(&status.map(|it| it.message).unwrap_or_default());
+/// Reads at most [`MAX_RESPONSE_BYTES`]; also returns whether the body ended there.
+async fn read(mut body: impl BodyExt<Data = Bytes> + Unpin) -> (Bytes, bool) {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return (read.into(), false) };
+        let Some(data) = frame.data_ref() else { continue };
+        let room = MAX_RESPONSE_BYTES - read.len();
+        if room < data.len() {
+            read.extend_from_slice(&data[..room]);
+            return (read.into(), false);
+        }
+        read.extend_from_slice(data);
     }
-    truncate_message(&String::from_utf8_lossy(response.body()))
+    (read.into(), true)
 }
 
-/// Parses `retry-after` in seconds; its other form, a date, is ignored.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default()
+}
+
+/// Returns whether a web page was sent, which no OTLP receiver does.
+fn is_html(headers: &HeaderMap) -> bool {
+    content_type(headers).starts_with("text/html")
+}
+
+fn message_in(head: &Parts, body: Bytes) -> String {
+    if head.status.is_redirection() {
+        let location = head.headers.get(LOCATION).and_then(|it| it.to_str().ok());
+        let location = location.unwrap_or("another address");
+        return sanitize(&format!("redirects are not followed, set the endpoint to {location}"));
+    }
+    if head.status.is_success() {
+        return "a web page, so this is not an OTLP receiver".to_owned();
+    }
+    if content_type(&head.headers) == "application/x-protobuf" {
+        let status: Option<Status> = prost::Message::decode(body).ok();
+        return sanitize(&status.map(|it| it.message).unwrap_or_default());
+    }
+    sanitize(&String::from_utf8_lossy(&body))
 }

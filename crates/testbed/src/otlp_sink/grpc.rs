@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::{
         trace_service_server::{TraceService, TraceServiceServer},
     },
 };
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
@@ -38,8 +39,13 @@ pub(super) async fn serve(listener: TcpListener, received: Arc<Received>) {
 // === impl Grpc ===
 
 impl Grpc {
-    /// Keeps the request's head and returns the number of items to reject.
-    fn receive(&self, method: &str, metadata: &MetadataMap) -> Result<i64, Status> {
+    /// Keeps the request's head and returns the number of items to reject, and a message.
+    fn receive(
+        &self,
+        method: &str,
+        metadata: &MetadataMap,
+        bytes: usize,
+    ) -> Result<Option<(i64, String)>, Status> {
         let headers = metadata.iter().filter_map(|it| match it {
             KeyAndValueRef::Ascii(name, value) => {
                 Some((name.to_string(), value.to_str().unwrap_or_default().to_owned()))
@@ -47,12 +53,19 @@ impl Grpc {
             KeyAndValueRef::Binary(..) => None,
         });
         self.0.head(method, headers);
+        if let Some(status) = &*self.0.grpc_status.lock() {
+            return Err(status.clone());
+        }
         let answer = *self.0.answer.lock();
         match answer {
-            SinkAnswer::Take => Ok(0),
+            SinkAnswer::Limit(limit) if limit < bytes => Err(Status::resource_exhausted(format!(
+                "grpc: received message larger than max ({bytes} vs. {limit})"
+            ))),
+            SinkAnswer::Take | SinkAnswer::Limit(_) => Ok(None),
             SinkAnswer::Unavailable => Err(Status::unavailable("unavailable")),
             SinkAnswer::Refuse => Err(Status::invalid_argument("no, thank you")),
-            SinkAnswer::Reject(count) => Ok(count.into()),
+            SinkAnswer::Reject(count) => Ok(Some((count.into(), "too many".to_owned()))),
+            SinkAnswer::Warn(message) => Ok(Some((0, message.to_owned()))),
         }
     }
 }
@@ -63,11 +76,11 @@ impl TraceService for Grpc {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let rejected = self.receive("TraceService/Export", request.metadata())?;
+        let bytes = request.get_ref().encoded_len();
+        let partial = self.receive("TraceService/Export", request.metadata(), bytes)?;
         self.0.accept_traces(request.into_inner());
-        let partial_success = (0 < rejected).then(|| ExportTracePartialSuccess {
-            rejected_spans: rejected,
-            error_message: "too many".to_owned(),
+        let partial_success = partial.map(|(rejected_spans, error_message)| {
+            ExportTracePartialSuccess { rejected_spans, error_message }
         });
         Ok(Response::new(ExportTraceServiceResponse { partial_success }))
     }
@@ -79,11 +92,11 @@ impl MetricsService for Grpc {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let rejected = self.receive("MetricsService/Export", request.metadata())?;
+        let bytes = request.get_ref().encoded_len();
+        let partial = self.receive("MetricsService/Export", request.metadata(), bytes)?;
         self.0.accept_metrics(request.into_inner());
-        let partial_success = (0 < rejected).then(|| ExportMetricsPartialSuccess {
-            rejected_data_points: rejected,
-            error_message: "too many".to_owned(),
+        let partial_success = partial.map(|(rejected_data_points, error_message)| {
+            ExportMetricsPartialSuccess { rejected_data_points, error_message }
         });
         Ok(Response::new(ExportMetricsServiceResponse { partial_success }))
     }
