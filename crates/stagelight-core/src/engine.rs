@@ -17,13 +17,10 @@ use crate::{
     request::Request,
     snapshot::Snapshot,
     stage::Group,
-    timeline::RequestIdentity,
+    timeline::{MOST_OPEN, RequestIdentity},
 };
 
 static GLOBAL: OnceLock<Engine> = OnceLock::new();
-
-/// 34 MiB of requests.
-const DEFAULT_MAX_REQUESTS: u32 = 16_384;
 
 /// Measures requests and stages, and stores the results.
 ///
@@ -107,7 +104,7 @@ impl Engine {
         EngineBuilder {
             clock: Clock::new(),
             fine: FineBuckets::ForQuantiles,
-            max_requests: DEFAULT_MAX_REQUESTS,
+            max_requests: EngineBuilder::DEFAULT_MAX_REQUESTS,
         }
     }
 
@@ -254,6 +251,11 @@ impl Default for Engine {
 // === impl EngineBuilder ===
 
 impl EngineBuilder {
+    /// The default of [`max_requests`](Self::max_requests): 34 MiB of requests.
+    pub const DEFAULT_MAX_REQUESTS: u32 = 16_384;
+    /// The highest value of [`max_requests`](Self::max_requests).
+    pub const MOST_REQUESTS: u32 = MOST_OPEN;
+
     /// Sets the clock. Defaults to the processor's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

@@ -23,7 +23,7 @@ pub(crate) use active_request::{ActiveRequest, ReleaseOutcome, Stale};
 pub(crate) use edge_buffer::{StageCell, StageLabel};
 pub(crate) use ended::{EndedRequest, EndedRequests};
 pub(crate) use identity::RequestIdentity;
-pub(crate) use pool::{Cache, Pool};
+pub(crate) use pool::{Cache, MOST_OPEN, Pool};
 pub(crate) use recorder::Recorder;
 pub(crate) use request_state::MAX_STAGES;
 pub(crate) use unmeasured::UnmeasuredRequests;

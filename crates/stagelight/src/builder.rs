@@ -208,6 +208,13 @@ impl Builder {
         self.configure(|config| config.propagation = formats.into_iter().collect())
     }
 
+    /// Sets the number of open requests up to which all are measured, from 1 to 1,048,576, at 2.2
+    /// KiB each. Of further ones only duration and outcome are recorded. Defaults to
+    /// `STAGELIGHT_MAX_REQUESTS`, then 16,384.
+    pub fn max_requests(self, requests: u32) -> Self {
+        self.configure(|config| config.max_requests = requests)
+    }
+
     /// Sets the limit for flushing and for shutting down. Defaults to
     /// `STAGELIGHT_SHUTDOWN_TIMEOUT`, then 5 s.
     pub fn shutdown_timeout(self, timeout: Duration) -> Self {

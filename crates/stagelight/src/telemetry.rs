@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr};
 use axum::{Router, routing::MethodRouter};
 use opentelemetry::metrics::Meter;
 use parking_lot::Mutex;
-use stagelight_core::{Clock, Engine};
+use stagelight_core::Engine;
 use stagelight_http::HttpLayer;
 use stagelight_otel::{Config, Histograms, Pipeline, ShutdownError, StartError};
 use stagelight_tracing::StageLayer;
@@ -42,9 +42,10 @@ pub struct Telemetry {
 
 impl Telemetry {
     pub(crate) fn start(config: Config) -> Result<Self, StartError> {
+        let engine = Engine::builder().max_requests(config.max_requests);
         let engine = match config.histograms {
-            Histograms::Exponential => Engine::with_fine_histograms(Clock::new()),
-            _ => Engine::new(),
+            Histograms::Exponential => engine.fine_histograms().build(),
+            _ => engine.build(),
         };
         let report = Arc::new(Mutex::new(Some(Report::new(&config))));
         let pipeline = Pipeline::start(&engine, config)?;

@@ -25,6 +25,8 @@ const CACHE: usize = 2 * BATCH;
 /// Requests in memory for each one that may be open: ended requests are kept while a span of them
 /// is open, and do not count as open.
 const PER_OPEN: u32 = 8;
+/// The highest limit of open requests.
+pub(crate) const MOST_OPEN: u32 = SpanKey::MAX_REQUESTS / PER_OPEN;
 
 /// All requests of an engine, in pages allocated on first use.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ pub(crate) struct Cache {
 impl Pool {
     /// Creates a pool for `max_open` requests, at least one.
     pub(crate) fn new(max_open: u32) -> Self {
-        let max_open = max_open.clamp(1, SpanKey::MAX_REQUESTS / PER_OPEN);
+        let max_open = max_open.clamp(1, MOST_OPEN);
         let pages = (max_open * PER_OPEN).div_ceil(PAGE);
         Self {
             max_open,

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use http::HeaderMap;
+use stagelight_core::EngineBuilder;
 
 use crate::{
     config::{
@@ -42,6 +43,9 @@ pub(super) fn read(environment: &Environment) -> Config {
     let propagation = reader
         .read(&variables::PROPAGATORS, propagation)
         .unwrap_or_else(|| vec![Propagation::TraceContext, Propagation::Baggage]);
+    let max_requests = reader.read(&variables::MAX_REQUESTS, |it| {
+        it.parse().ok().filter(|it| (1..=EngineBuilder::MOST_REQUESTS).contains(it))
+    });
     let strict = reader.read(&variables::STRICT, parse_switch).unwrap_or(false);
     Config {
         problems: reader.into_problems(),
@@ -60,6 +64,7 @@ pub(super) fn read(environment: &Environment) -> Config {
         spans,
         proxies,
         propagation,
+        max_requests: max_requests.unwrap_or(EngineBuilder::DEFAULT_MAX_REQUESTS),
         shutdown_timeout,
     }
 }

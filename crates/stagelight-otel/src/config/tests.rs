@@ -189,6 +189,7 @@ fn numbers_and_switches_are_read() {
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "7"),
         ("OTEL_SPAN_LINK_COUNT_LIMIT", "0"),
         ("STAGELIGHT_SHUTDOWN_TIMEOUT", "8"),
+        ("STAGELIGHT_MAX_REQUESTS", "9"),
         ("STAGELIGHT_STRICT", "1"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Cumulative"),
     ]);
@@ -204,9 +205,17 @@ fn numbers_and_switches_are_read() {
         config.shutdown_timeout,
     ];
     assert_eq!(millis.map(|it| it.as_millis()), [1, 2, 3, 5, 8]);
+    assert_eq!(config.max_requests, 9);
     let SpanLimits { queue, batch, attributes, events, links, .. } = config.spans;
     // The default batch is reduced to the queue without a problem.
     assert_eq!((queue, batch, attributes, events, links), (4, 4, 6, 7, 0));
+}
+
+#[test]
+fn the_limit_of_open_requests_has_bounds() {
+    for (value, expected) in [("1", 1), ("1048576", 1 << 20), ("0", 16_384), ("1048577", 16_384)] {
+        assert_eq!(read(&[("STAGELIGHT_MAX_REQUESTS", value)]).max_requests, expected);
+    }
 }
 
 #[track_caller]

@@ -290,6 +290,14 @@ pub static STRICT: Variable = Variable::new(
     "`1`, `true`, `0` or `false`",
     "Makes an invalid variable an error at start instead of a warning.",
 );
+/// `STAGELIGHT_MAX_REQUESTS`
+pub static MAX_REQUESTS: Variable = Variable::new(
+    "STAGELIGHT_MAX_REQUESTS",
+    "16384",
+    "a whole number from 1 to 1048576",
+    "Open requests up to which all are measured, at 2.2 KiB each; of further ones, only duration \
+     and outcome are.",
+);
 /// `STAGELIGHT_SHUTDOWN_TIMEOUT`
 pub static SHUTDOWN_TIMEOUT: Variable = Variable::new(
     "STAGELIGHT_SHUTDOWN_TIMEOUT",
@@ -299,7 +307,7 @@ pub static SHUTDOWN_TIMEOUT: Variable = Variable::new(
 );
 
 /// Every variable, in the order of the documentation.
-pub static ALL: [&Variable; 34] = [
+pub static ALL: [&Variable; 35] = [
     &SDK_DISABLED,
     &SERVICE_NAME,
     &RESOURCE_ATTRIBUTES,
@@ -333,5 +341,6 @@ pub static ALL: [&Variable; 34] = [
     &SPAN_TIMEOUT,
     &PROPAGATORS,
     &STRICT,
+    &MAX_REQUESTS,
     &SHUTDOWN_TIMEOUT,
 ];
