@@ -44,13 +44,13 @@ static GLOBAL: OnceLock<Engine> = OnceLock::new();
 /// metric with quantiles takes 560 bytes more, and 256 for each of 34 octaves (powers of two) in
 /// which it has a value. A family has at most 2,000 series.
 ///
-/// A request takes 2.2 KiB while it runs and about 0.4 KiB for its results, or up to 100 KiB with
+/// A request takes 2.1 KiB while it runs and about 0.4 KiB for its results, or up to 100 KiB with
 /// a thousand open stages. This memory is reused for later requests and never returned to the
 /// system, but shrinks to 9 KiB in between. At most 16,384 open requests are measured, or
 /// [`max_requests`](EngineBuilder::max_requests).
 ///
 /// An ended request does not count as open. While a span of it is open, as that of a background
-/// task or a WebSocket session, it takes about 200 bytes, and 64 per open stage. Its 2.2 KiB are
+/// task or a WebSocket session, it takes about 200 bytes, and 64 per open stage. Its 2.1 KiB are
 /// freed when the thread that started it needs memory for further requests; until then, up to
 /// eight requests per open one are kept.
 #[derive(Clone, Debug)]
@@ -254,7 +254,7 @@ impl EngineBuilder {
     /// The default of [`max_requests`](Self::max_requests): 34 MiB of requests.
     pub const DEFAULT_MAX_REQUESTS: u32 = 16_384;
     /// The highest value of [`max_requests`](Self::max_requests).
-    pub const MOST_REQUESTS: u32 = MOST_OPEN;
+    pub const MAX_REQUESTS_CEILING: u32 = MOST_OPEN;
 
     /// Sets the clock. Defaults to the processor's.
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -276,7 +276,7 @@ impl EngineBuilder {
     ///
     /// # Memory
     ///
-    /// 2.2 KiB per request, allocated as needed, 256 requests at a time: 34 MiB with the default.
+    /// 2.1 KiB per request, allocated as needed, 256 requests at a time: 34 MiB with the default.
     pub fn max_requests(mut self, requests: u32) -> Self {
         self.max_requests = requests;
         self

@@ -45,7 +45,6 @@
 //! | dropped before the head or the last byte: the client disconnected | `cancelled` | – |
 //! | the same, after the time of `grpc-timeout` | `timeout` | `DEADLINE_EXCEEDED` |
 //! | dropped after the last byte was handed over | as if not dropped | |
-//!
 //! | error of `poll_ready` | `error`, `timeout` | –, see below |
 //! | dropped while `poll_ready` is pending | `cancelled` | –, see below |
 //!
@@ -54,12 +53,13 @@
 //! polling there. A 4xx other than 408 is an error of the client and counts as `ok`. A 5xx with a
 //! dropped body has the outcome `cancelled` and keeps the status code as its `error.type`.
 //!
-//! The status of a gRPC response (`content-type: application/grpc…`) counts as the conventions for
-//! RPC servers have it. The codes `UNKNOWN`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE` and
-//! `DATA_LOSS` are `error`, `DEADLINE_EXCEEDED` is `timeout`, `CANCELLED` is `cancelled`, and all
-//! others are `ok`. The `error.type` is the name of the code. An HTTP error status and a body error
-//! override it. gRPC-Web sends the status in the body, where it is not read. A method that the
-//! router does not know is `unmatched`, because its name comes from the client.
+//! The status of a gRPC response (`content-type: application/grpc…`) counts according to
+//! OpenTelemetry's conventions for RPC servers. The codes `UNKNOWN`, `UNIMPLEMENTED`, `INTERNAL`,
+//! `UNAVAILABLE` and `DATA_LOSS` are `error`, `DEADLINE_EXCEEDED` is `timeout`, `CANCELLED` is
+//! `cancelled`, and all others are `ok`. The `error.type` of an `error` or a `timeout` is the name
+//! of the code. An HTTP error status and a body error override it. gRPC-Web sends the status in the
+//! body, where it is not read. A method that the router does not know is `unmatched`, because its
+//! name comes from the client.
 //!
 //! A time limit outside of this layer, such as tower-http's `TimeoutLayer` around it, drops the
 //! request and counts as `cancelled`, although the client receives a 408. Add such a layer inside.

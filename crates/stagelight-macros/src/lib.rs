@@ -1,9 +1,9 @@
 //! The `#[stage]` and `#[request]` attributes of stagelight.
 //!
-//! Both run a function's body in a `tracing` span with the fields that stagelight measures by, and
+//! Both run a function's body in a `tracing` span with the fields that stagelight recognizes, and
 //! record how the body ended. Use them as `stagelight::stage` and `stagelight::request`. Generated
-//! code calls `::stagelight::__private`, so the facade has to be a dependency, by that name or by
-//! the one given with `crate = "…"`; `tracing` need not be one.
+//! code calls `::stagelight::__private`, so `stagelight` or `stagelight-instrument` has to be a
+//! dependency under that name or the one given with `crate = "…"`; `tracing` need not be one.
 //!
 //! | attribute | fields of the span | recorded at the end |
 //! | --- | --- | --- |

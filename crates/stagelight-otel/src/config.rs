@@ -84,9 +84,8 @@ pub struct Config {
     proxies: Proxies,
     /// How trace context is propagated. `OTEL_PROPAGATORS`.
     pub propagation: Vec<Propagation>,
-    /// Open requests up to which all are measured; see [`EngineBuilder::max_requests`](stagelight_core::EngineBuilder::max_requests). Used by
-    /// whoever creates the engine, not by [`Pipeline`](crate::Pipeline).
-    /// `STAGELIGHT_MAX_REQUESTS`.
+    /// Open requests up to which all are measured, for the engine; [`Pipeline`](crate::Pipeline)
+    /// does not use it. `STAGELIGHT_MAX_REQUESTS`.
     pub max_requests: u32,
     /// Limit for flushing and shutting down. `STAGELIGHT_SHUTDOWN_TIMEOUT`.
     pub shutdown_timeout: Duration,

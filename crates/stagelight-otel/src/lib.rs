@@ -36,8 +36,10 @@
 //! - A slow or dead collector delays only its own data. Spans wait in a bounded queue, exports run
 //!   on a separate thread, and the shutdown waits for at most
 //!   [`STAGELIGHT_SHUTDOWN_TIMEOUT`](env::variables).
-//! - A failed export loses nothing. Metrics are cumulative. Spans stay in the queue while there is
-//!   room; dropped spans are counted, and the count is exported.
+//! - A failed export loses no metrics: they are cumulative. Spans stay in the queue while there is
+//!   room, unless the collector rejects them for good. Dropped and rejected spans are counted, and
+//!   the counts are exported.
+//! - Each stage outside of any request is logged once, when metrics are exported.
 //! - If the collector refuses a request for its size, its halves are sent. A single span or data
 //!   point above the collector's limit is dropped and counted with `error.type="too_large"`.
 //! - An outage of the collector is logged once, and once more when it ends.

@@ -208,7 +208,7 @@ impl Builder {
         self.configure(|config| config.propagation = formats.into_iter().collect())
     }
 
-    /// Sets the number of open requests up to which all are measured, from 1 to 1,048,576, at 2.2
+    /// Sets the number of open requests up to which all are measured, from 1 to 1,048,576, at 2.1
     /// KiB each. Of further ones only duration and outcome are recorded. Defaults to
     /// `STAGELIGHT_MAX_REQUESTS`, then 16,384.
     pub fn max_requests(self, requests: u32) -> Self {

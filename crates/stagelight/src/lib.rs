@@ -46,7 +46,8 @@
 //!   `stream_processing` until the last byte.
 //!
 //! The stages `request_parsing`, `auth_validation`, `request_preparation`, `backend_fetch` and
-//! `stream_processing` are known by name ([`stages`]); any other name is a stage of your own.
+//! `stream_processing` are known by name ([`stages`]), and so is `queue`, which the HTTP layers
+//! record. Any other name is a stage of your own.
 //!
 //! # Adding the layers to your own subscriber
 //!

@@ -44,7 +44,7 @@ pub(super) fn read(environment: &Environment) -> Config {
         .read(&variables::PROPAGATORS, propagation)
         .unwrap_or_else(|| vec![Propagation::TraceContext, Propagation::Baggage]);
     let max_requests = reader.read(&variables::MAX_REQUESTS, |it| {
-        it.parse().ok().filter(|it| (1..=EngineBuilder::MOST_REQUESTS).contains(it))
+        it.parse().ok().filter(|it| (1..=EngineBuilder::MAX_REQUESTS_CEILING).contains(it))
     });
     let strict = reader.read(&variables::STRICT, parse_switch).unwrap_or(false);
     Config {

@@ -295,7 +295,7 @@ pub static MAX_REQUESTS: Variable = Variable::new(
     "STAGELIGHT_MAX_REQUESTS",
     "16384",
     "a whole number from 1 to 1048576",
-    "Open requests up to which all are measured, at 2.2 KiB each; of further ones, only duration \
+    "Open requests up to which all are measured, at 2.1 KiB each; of further ones, only duration \
      and outcome are.",
 );
 /// `STAGELIGHT_SHUTDOWN_TIMEOUT`

@@ -31,7 +31,7 @@ pub(super) enum Action {
 
 /// The published crates with features, and the sets of features to check.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("stagelight-http", &["axum", "reqwest", "timeout"]),
+    ("stagelight-http", &["axum", "reqwest", "timeout", "hyper", "tonic"]),
     ("stagelight-live", &["axum"]),
     ("stagelight-otel", &["otlp-grpc", "otlp-http", "otlp-grpc,tls", "otlp-http,gzip"]),
     ("stagelight", &["axum", "reqwest", "otlp-grpc", "otlp-http"]),
