@@ -27,6 +27,7 @@
 //! | status 400 or above | the status code, on `backend_fetch`; the call goes on to the last byte |
 //! | gRPC status other than `OK` in the trailers | its name, such as `UNAVAILABLE` |
 //! | the same in the head of a response without a body | its name, on `backend_fetch` |
+//! | end of a gRPC response (200) without a status | `UNKNOWN` |
 //! | no response | `timeout`, `connect` or `request` |
 //! | error of the client's `poll_ready`, only in the metrics of the stage | the same |
 //! | dropped before the response head | `cancelled` |

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header::CONTENT_TYPE};
-use stagelight_core::Outcome;
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use stagelight_core::{Outcome, catalog::labels::HttpRequestMethod};
 
-use crate::outcome::{EndReason, Side};
+use crate::{
+    conventions::has_no_body,
+    outcome::{EndReason, Side},
+};
 
 /// The status of a gRPC call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +99,23 @@ impl GrpcHead {
         self.status?.error_type(side)
     }
 
-    /// Returns why a response with this head ended, if its body ended for `reason`.
-    pub(crate) fn reason(self, reason: EndReason) -> EndReason {
+    /// Returns why the response to this method with this HTTP status ended, if its body ended for
+    /// `reason`.
+    ///
+    /// A gRPC response that ends without a status counts as `UNKNOWN`, as gRPC requires.
+    pub(crate) fn reason(
+        self,
+        reason: EndReason,
+        method: HttpRequestMethod,
+        http_status: StatusCode,
+    ) -> EndReason {
+        let needs_status =
+            self.is_grpc && http_status == StatusCode::OK && !has_no_body(method, http_status);
         match (reason, self.status) {
             (EndReason::Complete, Some(status)) => EndReason::GrpcStatus(status),
+            (EndReason::Complete, None) if needs_status => {
+                EndReason::GrpcStatus(GrpcStatus::UNKNOWN)
+            }
             // Any response may have trailers of this name.
             (EndReason::GrpcStatus(_), _) if !self.is_grpc => EndReason::Complete,
             _ => reason,

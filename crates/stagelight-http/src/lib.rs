@@ -36,6 +36,7 @@
 //! | status 5xx | `error` | the status code |
 //! | status 504 or 408, such as from a time limit inside | `timeout` | `504`, `timeout` |
 //! | gRPC status, in trailers or in a head without a body | see below | its name, or – |
+//! | end of a gRPC response (200) without a status | `error` | `UNKNOWN` |
 //! | body error | `error` | `body` |
 //! | end of a body before its `content-length` | `error` | `body` |
 //! | error of the inner service | `error` | `service` |

@@ -76,16 +76,17 @@ impl CallRecord {
 impl OnEnd for CallRecord {
     fn on_end(&mut self, span: &Span, bytes: u64, reason: EndReason) {
         let status = self.status;
-        let call = self.grpc.reason(reason);
+        let call = status.map_or(reason, |it| self.grpc.reason(reason, self.method, it));
         let (_, error_type) = call.classify(Side::Client, status.as_ref());
         if let Some(stream) = self.stream.take() {
             stream.record(Some(bytes), call.outcome(Side::Client));
         }
-        // An error in the head was recorded on the fetch.
+        let is_head_error = self.grpc.error_type(Side::Client).is_some();
         let stage_error = match (status, reason) {
             (None, _) => error_type,
-            (Some(_), EndReason::GrpcStatus(_)) => call.error_type(Side::Client),
-            (Some(_), _) => reason.error_type(Side::Client),
+            // An error in the head was recorded on the fetch.
+            (Some(_), EndReason::Complete) if is_head_error => None,
+            (Some(_), _) => call.error_type(Side::Client),
         };
         if let Some(error_type) = stage_error {
             record_error(span, error_type);

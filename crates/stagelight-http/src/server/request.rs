@@ -175,7 +175,10 @@ impl ServerRequest {
             EndReason::Cancelled if self.is_past_time_limit() => {
                 EndReason::GrpcStatus(GrpcStatus::DEADLINE_EXCEEDED)
             }
-            _ => self.head.map_or(reason, |it| it.grpc.reason(reason)),
+            _ => match &self.head {
+                Some(head) => head.grpc.reason(reason, self.labels.method, head.status),
+                None => reason,
+            },
         }
     }
 

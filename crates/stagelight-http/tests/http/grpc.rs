@@ -3,7 +3,7 @@
 use std::{future::pending, pin::pin, time::Duration};
 
 use futures_util::poll as poll_once;
-use http::{HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
 use stagelight_http::client::HttpClientLayer;
 use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
@@ -30,8 +30,12 @@ fn only_trailers(code: &'static str) -> Response<ScriptedBody> {
 }
 
 async fn served(response: Response<ScriptedBody>) -> String {
+    served_to(get(), response).await
+}
+
+async fn served_to(request: Request<ScriptedBody>, response: Response<ScriptedBody>) -> String {
     let fixture = Fixture::new();
-    let response = respond(fixture.layer(), get(), response).await;
+    let response = respond(fixture.layer(), request, response).await;
     poll(response.into_body(), 9, fixture.pass(5));
     fixture.the_request()
 }
@@ -60,6 +64,35 @@ async fn a_server_reads_the_status_from_a_head_without_a_body() {
         ("4", "timeout 200 DEADLINE_EXCEEDED 0ms 0B"),
     ] {
         assert_eq!(served(only_trailers(code)).await, expected);
+    }
+}
+
+/// Returns responses that end without a status.
+fn without_status() -> [Response<ScriptedBody>; 3] {
+    let message = || ScriptedBody::new().data("ab");
+    [message(), message().hiding_its_end(), message().trailers([("x", "y")])].map(grpc)
+}
+
+#[tokio::test]
+async fn a_response_without_a_status_is_unknown_to_a_server() {
+    for response in without_status() {
+        assert_eq!(served(response).await, "error 200 UNKNOWN 0ms 2B");
+    }
+    assert_eq!(served(grpc(ScriptedBody::new())).await, "error 200 UNKNOWN 0ms 0B");
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_have_a_status_is_no_error() {
+    let mut request = get();
+    *request.method_mut() = Method::HEAD;
+    assert_eq!(served_to(request, grpc(ScriptedBody::new())).await, "ok 200 - 0ms 0B");
+
+    for (status, expected) in
+        [(StatusCode::NO_CONTENT, "ok 204 - 0ms 0B"), (StatusCode::NOT_FOUND, "ok 404 - 0ms 0B")]
+    {
+        let mut response = grpc(ScriptedBody::new());
+        *response.status_mut() = status;
+        assert_eq!(served(response).await, expected);
     }
 }
 
@@ -131,5 +164,14 @@ async fn every_status_but_ok_is_an_error_of_a_call() {
         let fetch = format!("backend_fetch {name} 0ms 0ms");
         assert_eq!(stages, [fetch, "stream_processing - 0ms 0ms".to_owned()]);
         assert_eq!(call, format!("GET backend 50051 200 {name} 0ms"));
+    }
+}
+
+#[tokio::test]
+async fn a_response_without_a_status_is_unknown_to_a_client() {
+    for response in without_status() {
+        let (stages, call) = called(response).await;
+        assert_eq!(stages, ["backend_fetch - 0ms 0ms", "stream_processing UNKNOWN 0ms 0ms"]);
+        assert_eq!(call, "GET backend 50051 200 UNKNOWN 0ms");
     }
 }
