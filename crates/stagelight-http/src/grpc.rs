@@ -124,14 +124,22 @@ impl GrpcHead {
 }
 
 /// Returns `true` if the content type is `application/grpc`, with or without a suffix.
+///
+/// Not for `application/grpc-web`, which has no trailers.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    has_content_type(headers, "application/grpc")
+    let rest = after_content_type(headers, "application/grpc");
+    matches!(rest, Some([] | [b'+' | b';' | b' ', ..]))
 }
 
 /// Returns `true` if the content type starts with `prefix`, in any case.
 pub(crate) fn has_content_type(headers: &HeaderMap, prefix: &str) -> bool {
-    let start = headers.get(CONTENT_TYPE).and_then(|it| it.as_bytes().get(..prefix.len()));
-    start.is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
+    after_content_type(headers, prefix).is_some()
+}
+
+/// Returns the rest of a content type that starts with `prefix`, in any case.
+fn after_content_type<'a>(headers: &'a HeaderMap, prefix: &str) -> Option<&'a [u8]> {
+    let (start, rest) = headers.get(CONTENT_TYPE)?.as_bytes().split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix.as_bytes()).then_some(rest)
 }
 
 /// Returns the time limit that the client of a call sets: `grpc-timeout`, such as `100m`.
@@ -208,10 +216,23 @@ mod tests {
 
     #[test]
     fn content_types_of_grpc_are_known() {
-        for value in ["application/grpc", "application/grpc+proto", "Application/GRPC;x"] {
+        for value in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/GRPC;x",
+            "application/grpc ; x",
+        ] {
             assert!(is_grpc(&header("content-type", value)), "{value}");
         }
-        for value in ["application/json", "application/grp", ""] {
+        for value in [
+            "application/json",
+            "application/grp",
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web-text",
+            "application/grpcx",
+            "",
+        ] {
             assert!(!is_grpc(&header("content-type", value)), "{value}");
         }
     }

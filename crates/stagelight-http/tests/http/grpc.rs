@@ -3,7 +3,10 @@
 use std::{future::pending, pin::pin, time::Duration};
 
 use futures_util::poll as poll_once;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 use stagelight_http::client::HttpClientLayer;
 use testbed::ScriptedBody;
 use tower::{BoxError, ServiceExt as _};
@@ -98,10 +101,24 @@ async fn a_response_that_cannot_have_a_status_is_no_error() {
 
 #[tokio::test]
 async fn a_status_of_another_content_type_means_nothing() {
-    for mut response in [with_trailers("14"), only_trailers("14")] {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        assert!(served(response).await.starts_with("ok 200 - "));
+    for content_type in ["text/plain", "application/grpc-web+proto"] {
+        for mut response in [with_trailers("14"), only_trailers("14")] {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert!(served(response).await.starts_with("ok 200 - "), "{content_type}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_response_of_grpc_web_ends_with_its_content_length() {
+    let fixture = Fixture::new();
+    let mut response = grpc(ScriptedBody::new().data("ab").hiding_its_end());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc-web+proto"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("2"));
+    let response = respond(fixture.layer(), get(), response).await;
+    poll(response.into_body(), 1, fixture.pass(5));
+    assert_eq!(fixture.the_request(), "ok 200 - 0ms 2B");
 }
 
 #[tokio::test]

@@ -248,6 +248,7 @@ fn unknown_length_or_event_stream_make_a_stream() {
     assert!(is_stream("text/event-stream", known()));
     assert!(is_stream("Text/Event-Stream; charset=utf-8", known()));
     assert!(!is_stream("application/grpc+proto", unknown()));
+    assert!(is_stream("application/grpc-web+proto", unknown()));
 }
 
 #[test]
