@@ -274,5 +274,6 @@ where
 
 /// Returns the time limit of a gRPC request, which always comes over HTTP/2.
 fn time_limit(parts: &Parts) -> Option<Duration> {
-    if parts.version == Version::HTTP_2 { grpc::time_limit(&parts.headers) } else { None }
+    let is_grpc = parts.version == Version::HTTP_2 && grpc::is_grpc(&parts.headers);
+    if is_grpc { grpc::time_limit(&parts.headers) } else { None }
 }

@@ -129,16 +129,20 @@ async fn a_broken_body_is_an_error_whatever_the_status() {
 
 #[tokio::test]
 async fn a_call_dropped_after_the_clients_time_limit_timed_out() {
-    for (waited, limit, version, expected) in [
-        (100, "100m", Version::HTTP_2, "timeout - DEADLINE_EXCEEDED 100ms 0B"),
-        (50, "100m", Version::HTTP_2, "cancelled - - 50ms 0B"),
-        (100, "x", Version::HTTP_2, "cancelled - - 100ms 0B"),
-        (100, "100m", Version::HTTP_11, "cancelled - - 100ms 0B"),
+    const GRPC: &str = "application/grpc";
+    for (waited, limit, version, content_type, expected) in [
+        (100, "100m", Version::HTTP_2, GRPC, "timeout - DEADLINE_EXCEEDED 100ms 0B"),
+        (50, "100m", Version::HTTP_2, GRPC, "cancelled - - 50ms 0B"),
+        (100, "x", Version::HTTP_2, GRPC, "cancelled - - 100ms 0B"),
+        (100, "100m", Version::HTTP_11, GRPC, "cancelled - - 100ms 0B"),
+        (100, "100m", Version::HTTP_2, "application/json", "cancelled - - 100ms 0B"),
     ] {
         let fixture = Fixture::new();
         let mut request = get();
         *request.version_mut() = version;
-        request.headers_mut().insert("grpc-timeout", HeaderValue::from_static(limit));
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert("grpc-timeout", HeaderValue::from_static(limit));
         let handler = tower::service_fn(|_| pending::<Result<Response<ScriptedBody>, BoxError>>());
         {
             let mut response = pin!(fixture.layer().layer(handler).oneshot(request));
