@@ -6,7 +6,7 @@ use http::{Request, Response};
 use http_body::Body;
 use stagelight_core::stage;
 use tower_service::Service;
-use tracing::Span;
+use tracing::{Id, Span};
 
 use super::{backend::Backend, future::ClientResponseFuture};
 use crate::tracked_body::TrackedBody;
@@ -16,8 +16,17 @@ use crate::tracked_body::TrackedBody;
 pub struct HttpClientService<S> {
     inner: S,
     backend: Backend,
-    /// The stage `queue`, while the client is not ready.
-    queue: Option<Span>,
+    /// `Some` while the client is not ready.
+    queue: Option<Queue>,
+}
+
+/// The stage `queue`.
+#[derive(Debug)]
+struct Queue {
+    /// The current span when the wait began.
+    parent: Option<Id>,
+    /// Open until it is dropped.
+    _span: Span,
 }
 
 // === impl HttpClientService ===
@@ -49,7 +58,10 @@ where
         let ready = self.inner.poll_ready(cx);
         match &ready {
             Poll::Pending => {
-                self.queue.get_or_insert_with(queue_span);
+                // A wait below another span was abandoned, and this client was kept.
+                let parent = Span::current().id();
+                self.queue = self.queue.take().filter(|it| it.parent == parent);
+                self.queue.get_or_insert_with(|| Queue::start(parent));
             }
             Poll::Ready(result) => {
                 self.queue = None;
@@ -72,7 +84,12 @@ where
     }
 }
 
-/// Opens the stage `queue` below the current span.
-fn queue_span() -> Span {
-    tracing::info_span!(target: "stagelight", "queue", stage = stage::QUEUE)
+// === impl Queue ===
+
+impl Queue {
+    /// Opens the stage below `parent`, the current span.
+    fn start(parent: Option<Id>) -> Self {
+        let span = tracing::info_span!(target: "stagelight", "queue", stage = stage::QUEUE);
+        Self { parent, _span: span }
+    }
 }

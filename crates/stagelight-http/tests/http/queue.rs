@@ -13,8 +13,9 @@ use stagelight_core::{
     ManualClock,
     catalog::{
         self,
-        labels::{Endpoint, Outcome},
+        labels::{Endpoint, Outcome, Stage},
     },
+    stage,
 };
 use stagelight_http::client::HttpClientLayer;
 use testbed::ScriptedBody;
@@ -191,6 +192,37 @@ async fn a_client_that_is_not_ready_is_the_stage_queue() {
         fixture.stages(),
         ["backend_fetch - 2ms 2ms", "queue - 6ms 6ms", "stream_processing - 0ms 0ms"]
     );
+}
+
+#[test]
+fn an_abandoned_wait_of_a_kept_client_ends_with_the_wait_of_another_request() {
+    let fixture = Fixture::new();
+    let client = scripted(&fixture, [Poll::Pending, Poll::Pending, Poll::Pending]);
+    let mut client = HttpClientLayer::new(fixture.backend()).layer(client);
+    let [(mut first, first_span), (mut second, second_span)] = ["/first", "/second"].map(|it| {
+        let request = fixture.engine.start_request(it);
+        let span = request.link(|| tracing::info_span!("request", stagelight.endpoint = it));
+        (request, span)
+    });
+
+    assert!(first_span.in_scope(|| poll_ready(&fixture, &mut client)).is_pending());
+    for is_ready in [false, false, true] {
+        let ready = second_span.in_scope(|| poll_ready(&fixture, &mut client));
+        assert_eq!(ready.is_ready(), is_ready);
+    }
+    first.end(Outcome::Ok);
+    second.end(Outcome::Ok);
+    drop((first_span, second_span));
+
+    let mut stages = fixture.series(&catalog::STAGE);
+    stages.retain(|it| it.value(Stage::LABEL) == stage::QUEUE);
+    let waits = stages.iter().map(|it| {
+        let duration = it.histogram(catalog::REQUEST_STAGE_DURATION).unwrap();
+        let millis = duration.recorded_sum() / 1_000_000;
+        format!("{} {} {millis}ms", it.value(Endpoint::LABEL), duration.count())
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), ["/first 1 6ms", "/second 1 12ms"]);
+    assert!(fixture.spans.all().iter().all(|it| it.is_closed));
 }
 
 #[test]
