@@ -77,7 +77,8 @@
 //! the call. A dropped wait and an error of `poll_ready` are requests without a method, a route or
 //! a status: they are in `request.duration` with the endpoint `unmatched`, and not in
 //! `http.server.*`. Middleware that polls services before it has a request, such as
-//! `tower::balance`, adds such waits.
+//! `tower::balance`, adds such waits. A service that is kept after an abandoned wait goes on
+//! waiting: the time until it is ready belongs to its next request.
 //!
 //! The time in which a client is not ready is the stage `queue` of the current request, and its
 //! error before a call is a failed `backend_fetch`.

@@ -13,7 +13,8 @@ use crate::{
 /// Measures from the first `Pending` of a service to its `Ready`.
 ///
 /// Belongs to one clone of the service: the clone that waits takes the request. A dropped wait and
-/// an error each count as a request without a method, a route or a status.
+/// an error each count as a request without a method, a route or a status. A service that is kept
+/// after an abandoned wait goes on waiting: the time until it is ready belongs to its next request.
 ///
 /// # Cost
 ///
