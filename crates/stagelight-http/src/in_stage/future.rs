@@ -36,8 +36,8 @@ pub trait StageFutureExt: Future + Sized {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before it is ready ends the stage without an error. A `backend_fetch` ends
-    /// with the `error.type` `cancelled`, because it got no response head.
+    /// Dropping the future before it is ready ends the stage without an error. A `backend_fetch`
+    /// ends with the `error.type` `cancelled`, because it got no response head.
     ///
     /// # Errors
     ///
