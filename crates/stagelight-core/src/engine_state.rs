@@ -49,8 +49,9 @@ thread_local! {
     static THREAD: RefCell<Vec<ThreadState>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A search for ended requests that frees fewer is not repeated for a while.
-const MIN_DETACHED: usize = 16;
+/// A search for ended requests that frees less than one in this many is not repeated for a while.
+const MAX_PER_DETACHED: usize = 64;
+/// Refills between two such searches.
 const DETACH_PAUSE: u32 = 256;
 
 const _: () = assert!(NO_SLOT as usize > MAX_STAGES);
@@ -138,7 +139,8 @@ impl EngineState {
             thread.detach_pause -= 1;
         } else if self.pool.has_ended_requests() {
             let detached = self.detach_ended(thread);
-            thread.detach_pause = if detached < MIN_DETACHED { DETACH_PAUSE } else { 0 };
+            let is_little = detached * MAX_PER_DETACHED < self.pool.made() as usize;
+            thread.detach_pause = if is_little { DETACH_PAUSE } else { 0 };
             if let Some(index) = self.pool.take_cached(&thread.cache) {
                 return Some(index);
             }

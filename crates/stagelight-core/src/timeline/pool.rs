@@ -156,7 +156,7 @@ impl Pool {
     /// in use.
     pub(crate) fn has_ended_requests(&self) -> bool {
         let shared = self.shared.lock();
-        shared.free.is_empty() && i64::from(PAGE) / 4 <= shared.lingering()
+        shared.free.is_empty() && i64::from((PAGE / 4).min(self.max_open)) <= shared.lingering()
     }
 
     /// Takes a free request from another place than the thread's cache. Returns `None` when all

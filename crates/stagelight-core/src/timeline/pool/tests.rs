@@ -132,6 +132,19 @@ fn end_early(engine: &Engine) -> SpanKey {
 }
 
 #[test]
+fn ended_requests_do_not_count_as_open_under_a_low_limit() {
+    for limit in 1..=20 {
+        let engine = Engine::builder().max_requests(limit).build();
+        let spans: Vec<_> = (0..1000).map(|_| end_early(&engine)).collect();
+        assert_eq!(dropped(&engine), [], "limit {limit}");
+        for span in spans {
+            engine.spans().close(span);
+        }
+        assert_eq!(durations(&engine)[0].1, 1000);
+    }
+}
+
+#[test]
 fn the_memory_of_ended_requests_is_reused_whichever_thread_ended_them() {
     let engine = Engine::builder().max_requests(100).build();
     let mut spans = Vec::new();
