@@ -53,6 +53,10 @@ thread_local! {
 const MAX_PER_DETACHED: usize = 64;
 /// Refills between two such searches.
 const DETACH_PAUSE: u32 = 256;
+/// Refills between two such searches when a request would be dropped otherwise, or one for each
+/// [`MAX_PER_RETRY`] requests in memory if that is more.
+const RETRY_PAUSE: u32 = 16;
+const MAX_PER_RETRY: u32 = 256;
 
 const _: () = assert!(NO_SLOT as usize > MAX_STAGES);
 
@@ -135,17 +139,26 @@ impl EngineState {
     /// Takes a free request when the thread caches none.
     #[cold]
     fn refill(&self, thread: &mut ThreadState) -> Option<u32> {
-        if thread.detach_pause != 0 {
-            thread.detach_pause -= 1;
-        } else if self.pool.has_ended_requests() {
-            let detached = self.detach_ended(thread);
-            let is_little = detached * MAX_PER_DETACHED < self.pool.made() as usize;
-            thread.detach_pause = if is_little { DETACH_PAUSE } else { 0 };
-            if let Some(index) = self.pool.take_cached(&thread.cache) {
-                return Some(index);
-            }
+        thread.refills = thread.refills.saturating_add(1);
+        let mut taken = self.refill_after(DETACH_PAUSE, thread);
+        taken = taken.or_else(|| self.pool.refill(&thread.cache));
+        taken.or_else(|| {
+            let pause = RETRY_PAUSE.max(self.pool.made() / MAX_PER_RETRY);
+            self.refill_after(pause, thread)
+        })
+    }
+
+    /// Frees the memory of ended requests and takes one, unless the thread has tried with little
+    /// success in the last `pause` refills.
+    fn refill_after(&self, pause: u32, thread: &mut ThreadState) -> Option<u32> {
+        if thread.refills < pause || !self.pool.has_ended_requests() {
+            return None;
         }
-        self.pool.refill(&thread.cache)
+        let detached = self.detach_ended(thread);
+        if detached * MAX_PER_DETACHED < self.pool.made() as usize {
+            thread.refills = 0;
+        }
+        self.pool.take_cached(&thread.cache)
     }
 
     /// Frees the memory of all ended requests that this thread or an ended one started. Returns

@@ -17,8 +17,8 @@ pub(crate) struct ThreadState {
     pub(crate) number: u32,
     pub(crate) writer: Writer,
     pub(crate) cache: Arc<Cache>,
-    /// Refills until the next search for ended requests.
-    pub(crate) detach_pause: u32,
+    /// Refills since the last search for ended requests that freed little.
+    pub(crate) refills: u32,
     /// The request that waits for its span.
     pub(crate) pending: SpanKey,
     /// The innermost entered span, if it is recorded in a trace.
@@ -44,7 +44,7 @@ impl ThreadState {
             number: cache.number,
             writer: Writer::new(&engine.store),
             cache,
-            detach_pause: 0,
+            refills: u32::MAX,
             pending: SpanKey::NONE,
             current: None,
         }

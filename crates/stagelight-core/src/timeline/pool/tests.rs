@@ -196,6 +196,27 @@ fn ended_requests_of_an_idle_thread_do_not_count_as_open() {
 }
 
 #[test]
+fn a_fruitless_search_for_ended_requests_drops_none_later() {
+    let engine = &Engine::builder().max_requests(100).build();
+    let (busy, idle) = mpsc::channel::<()>();
+    let (sender, spans) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            (0..100).for_each(|_| sender.send(end_early(engine)).unwrap());
+            idle.recv().unwrap_err();
+        });
+        // Ends the thread, also if this one panics.
+        let _busy = busy;
+        let mut spans: Vec<_> = spans.iter().take(100).collect();
+        // The first search finds only requests of the other thread, which is idle.
+        spans.extend((0..2000).map(|_| end_early(engine)));
+        assert_eq!(dropped(engine), []);
+        spans.into_iter().for_each(|it| assert!(!engine.spans().close(it)));
+    });
+    assert_eq!(durations(engine)[0].1, 2100);
+}
+
+#[test]
 fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
     let engine = Engine::new();
     let _reader = ExemplarReader::new(&engine);
