@@ -304,6 +304,10 @@ impl ActiveRequest {
         if !is_alone() || self.holders.load(Relaxed) == 0 {
             return false;
         }
+        // A hint, which saves open requests the mutex.
+        if !self.is_ended.load(Acquire) {
+            return false;
+        }
         let state = &mut *self.state.lock();
         // Again, because another thread may have started it since. If it has ended, its guard has
         // been released, and its span is the only holder.
