@@ -317,7 +317,7 @@ impl EngineState {
         let outcome = self.request(key).filter(|it| !it.has_guard()).map(|_| Outcome::Ok);
         match self.release(thread, key, now, outcome) {
             Some(released) => released.is_exemplar,
-            None => self.ended.remove(key).unwrap_or(false),
+            None => self.ended.release(key).unwrap_or(false),
         }
     }
 

@@ -310,7 +310,7 @@ impl ActiveRequest {
         }
         let state = &mut *self.state.lock();
         // Again, because another thread may have started it since. If it has ended, its guard has
-        // been released, and its span is the only holder.
+        // been released, and the holders are its spans.
         if !state.is_ended() || !is_alone() {
             return false;
         }
@@ -318,6 +318,7 @@ impl ActiveRequest {
         let request = EndedRequest {
             started: Ticks(self.started.load(Relaxed)),
             identity: self.identity.copy(),
+            holders: self.holders.load(Relaxed),
             stages: state.late_stages(&self.buffer),
         };
         let is_detached = ended.insert(SpanKey::for_request(index, self.generation()), request);

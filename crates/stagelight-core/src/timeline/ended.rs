@@ -40,6 +40,8 @@ pub(crate) struct EndedRequests {
 pub(crate) struct EndedRequest {
     pub(super) started: Ticks,
     pub(super) identity: RequestIdentity,
+    /// The request's open spans: several if it was linked more than once.
+    pub(super) holders: u32,
     pub(super) stages: Vec<LateStage>,
 }
 
@@ -66,13 +68,19 @@ impl EndedRequests {
         true
     }
 
-    /// Removes a request when its span closes. Returns whether an exemplar refers to it, or `None`
-    /// if it is not here.
-    pub(crate) fn remove(&self, key: SpanKey) -> Option<bool> {
+    /// Releases a request when a span of it closes, and removes it with the last one. Returns
+    /// whether it was the last one and an exemplar refers to the request, or `None` if the request
+    /// is not here.
+    pub(crate) fn release(&self, key: SpanKey) -> Option<bool> {
         if self.is_empty() {
             return None;
         }
         let mut requests = self.requests.lock();
+        let holders = &mut requests.get_mut(&key.request_bits())?.holders;
+        *holders -= 1;
+        if *holders != 0 {
+            return Some(false);
+        }
         let request = requests.remove(&key.request_bits())?;
         if requests.len() < requests.capacity() / 8 {
             requests.shrink_to_fit();

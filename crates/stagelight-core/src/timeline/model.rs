@@ -203,7 +203,7 @@ fn a_span_of_an_ended_request_records_nothing_for_the_next_one() {
                         shared.ended.with(late, |it| it.close(Ticks(50), late.slot(), recorder));
                     }
                     if it.release(ROOT, Ticks(60), None, recorder).is_err() {
-                        assert!(shared.ended.remove(ROOT).is_some());
+                        assert!(shared.ended.release(ROOT).is_some());
                     }
                 });
             })
@@ -224,6 +224,6 @@ fn a_span_of_an_ended_request_records_nothing_for_the_next_one() {
         let expected = if is_reused { [(2, 40 + 2), (2, 7 + 1)] } else { [(1, 40), (1, 7)] };
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), expected[0]);
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_BUSY), expected[1]);
-        assert!(shared.ended.remove(ROOT).is_none());
+        assert!(shared.ended.release(ROOT).is_none());
     });
 }

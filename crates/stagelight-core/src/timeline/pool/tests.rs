@@ -241,6 +241,30 @@ fn spans_of_an_ended_request_keep_its_trace_and_attributes() {
 }
 
 #[test]
+fn an_ended_request_stays_until_all_its_spans_have_closed() {
+    for is_detached in [false, true] {
+        let engine = Engine::new();
+        let spans = engine.spans();
+        let mut request = engine.start_request("/socket");
+        let roots = [(); 2].map(|()| request.link(|| spans.open_request("/socket")));
+        request.end(Outcome::Ok);
+        if is_detached {
+            assert_eq!(engine.0.with_thread(|it| engine.0.detach_ended(it)), 1);
+        }
+        for root in roots {
+            let stage = spans.open_stage(root, spans.stage_id("task"));
+            assert!(stage.is_stage());
+            spans.close(stage);
+            spans.close(root);
+        }
+        assert!(!spans.open_stage(roots[0], spans.stage_id("task")).is_stage());
+        let snapshot = engine.snapshot();
+        let stage = snapshot.of(&catalog::STAGE).find(|it| &*it.values[0] == "task").unwrap();
+        assert_eq!(stage.histogram(catalog::REQUEST_STAGE_DURATION).unwrap().count(), 2);
+    }
+}
+
+#[test]
 fn memory_with_repeating_keys_waits_for_its_ended_requests() {
     let engine = Engine::builder().max_requests(1).build();
     let state = &engine.0;
