@@ -17,7 +17,7 @@ use crate::{
     request::Request,
     snapshot::Snapshot,
     stage::Group,
-    timeline::{MOST_OPEN, RequestIdentity},
+    timeline::MOST_OPEN,
 };
 
 static GLOBAL: OnceLock<Engine> = OnceLock::new();
@@ -186,7 +186,7 @@ impl Engine {
             if thread.writer.record(&state.store, &labels, values, trace)
                 && let Some(current) = thread.current
             {
-                state.read(current.key, RequestIdentity::mark_exemplar);
+                state.mark_exemplar(current.key);
             }
         });
     }

@@ -249,11 +249,19 @@ impl EngineState {
         }
     }
 
-    /// Runs `f` with the endpoint and trace of a request, which may have ended.
+    /// Runs `f` with the endpoint and trace of a request, which may have ended. `f` must not write.
     pub(crate) fn read<R>(&self, key: SpanKey, f: impl Fn(&RequestIdentity) -> R) -> Option<R> {
         match self.request(key).map(|it| it.read(key, &f)) {
             Some(Ok(result)) => Some(result),
             _ => self.ended.with(key, |it| f(it.identity())),
+        }
+    }
+
+    /// Notes that a value of a request became an exemplar.
+    pub(crate) fn mark_exemplar(&self, key: SpanKey) {
+        let marked = self.request(key).map(|it| it.mark_exemplar(key));
+        if !matches!(marked, Some(Ok(()))) {
+            self.ended.with(key, |it| it.identity().mark_exemplar());
         }
     }
 

@@ -50,7 +50,7 @@ impl StreamStage {
         state.with_thread(|thread| {
             let trace = thread.current.map(|it| it.trace_ref(&state.clock));
             if thread.writer.record(&state.store, &labels, values, trace) {
-                state.read(self.0, RequestIdentity::mark_exemplar);
+                state.mark_exemplar(self.0);
             }
         });
     }

@@ -240,7 +240,15 @@ impl ActiveRequest {
         Ok(())
     }
 
-    /// Runs `f` with the request's endpoint and trace.
+    /// Notes that a value of the request became an exemplar.
+    pub(crate) fn mark_exemplar(&self, key: SpanKey) -> Result<(), Stale> {
+        let _state = self.lock(key)?;
+        self.identity.mark_exemplar();
+        Ok(())
+    }
+
+    /// Runs `f` with the request's endpoint and trace, or with those of the next request, whose
+    /// result is discarded: `f` must not write.
     pub(crate) fn read<R>(
         &self,
         key: SpanKey,

@@ -227,3 +227,23 @@ fn a_span_of_an_ended_request_records_nothing_for_the_next_one() {
         assert!(shared.ended.release(ROOT).is_none());
     });
 }
+
+#[test]
+fn an_exemplar_of_an_ended_request_marks_no_other_request() {
+    check(|clock| {
+        let shared = Shared::new(clock);
+        let remote = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.request.mark_exemplar(ROOT).is_ok())
+        };
+        let (first, next) = shared.on(OWNER, |it, recorder| {
+            it.release(ROOT, Ticks(10), Some(Outcome::Ok), recorder).unwrap();
+            let first = it.release(ROOT, Ticks(20), None, recorder).unwrap();
+            it.start(OWNER, Ticks(30), Symbol::OTHER, false);
+            let next = SpanKey::for_request(0, 1);
+            (first, it.release(next, Ticks(40), Some(Outcome::Ok), recorder).unwrap())
+        });
+        assert_eq!(first.is_exemplar, remote.join().unwrap());
+        assert!(!next.is_exemplar);
+    });
+}
