@@ -233,7 +233,7 @@ impl ActiveRequest {
 
     /// Stores the ids under which the request's own span is recorded.
     pub(crate) fn set_recorded(&self, key: SpanKey, ids: (u128, u64)) -> Result<(), Stale> {
-        if !self.identity.is_recorded() {
+        if !self.read(key, RequestIdentity::is_recorded)? {
             let _state = self.lock(key)?;
             self.identity.set_recorded(ids.0, ids.1);
         }
