@@ -153,15 +153,21 @@ impl EndedRequest {
         parent: u16,
         recorder: &Recorder<'_>,
     ) -> Option<u16> {
-        if MAX_STAGES <= self.stages.len() {
-            return None;
-        }
-        let is_free = |slot: &u16| self.stages.iter().all(|it| it.slot != *slot);
-        let slot = (0..=u16::try_from(self.stages.len()).ok()?).find(is_free)?;
+        let slot = self.free_slot()?;
         let cell = StageCell::default();
         cell.start(stage, parent);
         self.stages.push(LateStage { slot, opened: self.time(now, recorder), cell });
         Some(slot)
+    }
+
+    /// Returns the first free slot, or `None` when all are taken.
+    fn free_slot(&self) -> Option<u16> {
+        let mut taken = [0_u64; MAX_STAGES / 64];
+        for slot in self.stages.iter().map(|it| usize::from(it.slot)) {
+            *taken.get_mut(slot / 64)? |= 1 << (slot % 64);
+        }
+        let at = taken.iter().position(|it| *it != u64::MAX)?;
+        u16::try_from(64 * at + taken[at].trailing_ones() as usize).ok()
     }
 
     /// Closes a stage and records it, without a share.

@@ -1,6 +1,7 @@
 //! Requests at and beyond the limit.
 
 use std::{
+    collections::BTreeSet,
     sync::{Barrier, mpsc},
     time::Duration,
 };
@@ -262,6 +263,34 @@ fn an_ended_request_stays_until_all_its_spans_have_closed() {
         let stage = snapshot.of(&catalog::STAGE).find(|it| &*it.values[0] == "task").unwrap();
         assert_eq!(stage.histogram(catalog::REQUEST_STAGE_DURATION).unwrap().count(), 2);
     }
+}
+
+#[test]
+fn late_stages_of_a_detached_request_have_slots_of_their_own() {
+    let engine = Engine::new();
+    let spans = engine.spans();
+    let mut request = engine.start_request("/socket");
+    let root = request.link(|| spans.open_request("/socket"));
+    let open = || spans.open_stage(root, spans.stage_id("task"));
+    let mut stages: Vec<_> = (0..100).map(|_| open()).collect();
+    request.end(Outcome::Ok);
+    assert_eq!(engine.0.with_thread(|it| engine.0.detach_ended(it)), 1);
+    stages.extend((100..1024).map(|_| open()));
+    let slots: BTreeSet<_> = stages.iter().filter(|it| it.is_stage()).map(|it| it.slot()).collect();
+    assert_eq!(slots.len(), 1024);
+    assert!(!open().is_stage());
+    for closed in [700, 64, 63, 1023] {
+        let slot = stages[closed].slot();
+        spans.close(stages[closed]);
+        stages[closed] = open();
+        assert_eq!(stages[closed].slot(), slot);
+    }
+    stages.into_iter().for_each(|it| assert!(!spans.close(it)));
+    spans.close(root);
+    let snapshot = engine.snapshot();
+    let stage = snapshot.of(&catalog::STAGE).find(|it| &*it.values[0] == "task").unwrap();
+    assert_eq!(stage.histogram(catalog::REQUEST_STAGE_DURATION).unwrap().count(), 1028);
+    assert_eq!(dropped(&engine), [("too_many_stages".to_owned(), 1)]);
 }
 
 #[test]
