@@ -99,6 +99,7 @@ impl ActiveRequest {
     /// Starts again with the first keys.
     pub(crate) fn repeat_keys(&self) {
         self.generation.store(0, Relaxed);
+        fence(Release);
     }
 
     #[cfg(test)]

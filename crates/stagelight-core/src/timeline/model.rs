@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{ActiveRequest, EndedRequests, Pool, Recorder};
+use super::{ActiveRequest, EndedRequests, Pool, Recorder, RequestIdentity};
 use crate::{
     Clock, Outcome, Ticks,
     catalog::{self, MetricId, TypedFamily},
@@ -245,5 +245,34 @@ fn an_exemplar_of_an_ended_request_marks_no_other_request() {
         });
         assert_eq!(first.is_exemplar, remote.join().unwrap());
         assert!(!next.is_exemplar);
+    });
+}
+
+#[test]
+fn a_stale_key_reads_nothing_of_the_next_request_on_another_thread() {
+    check(|clock| {
+        let shared = Shared::new(clock);
+        let cache = shared.pool.add_cache();
+        let index = shared.pool.refill(&cache).expect("the request is free");
+        let reader = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.request.read(ROOT, RequestIdentity::endpoint).ok())
+        };
+        let next = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let cache = shared.pool.add_cache();
+                if shared.pool.refill(&cache).is_some() {
+                    shared.request.start(REMOTE, Ticks(30), STAGE, false);
+                }
+            })
+        };
+        shared.on(OWNER, |it, recorder| {
+            it.release(ROOT, Ticks(10), Some(Outcome::Ok), recorder).unwrap();
+            assert!(it.release(ROOT, Ticks(20), None, recorder).unwrap().is_last);
+        });
+        shared.pool.put_back(&cache, index);
+        assert!(reader.join().unwrap().is_none_or(|it| it == Symbol::OTHER));
+        next.join().unwrap();
     });
 }

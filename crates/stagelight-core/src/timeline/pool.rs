@@ -10,7 +10,11 @@ use crate::{
     key::SpanKey,
     sync::{
         Mutex,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{
+            AtomicI64,
+            Ordering::{Relaxed, Release},
+            fence,
+        },
     },
     timeline::active_request::ActiveRequest,
 };
@@ -162,6 +166,15 @@ impl Pool {
     /// Takes a free request from another place than the thread's cache. Returns `None` when all
     /// are in use.
     pub(crate) fn refill(&self, own: &Cache) -> Option<u32> {
+        let taken = self.take_shared(own)?;
+        // Orders this thread's writes to the requests after the last store of their generation: a
+        // thread with a stale key that reads one of the writes must see that generation. The fence
+        // of the thread that stored it orders only that thread's writes.
+        fence(Release);
+        Some(taken)
+    }
+
+    fn take_shared(&self, own: &Cache) -> Option<u32> {
         let shared = &mut *self.shared.lock();
         if shared.free.is_empty() {
             self.grow(shared);
