@@ -363,6 +363,8 @@ impl ActiveRequest {
         let offset = self.offset(now);
         let duration = state.end(offset, outcome, &self.buffer, &self.identity, recorder)?;
         self.is_ended.store(true, Release);
+        // Stages that closed after `now` and before the mutex was taken.
+        self.drain(state, recorder);
         Some(duration)
     }
 

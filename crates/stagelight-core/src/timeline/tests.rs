@@ -472,6 +472,34 @@ fn a_request_ends_no_earlier_than_its_latest_applied_edge() {
 }
 
 #[test]
+fn a_stage_that_closes_while_the_end_waits_for_the_mutex_is_recorded_at_the_end() {
+    let (clock, _manual) = Clock::manual();
+    let engine = Engine::with_clock(clock);
+    let request = ActiveRequest::new();
+    let mut writer = Writer::new(&engine.0.store);
+    for (thread, other) in [(1, 2), (2, 1)] {
+        let mut recorder = Recorder {
+            clock: &engine.0.clock,
+            store: &engine.0.store,
+            groups: &engine.0.groups,
+            writer: &mut writer,
+            thread,
+        };
+        request.start(1, Ticks(0), Symbol::OTHER, true);
+        let key = SpanKey::for_request(0, request.generation());
+        let slot = request.open(key, Ticks(10), Symbol::OTHER, &mut recorder).unwrap().unwrap();
+        request.close(key.for_stage(slot), Ticks(30), &mut recorder).unwrap();
+        recorder.thread = other;
+        assert_eq!(request.end(key, Ticks(20), Outcome::Ok, &mut recorder), Some(20));
+        let snapshot = engine.snapshot();
+        let count = u64::from(thread);
+        assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_DURATION), (count, 20 * count));
+        assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_SHARE).1, 20 * count);
+        request.release(key, Ticks(40), None, &mut recorder).unwrap();
+    }
+}
+
+#[test]
 fn a_stage_that_opens_when_the_buffer_is_full_keeps_its_slot() {
     for edges in 60..66 {
         let mut fixture = Fixture::new();
