@@ -110,14 +110,26 @@ impl RequestState {
         edges.append(&mut self.remote);
         // A stable sort with starts first: a stage of zero duration starts before it ends.
         edges.sort_by_key(|it| (it.offset, it.is_close));
+        // Closes with an earlier time than their start: clocks of processors may differ.
+        let mut early: Vec<Edge> = Vec::new();
         for edge in edges.drain(..) {
             if until < edge.offset {
                 self.remote.push(edge);
+            } else if edge.is_close && !self.is_open(usize::from(edge.slot)) {
+                early.push(edge);
             } else {
                 self.apply(edge, buffer, request, recorder);
+                // At once, so that the stage has no share of the time after it.
+                if let Some(at) = early.iter().position(|it| it.slot == edge.slot) {
+                    self.apply(early.swap_remove(at), buffer, request, recorder);
+                }
             }
         }
         self.scratch = edges;
+        if !self.remote.is_empty() {
+            // Their starts may be among the later edges.
+            self.remote.append(&mut early);
+        }
     }
 
     /// Restarts at the beginning of the owner's buffer, which is being cleared.

@@ -500,6 +500,24 @@ fn a_stage_that_closes_while_the_end_waits_for_the_mutex_is_recorded_at_the_end(
 }
 
 #[test]
+fn a_stage_that_closes_before_it_opens_has_no_duration() {
+    for is_end_between in [false, true] {
+        let mut fixture = Fixture::new();
+        fixture.advance(10);
+        let spans = fixture.engine.spans();
+        let at = Ticks(spans.clock().now().0 + 1);
+        let stage = spans.open_stage_at(fixture.root, spans.stage_id("skewed"), at);
+        on(true, || fixture.close(stage));
+        // Otherwise the end lies between the close and the start.
+        fixture.advance(if is_end_between { 0 } else { 20 });
+        assert_eq!(fixture.end(), if is_end_between { 10 } else { 30 });
+        let snapshot = fixture.engine.snapshot();
+        assert_eq!(totals(&snapshot, catalog::REQUEST_STAGE_DURATION), (1, 0));
+        assert_eq!(fixture.sums(catalog::REQUEST_STAGE_SHARE)[UNATTRIBUTED], fixture.end());
+    }
+}
+
+#[test]
 fn a_stage_that_opens_when_the_buffer_is_full_keeps_its_slot() {
     for edges in 60..66 {
         let mut fixture = Fixture::new();
