@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{ActiveRequest, EndedRequests, Pool, Recorder, RequestIdentity};
+use super::{ActiveRequest, EndedRequest, EndedRequests, Pool, Recorder, RequestIdentity};
 use crate::{
     Clock, Outcome, Ticks,
     catalog::{self, MetricId, TypedFamily},
@@ -225,6 +225,34 @@ fn a_span_of_an_ended_request_records_nothing_for_the_next_one() {
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_DURATION), expected[0]);
         assert_eq!(shared.seen(catalog::REQUEST_STAGE_BUSY), expected[1]);
         assert!(shared.ended.release(ROOT).is_none());
+    });
+}
+
+#[test]
+fn the_ids_of_an_ended_request_are_kept_while_its_memory_is_reused() {
+    check(|clock| {
+        let shared = Shared::new(clock);
+        let remote = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                if shared.request.set_recorded(ROOT, (1, 2)).is_err() {
+                    let set = |it: &mut EndedRequest| it.identity().set_recorded(1, 2);
+                    shared.ended.with(ROOT, set).expect("the span is open");
+                }
+            })
+        };
+        let is_reused = shared.on(OWNER, |it, recorder| {
+            it.release(ROOT, Ticks(10), Some(Outcome::Ok), recorder).unwrap();
+            let is_detached = it.detach(0, &shared.pool.threads(), &shared.ended, recorder);
+            if is_detached {
+                it.start(OWNER, Ticks(30), Symbol::OTHER, false);
+                it.set_recorded(SpanKey::for_request(0, 1), (3, 4)).unwrap();
+            }
+            is_detached
+        });
+        remote.join().unwrap();
+        let kept = shared.ended.with(ROOT, |it| it.identity().is_recorded());
+        assert_eq!(kept, is_reused.then_some(true));
     });
 }
 
