@@ -107,7 +107,8 @@ impl OtlpClient {
         let mut attempts = 0;
         loop {
             self.state.pause.wait(deadline).await?;
-            let error = match timeout_at(deadline, self.transport.send(body.clone())).await {
+            let sending = self.transport.send(body.clone(), deadline);
+            let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(error)) => error.for_request_of(body.len()),
                 Err(_) => self.timed_out(deadline - started),

@@ -174,7 +174,7 @@ mod tests {
     // === impl BusyService ===
 
     impl Transport for BusyService {
-        fn send(&self, _body: Bytes) -> ResponseFuture<'_> {
+        fn send(&self, _body: Bytes, _deadline: Instant) -> ResponseFuture<'_> {
             if self.sent.fetch_add(1, Relaxed) < 100 {
                 end_span(&self.queue);
             }

@@ -13,6 +13,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use tokio::time::Instant;
 #[cfg(feature = "gzip")]
 use tonic::codec::CompressionEncoding;
 use tonic::{
@@ -137,7 +138,7 @@ impl GrpcTransport {
 }
 
 impl Transport for GrpcTransport {
-    fn send(&self, body: Bytes) -> ResponseFuture<'_> {
+    fn send(&self, body: Bytes, _deadline: Instant) -> ResponseFuture<'_> {
         Box::pin(self.call(body))
     }
 }
