@@ -57,14 +57,17 @@ pub(crate) struct DeliveryState {
 
 impl OtlpClient {
     /// Delivers an encoded export request before `deadline` and within this signal's timeout.
+    ///
+    /// `can_split` says whether the caller can send it in smaller parts.
     pub(crate) async fn deliver(
         &self,
         body: Bytes,
+        can_split: bool,
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         let started = Instant::now();
         let deadline = deadline.min(deadline::after(self.timeout));
-        let response = self.send_with_retries(body, started, deadline).await;
+        let response = self.send_with_retries(body, can_split, started, deadline).await;
         match &response {
             Ok(_) => self.reachability.delivered(self.signal),
             // The caller sends smaller requests.
@@ -100,6 +103,7 @@ impl OtlpClient {
     async fn send_with_retries(
         &self,
         body: Bytes,
+        can_split: bool,
         started: Instant,
         deadline: Instant,
     ) -> Result<Bytes, DeliveryError> {
@@ -110,7 +114,7 @@ impl OtlpClient {
             let sending = self.transport.send(body.clone(), deadline);
             let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => error.for_request_of(body.len()),
+                Ok(Err(error)) => error.for_request_of(body.len(), can_split),
                 Err(_) => self.timed_out(deadline - started),
             };
             attempts += 1;
