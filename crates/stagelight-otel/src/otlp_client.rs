@@ -165,3 +165,19 @@ impl OtlpClient {
         Err(error)
     }
 }
+
+#[cfg(test)]
+impl OtlpClient {
+    /// Returns a client for traces with a short timeout: one attempt per delivery.
+    pub(crate) fn for_tests(transport: impl Transport + 'static) -> Self {
+        Self {
+            transport: Box::new(transport),
+            protocol: Protocol::Grpc,
+            uri: Uri::from_static("http://localhost:4317"),
+            signal: Signal::Traces,
+            timeout: Duration::from_millis(50),
+            reachability: Reachability::new(String::new()),
+            state: DeliveryState::default(),
+        }
+    }
+}

@@ -155,9 +155,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::Protocol,
-        otlp_client::{DeliveryState, OtlpClient},
-        reachability::Reachability,
+        otlp_client::OtlpClient,
         span_queue::{QueueSpanProcessor, tests::span},
         transport::{ResponseFuture, Transport},
         worker::CommandSender,
@@ -194,15 +192,10 @@ mod tests {
         let queue = Arc::new(SpanQueue::new(limits.into()));
         (0..spans).for_each(|_| end_span(&queue));
         let sent = Arc::default();
-        let client = OtlpClient {
-            transport: Box::new(BusyService { queue: Arc::clone(&queue), sent: Arc::clone(&sent) }),
-            protocol: Protocol::Grpc,
-            uri: "http://localhost:4317".parse().unwrap(),
-            signal: Signal::Traces,
-            timeout: Duration::from_secs(10),
-            reachability: Reachability::new(String::new()),
-            state: DeliveryState::default(),
-        };
+        let client = OtlpClient::for_tests(BusyService {
+            queue: Arc::clone(&queue),
+            sent: Arc::clone(&sent),
+        });
         let export = SpanExport {
             queue,
             destination: Arc::new(Destination::Otlp(Box::new(client))),
