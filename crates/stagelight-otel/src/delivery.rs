@@ -121,12 +121,12 @@ impl DeliveryError {
     /// Converts to [`TooLarge`](Self::TooLarge) if the size of the request, in bytes, is the cause.
     ///
     /// gRPC servers use the status `ResourceExhausted` both for too large messages and for
-    /// overload. It counts as too large if the message says so, or if the request is large and the
-    /// server requests no delay.
-    pub(crate) fn for_request_of(self, bytes: usize) -> Self {
+    /// overload. It counts as too large if the message says so, or if the request is large, can be
+    /// split, and the server requests no delay.
+    pub(crate) fn for_request_of(self, bytes: usize, can_split: bool) -> Self {
         match self {
             Self::Refused { endpoint, status, message, retry_after, .. }
-                if is_too_large(&status, &message, retry_after, bytes) =>
+                if is_too_large(&status, &message, retry_after, bytes, can_split) =>
             {
                 Self::TooLarge { endpoint, status, message, bytes }
             }
@@ -157,13 +157,19 @@ impl fmt::Display for Undelivered {
     }
 }
 
-fn is_too_large(status: &str, message: &str, wait: Option<Duration>, bytes: usize) -> bool {
+fn is_too_large(
+    status: &str,
+    message: &str,
+    wait: Option<Duration>,
+    bytes: usize,
+    can_split: bool,
+) -> bool {
     match status {
         "413" => true,
         // HTTP servers in Go respond with 400 if they read no more than a limit.
         "400" | "OutOfRange" => mentions_size(message),
         "ResourceExhausted" => {
-            wait.is_none() && (mentions_size(message) || MAX_OVERLOAD_BYTES < bytes)
+            mentions_size(message) || (can_split && wait.is_none() && MAX_OVERLOAD_BYTES < bytes)
         }
         _ => false,
     }
@@ -219,13 +225,15 @@ mod tests {
     #[test]
     fn size_is_told_apart_from_overload() {
         let wait = Some(Duration::from_secs(1));
+        let size = "received message larger than max (5 vs. 4)";
         let cases = [
             ("413", "", wait, 9, true),
             ("400", "http: request body too large", None, 9, true),
             ("400", "cannot decode this", None, 9, false),
             ("OutOfRange", "Error, decoded message length too large: found 5", None, 9, true),
             ("OutOfRange", "", None, 1 << 20, false),
-            ("ResourceExhausted", "received message larger than max (5 vs. 4)", None, 9, true),
+            ("ResourceExhausted", size, None, 9, true),
+            ("ResourceExhausted", size, wait, 9, true),
             ("ResourceExhausted", "quota", None, (64 << 10) + 1, true),
             ("ResourceExhausted", "quota", None, 64 << 10, false),
             ("ResourceExhausted", "quota", wait, 1 << 20, false),
@@ -233,10 +241,27 @@ mod tests {
         ];
         for (status, message, retry_after, bytes, expected) in cases {
             assert_eq!(
-                is_too_large(status, message, retry_after, bytes),
+                is_too_large(status, message, retry_after, bytes, true),
                 expected,
                 "{status} {message}"
             );
         }
+    }
+
+    #[test]
+    fn a_single_item_is_dropped_only_if_the_message_mentions_size() {
+        let kind = |message: &str| {
+            let error = DeliveryError::Refused {
+                endpoint: String::new(),
+                status: "ResourceExhausted".to_owned(),
+                message: message.to_owned(),
+                transient: true,
+                retry_after: None,
+            };
+            let error = error.for_request_of(1 << 20, false);
+            (error.kind().to_owned(), error.is_transient())
+        };
+        assert_eq!(kind("quota"), ("ResourceExhausted".to_owned(), true));
+        assert_eq!(kind("message too large"), ("too_large".to_owned(), false));
     }
 }

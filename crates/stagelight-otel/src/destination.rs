@@ -23,7 +23,10 @@ impl Destination {
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         match self {
-            Self::Otlp(client) => client.deliver(request.encode_to_vec().into(), deadline).await,
+            Self::Otlp(client) => {
+                let body = request.encode_to_vec().into();
+                client.deliver(body, 1 < request.items(), deadline).await
+            }
             Self::Console => {
                 print(&request.lines());
                 Ok(())

@@ -42,6 +42,9 @@
 //! - Each stage outside of any request is logged once, when metrics are exported.
 //! - If the collector refuses a request for its size, its halves are sent. A single span or data
 //!   point above the collector's limit is dropped and counted with `error.type="too_large"`.
+//! - A batch of spans that the collector refuses or does not answer in five deliveries in a row is
+//!   halved as well. A single span is dropped and counted with the `error.type` of the failure.
+//!   Failed connections and requested delays do not count.
 //! - An outage of the collector is logged once, and once more when it ends.
 //! - After a panic on the export thread, which is logged, the export restarts. The data in export
 //!   is lost and counted with `error.type="panic"`.
@@ -58,6 +61,8 @@
 //! | string in a span: attribute, name, status | 4096 characters ¹ | truncated |
 //! | delay between attempts | 0.2 s, doubled up to 1.6 s, less a random part up to half | |
 //! | delay that a collector requests (`Retry-After`, `RetryInfo`) | 5 min | shortened |
+//! | time to connect, to all addresses of a name | 4 s | retried |
+//! | time for the body of an HTTP response | 1 s, or half of the time left | the status decides |
 //! | response of a collector | 1 MiB | not read; a successful export remains successful |
 //! | message of a collector in the log | 200 characters, one line | truncated |
 //!

@@ -57,14 +57,17 @@ pub(crate) struct DeliveryState {
 
 impl OtlpClient {
     /// Delivers an encoded export request before `deadline` and within this signal's timeout.
+    ///
+    /// `can_split` says whether the caller can send it in smaller parts.
     pub(crate) async fn deliver(
         &self,
         body: Bytes,
+        can_split: bool,
         deadline: Instant,
     ) -> Result<(), DeliveryError> {
         let started = Instant::now();
         let deadline = deadline.min(deadline::after(self.timeout));
-        let response = self.send_with_retries(body, started, deadline).await;
+        let response = self.send_with_retries(body, can_split, started, deadline).await;
         match &response {
             Ok(_) => self.reachability.delivered(self.signal),
             // The caller sends smaller requests.
@@ -100,6 +103,7 @@ impl OtlpClient {
     async fn send_with_retries(
         &self,
         body: Bytes,
+        can_split: bool,
         started: Instant,
         deadline: Instant,
     ) -> Result<Bytes, DeliveryError> {
@@ -107,9 +111,10 @@ impl OtlpClient {
         let mut attempts = 0;
         loop {
             self.state.pause.wait(deadline).await?;
-            let error = match timeout_at(deadline, self.transport.send(body.clone())).await {
+            let sending = self.transport.send(body.clone(), deadline);
+            let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => error.for_request_of(body.len()),
+                Ok(Err(error)) => error.for_request_of(body.len(), can_split),
                 Err(_) => self.timed_out(deadline - started),
             };
             attempts += 1;
@@ -158,5 +163,21 @@ impl OtlpClient {
             );
         }
         Err(error)
+    }
+}
+
+#[cfg(test)]
+impl OtlpClient {
+    /// Returns a client for traces with a short timeout: one attempt per delivery.
+    pub(crate) fn for_tests(transport: impl Transport + 'static) -> Self {
+        Self {
+            transport: Box::new(transport),
+            protocol: Protocol::Grpc,
+            uri: Uri::from_static("http://localhost:4317"),
+            signal: Signal::Traces,
+            timeout: Duration::from_millis(50),
+            reachability: Reachability::new(String::new()),
+            state: DeliveryState::default(),
+        }
     }
 }

@@ -176,15 +176,37 @@ impl SpanQueue {
         self.state.lock().is_closed = true;
     }
 
-    /// Waits until a batch is full.
+    /// Waits until a batch becomes full. Each full batch is reported once, so that a failed one is
+    /// not reported again at once.
     pub(crate) async fn full_batch(&self) {
-        self.full_batch.notified().await;
+        loop {
+            self.full_batch.notified().await;
+            // Another export may have taken it since.
+            if self.has_full_batch() {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether a full batch waits.
+    pub(crate) fn has_full_batch(&self) -> bool {
+        self.is_full_batch(&self.state.lock())
     }
 
     /// Returns the number of spans not yet delivered.
     pub(crate) fn pending(&self) -> usize {
         let state = self.state.lock();
         state.spans.len() + state.in_flight
+    }
+
+    /// Returns how many spans were queued so far. Call it on the task that completes spans.
+    pub(crate) fn queued(&self) -> u64 {
+        self.completed() + u64::try_from(self.pending()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the number of spans not yet delivered of the first `queued` ones.
+    pub(crate) fn pending_of(&self, queued: u64) -> usize {
+        usize::try_from(queued.saturating_sub(self.completed())).unwrap_or(usize::MAX)
     }
 
     pub(crate) const fn capacity(&self) -> usize {
@@ -235,4 +257,4 @@ impl SpanProcessor for QueueSpanProcessor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,6 +15,7 @@ use std::{fmt, pin::Pin};
 
 use ::http::{HeaderMap, Uri};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::{
     config::{Compression, TlsFiles},
@@ -27,8 +28,9 @@ pub(crate) type ResponseFuture<'a> =
 
 /// Sends the requests of one signal to one collector.
 pub(crate) trait Transport: fmt::Debug + Send + Sync {
-    /// Sends an encoded export request and returns the encoded export response.
-    fn send(&self, body: Bytes) -> ResponseFuture<'_>;
+    /// Sends an encoded export request and returns the encoded export response. The caller drops
+    /// the future at `deadline`.
+    fn send(&self, body: Bytes, deadline: Instant) -> ResponseFuture<'_>;
 }
 
 /// Settings of a transport.

@@ -184,6 +184,27 @@ fn an_endless_error_is_an_error_and_not_retried() {
 }
 
 #[test]
+fn a_stalled_response_counts_as_its_head_says() {
+    let stalled = |status| format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\nno");
+    let (server, outcome) = flush(vec![stalled("200 OK")]);
+    outcome.unwrap();
+    assert_eq!(server.count(), 1);
+    let (server, outcome) = flush(vec![stalled("400 Bad Request")]);
+    let error = outcome.unwrap_err();
+    assert!(error.to_string().contains("responded with 400: no)"), "{error}");
+    assert_eq!(server.count(), 1);
+}
+
+#[test]
+fn a_stalled_response_is_given_up_before_the_deadline() {
+    let server =
+        ScriptedServer::start(vec!["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n".to_owned()]);
+    let pipeline = pipeline(&server.endpoint, Duration::from_millis(900));
+    pipeline.flush().unwrap();
+    assert_eq!(server.count(), 1);
+}
+
+#[test]
 fn a_web_page_is_not_a_receipt() {
     let page = response("200 OK", "content-type: text/html; charset=utf-8\r\n", "<html>hi");
     let (server, outcome) = flush(vec![page]);

@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
 
 use super::*;
 
-fn span(name: &'static str, flags: TraceFlags) -> SpanData {
+pub(crate) fn span(name: &'static str, flags: TraceFlags) -> SpanData {
     let (trace, id) = (TraceId::from(1), SpanId::from(1));
     SpanData {
         span_context: SpanContext::new(trace, id, flags, false, TraceState::NONE),

@@ -19,6 +19,10 @@ pub(super) const MAX_RESPONSE_BYTES: usize = 1 << 20;
 /// Idle time before the kernel probes a connection.
 const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+/// Maximum time to connect, divided among the addresses of a name. Without it, an address that
+/// does not answer takes the whole time of a delivery, and the next address is never tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Connects with TLS to `https://` addresses, without to `http://`.
 #[cfg(feature = "tls")]
 pub(super) type Connector = HttpsConnector<HttpConnector>;
@@ -51,6 +55,7 @@ fn tcp_connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_keepalive(Some(TCP_KEEP_ALIVE));
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     connector
 }
 
@@ -60,4 +65,38 @@ pub(super) fn connection_error(
     source: impl Error + Send + Sync + 'static,
 ) -> DeliveryError {
     DeliveryError::Connection { endpoint: origin_of(uri), source: Arc::new(source) }
+}
+
+#[cfg(all(test, feature = "otlp-http"))]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    use tokio::{
+        net::{TcpSocket, TcpStream},
+        time::timeout,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_time_to_connect_is_limited() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        // The kernel ignores further connections while the backlog is full.
+        let mut connections = Vec::new();
+        let short = Duration::from_millis(200);
+        while let Ok(connection) = timeout(short, TcpStream::connect(address)).await {
+            connections.push(connection.unwrap());
+        }
+        let client = Client::builder(TokioExecutor::new());
+        let client = client.build::<_, Empty<Bytes>>(tcp_connector());
+        let uri = format!("http://{address}").parse().unwrap();
+        let outcome = timeout(CONNECT_TIMEOUT * 2, client.get(uri)).await;
+        outcome.expect("no longer than the limit").unwrap_err();
+    }
 }

@@ -13,6 +13,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use tokio::time::Instant;
 #[cfg(feature = "gzip")]
 use tonic::codec::CompressionEncoding;
 use tonic::{
@@ -37,6 +38,10 @@ use crate::{
 /// Interval and timeout of HTTP/2 pings: detects a dead collector within twice this time, instead
 /// of the kernel's quarter of an hour.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Maximum length of a response. No server uses this limit, so the message of a local rejection
+/// differs from that of a server.
+const MAX_MESSAGE_BYTES: usize = MAX_RESPONSE_BYTES + 1;
 
 /// Sends OTLP over gRPC.
 #[derive(Debug)]
@@ -73,7 +78,7 @@ fn enable_gzip<T>(grpc: Grpc<T>) -> Grpc<T> {
 
 /// Returns whether tonic has refused to read a response above the limit.
 fn is_long_response(status: &Status) -> bool {
-    let limit = format!("the limit is: {MAX_RESPONSE_BYTES} bytes");
+    let limit = format!("the limit is: {MAX_MESSAGE_BYTES} bytes");
     status.code() == Code::OutOfRange && status.message().ends_with(&limit)
 }
 
@@ -88,7 +93,7 @@ impl GrpcTransport {
         let client = client.build(connector(tls, true)?);
         let (origin, path) = split(uri.clone());
         let grpc = Grpc::with_origin(client, origin);
-        let grpc = grpc.max_decoding_message_size(MAX_RESPONSE_BYTES);
+        let grpc = grpc.max_decoding_message_size(MAX_MESSAGE_BYTES);
         let grpc = match compression {
             Compression::None => grpc,
             Compression::Gzip => enable_gzip(grpc),
@@ -137,7 +142,7 @@ impl GrpcTransport {
 }
 
 impl Transport for GrpcTransport {
-    fn send(&self, body: Bytes) -> ResponseFuture<'_> {
+    fn send(&self, body: Bytes, _deadline: Instant) -> ResponseFuture<'_> {
         Box::pin(self.call(body))
     }
 }
@@ -175,5 +180,18 @@ impl Decoder for RawCodec {
 
     fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
         Ok(Some(source.copy_to_bytes(source.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_above_a_servers_limit_is_not_a_long_response() {
+        for limit in [1 << 20, 4 << 20] {
+            let message = format!("decoded message length too large: the limit is: {limit} bytes");
+            assert!(!is_long_response(&Status::out_of_range(message)));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 mod retry_after;
 
-use std::io;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -15,6 +15,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     config::Compression,
@@ -25,6 +26,9 @@ use crate::{
         client::{Connector, MAX_RESPONSE_BYTES, connection_error, connector},
     },
 };
+
+/// Maximum time for the body of a response, which usually arrives with the head.
+const MAX_BODY_TIME: Duration = Duration::from_secs(1);
 
 /// Sends OTLP over HTTP with protobuf bodies.
 #[derive(Debug)]
@@ -57,11 +61,13 @@ impl HttpTransport {
         Ok(Self { client, uri, headers, compression })
     }
 
-    async fn post(&self, body: Bytes) -> Result<Bytes, DeliveryError> {
+    async fn post(&self, body: Bytes, deadline: Instant) -> Result<Bytes, DeliveryError> {
         let response = self.client.request(self.request(body)?).await;
         let response = response.map_err(|it| connection_error(&self.uri, it))?;
         let (head, body) = response.into_parts();
-        let (body, is_complete) = read(body).await;
+        // A stalled body must not hide the head: an accepted request would be sent again.
+        let limit = MAX_BODY_TIME.min((deadline - Instant::now()) / 2);
+        let (body, is_complete) = read(body, Instant::now() + limit).await;
         if head.status.is_success() && !is_html(&head.headers) {
             // The head says that the request was accepted, whatever happens to the body.
             return Ok(if is_complete { body } else { Bytes::new() });
@@ -100,8 +106,8 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, body: Bytes) -> ResponseFuture<'_> {
-        Box::pin(self.post(body))
+    fn send(&self, body: Bytes, deadline: Instant) -> ResponseFuture<'_> {
+        Box::pin(self.post(body, deadline))
     }
 }
 
@@ -119,11 +125,15 @@ fn gzip(_body: &[u8]) -> io::Result<Bytes> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Reads at most [`MAX_RESPONSE_BYTES`]; also returns whether the body ended there.
-async fn read(mut body: impl BodyExt<Data = Bytes> + Unpin) -> (Bytes, bool) {
+/// Reads at most [`MAX_RESPONSE_BYTES`] until `end`; also returns whether the body was complete.
+async fn read(mut body: impl BodyExt<Data = Bytes> + Unpin, end: Instant) -> (Bytes, bool) {
     let mut read = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return (read.into(), false) };
+    loop {
+        let frame = match timeout_at(end, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return (read.into(), true),
+            Ok(Some(Err(_))) | Err(_) => return (read.into(), false),
+        };
         let Some(data) = frame.data_ref() else { continue };
         let room = MAX_RESPONSE_BYTES - read.len();
         if room < data.len() {
@@ -132,7 +142,6 @@ async fn read(mut body: impl BodyExt<Data = Bytes> + Unpin) -> (Bytes, bool) {
         }
         read.extend_from_slice(data);
     }
-    (read.into(), true)
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
