@@ -57,7 +57,8 @@ fn a_streams_span_and_histogram_have_the_same_duration() {
     let seconds = fixture.prometheus.number("streaming_duration_seconds_sum").unwrap();
     let trace = spans::wait_for_trace(&fixture.stack, |_| true);
     let span = spans::of_stage(&trace, "stream_processing").duration;
-    assert!(Duration::from_millis(210) <= span, "{span:?}");
+    // The stream sends for three intervals. On a busy machine its head arrives during the first.
+    assert!(Duration::from_millis(2 * 70) <= span, "{span:?}");
     check_length("the stream", span, answer.body_took);
     check_same_length("the stream", span, Duration::from_secs_f64(seconds));
 }
