@@ -48,7 +48,7 @@ fn a_disconnect_during_a_stream_is_cancelled_with_its_duration() {
 #[test]
 fn a_streams_span_and_histogram_have_the_same_duration() {
     let fixture = Fixture::start(&options());
-    let sim = "ttft=0s,tokens=4,token-interval=70ms";
+    let sim = "ttft=0s,tokens=5,token-interval=70ms";
 
     let answer = fixture.client.chat(&Chat::streamed("halcyon-chat", sim));
 
@@ -57,8 +57,8 @@ fn a_streams_span_and_histogram_have_the_same_duration() {
     let seconds = fixture.prometheus.number("streaming_duration_seconds_sum").unwrap();
     let trace = spans::wait_for_trace(&fixture.stack, |_| true);
     let span = spans::of_stage(&trace, "stream_processing").duration;
-    // The stream sends for three intervals. On a busy machine its head arrives during the first.
-    assert!(Duration::from_millis(2 * 70) <= span, "{span:?}");
+    // An interval less than the provider sends for: on a busy machine the head arrives late.
+    assert!(Duration::from_millis(210) <= span, "{span:?}");
     check_length("the stream", span, answer.body_took);
     check_same_length("the stream", span, Duration::from_secs_f64(seconds));
 }
